@@ -1,0 +1,2 @@
+/** What Linux promises and demands, as data: map rules, helper prototypes, context fields, return ranges, profiles. */
+export type * from './map-desc.ts';

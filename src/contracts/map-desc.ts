@@ -1,0 +1,13 @@
+/** What the verifier may know of a map: its shape, its flags, and frozen contents. It allocates and changes nothing. */
+export interface MapDesc {
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  readonly name: string;
+  /** Whether user space can no longer write (MAP_FREEZE). */
+  readonly frozen: boolean;
+  /** For frozen read-only arrays: `size` bytes at `offset` of the values, or undefined where unknown. */
+  readFrozen?(offset: number, size: number): Uint8Array | undefined;
+}

@@ -1,0 +1,3 @@
+/** The instruction set: bit fields, slots and the opcode table. */
+export * from './constants.ts';
+export * from './instruction.ts';

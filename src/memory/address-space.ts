@@ -1,0 +1,163 @@
+/**
+ * The one memory of a userspace kernel. An eBPF pointer is its zero-extended address here. Memory is handed out in
+ * regions of whole pages; every address belongs to one region or to none, so that a checked access costs one table
+ * look-up. Address 0 and the first 64 KiB belong to no region, and so does at least one page between regions.
+ * `allocate` may grow the memory, which detaches all views: never keep `bytes` or `view` across it.
+ */
+
+/** Granularity of regions, in bytes. */
+export const PAGE = 4096;
+const WASM_PAGE = 65536;
+const GUARD = WASM_PAGE;
+
+export type RegionKind = 'stack' | 'ctx' | 'packet' | 'mem' | 'map' | 'map-value';
+
+/** A live range of memory and what may be done with it. */
+export interface Region {
+  readonly base: number;
+  /** Usable bytes from `base`; an access must lie wholly inside. */
+  size: number;
+  readonly kind: RegionKind;
+  writable: boolean;
+  /** Bytes reserved, whole pages. */
+  readonly reserved: number;
+  /** Name for messages. */
+  readonly name: string;
+  /**
+   * Finer check for regions made of elements (map values): whether `size` bytes at `offset` lie inside one live
+   * element. Absent: the whole range is one object.
+   */
+  contains?(offset: number, size: number): boolean;
+}
+
+export interface AllocateOptions {
+  kind: RegionKind;
+  name: string;
+  writable?: boolean;
+  contains?(offset: number, size: number): boolean;
+}
+
+export class AddressSpace {
+  readonly memory: WebAssembly.Memory;
+  /** Region of each page, by page number. */
+  #pages: (Region | undefined)[] = [];
+  /** Free page runs: [first page, pages], in address order, never adjacent. */
+  #free: [number, number][] = [];
+  #end: number;
+  readonly #limit: number;
+  #bytes!: Uint8Array;
+  #view!: DataView;
+
+  /** @param limit most bytes the memory may grow to; 4 GiB at most. */
+  constructor(limit = 0xffff0000) {
+    this.#limit = Math.floor(limit / WASM_PAGE);
+    this.memory = new WebAssembly.Memory({ initial: 16, maximum: this.#limit });
+    this.#end = GUARD / PAGE;
+    this.#refresh();
+  }
+
+  /** All of the memory. Detached by the next growth. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** All of the memory. Detached by the next growth. */
+  get view(): DataView {
+    return this.#view;
+  }
+
+  #refresh(): void {
+    this.#bytes = new Uint8Array(this.memory.buffer);
+    this.#view = new DataView(this.memory.buffer);
+  }
+
+  /** A zeroed region of `size` bytes at a page boundary, or undefined when the memory is exhausted (-ENOMEM). */
+  allocate(size: number, options: AllocateOptions): Region | undefined {
+    const pages = Math.max(1, Math.ceil(size / PAGE));
+    const first = this.#takePages(pages + 1); // the page behind stays unmapped
+    if (first === undefined) return undefined;
+    const region: Region = {
+      base: first * PAGE,
+      size,
+      kind: options.kind,
+      name: options.name,
+      writable: options.writable ?? true,
+      reserved: pages * PAGE,
+      contains: options.contains,
+    };
+    this.#pages.fill(region, first, first + pages);
+    return region;
+  }
+
+  /** Give a region back; its bytes are zeroed and its addresses belong to nobody. */
+  free(region: Region): void {
+    const first = region.base / PAGE;
+    const pages = region.reserved / PAGE;
+    if (this.#pages[first] !== region) return;
+    this.#bytes.fill(0, region.base, region.base + region.reserved);
+    this.#pages.fill(undefined, first, first + pages);
+    this.#givePages(first, pages + 1);
+  }
+
+  /** The region that an address lies in. */
+  regionAt(address: number): Region | undefined {
+    return this.#pages[address >>> 12];
+  }
+
+  /** The region in which `size` bytes at `address` are one live object's, or undefined: the access is bad. */
+  check(address: number, size: number, write: boolean): Region | undefined {
+    const region = this.#pages[address >>> 12];
+    if (region === undefined || (write && !region.writable)) return undefined;
+    const offset = address - region.base;
+    if (offset + size > region.size) return undefined;
+    if (region.contains !== undefined && !region.contains(offset, size)) return undefined;
+    return region;
+  }
+
+  #takePages(pages: number): number | undefined {
+    for (let i = 0; i < this.#free.length; i++) {
+      const run = this.#free[i];
+      if (run[1] < pages) continue;
+      const first = run[0];
+      run[0] += pages;
+      run[1] -= pages;
+      if (run[1] === 0) this.#free.splice(i, 1);
+      return first;
+    }
+    const first = this.#end;
+    if (!this.#growTo((first + pages) * PAGE)) return undefined;
+    this.#end += pages;
+    while (this.#pages.length < this.#end) this.#pages.push(undefined);
+    return first;
+  }
+
+  #givePages(first: number, pages: number): void {
+    let i = this.#free.findIndex((run) => run[0] > first);
+    if (i < 0) i = this.#free.length;
+    this.#free.splice(i, 0, [first, pages]);
+    if (i + 1 < this.#free.length && first + pages === this.#free[i + 1][0]) {
+      this.#free[i][1] += this.#free[i + 1][1];
+      this.#free.splice(i + 1, 1);
+    }
+    if (i > 0 && this.#free[i - 1][0] + this.#free[i - 1][1] === first) {
+      this.#free[i - 1][1] += this.#free[i][1];
+      this.#free.splice(i, 1);
+    }
+  }
+
+  #growTo(bytes: number): boolean {
+    const have = this.memory.buffer.byteLength;
+    if (bytes <= have) return true;
+    const need = Math.ceil((bytes - have) / WASM_PAGE);
+    // Grow by at least an eighth, so that many small regions do not detach views each time.
+    const want = Math.min(Math.max(need, have / WASM_PAGE / 8), this.#limit - have / WASM_PAGE);
+    if (want < need) return false;
+    try {
+      this.memory.grow(Math.floor(want));
+    } catch {
+      return false;
+    }
+    this.#refresh();
+    return true;
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * Read-copy-update for one CPU: what a running program may still point to is reclaimed only when no program runs.
+ * A program that triggers a callback runs nested; the outermost exit is the quiescent state.
+ */
+export class Rcu {
+  #depth = 0;
+  #deferred: (() => void)[] = [];
+
+  /** A program starts. */
+  enter(): void {
+    this.#depth++;
+  }
+
+  /** A program ends; at the outermost end everything deferred is reclaimed. */
+  exit(): void {
+    if (--this.#depth > 0 || this.#deferred.length === 0) return;
+    const work = this.#deferred;
+    this.#deferred = [];
+    for (const reclaim of work) reclaim();
+  }
+
+  /** Call `reclaim` once every program that runs now has ended: at once when none runs. */
+  defer(reclaim: () => void): void {
+    if (this.#depth === 0) reclaim();
+    else this.#deferred.push(reclaim);
+  }
+}

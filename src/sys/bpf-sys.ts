@@ -1,0 +1,28 @@
+/**
+ * The seam. Everything above it (loader, links, readers, command line, language API) speaks only to `BpfSys`; the
+ * userspace subsystem and the real kernel implement it.
+ */
+import type { BpfAttrs, BpfCmd } from './attr.ts';
+
+/** A view of an object's memory; `bytes` stays valid until `unmap()`. */
+export interface MapView {
+  readonly bytes: Uint8Array;
+  unmap(): void;
+}
+
+/** A socket as the platform knows it: a descriptor for the kernel, an object for user space. */
+export type SocketHandle = number | object;
+
+export interface BpfSys {
+  /** `userspace` or `linux`. */
+  readonly backend: string;
+  /** CPUs that per-CPU values are kept for: `value` of such a map holds this many slots. */
+  readonly possibleCpus: number;
+  /** @returns a descriptor or 0, or -errno. */
+  bpf<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C]): number;
+  close(fd: number): void;
+  mmap(fd: number, length: number, offset: number): MapView;
+  poll(fd: number, signal?: AbortSignal): Promise<void>;
+  /** @returns 0 or -errno. */
+  setsockopt(socket: SocketHandle, option: number, value: number | Uint8Array): number;
+}

@@ -1,0 +1,3 @@
+/** The seam between programs' users and whoever runs them, and the arguments that cross it. */
+export * from './attr.ts';
+export * from './bpf-sys.ts';

@@ -1,0 +1,72 @@
+/**
+ * The verifier's contract: what goes in, what comes out. A refused program is a value, never an exception; a construct
+ * that is not implemented yet is a verdict of its own that names it, never a guess.
+ */
+import type { MapDesc } from '../contracts/index.ts';
+import type { VerifierStats } from '../errors/index.ts';
+import type { Instruction } from '../isa/index.ts';
+
+/** Level bits of PROG_LOAD's `log_level`. */
+export const LOG_LEVEL = { BASIC: 1, VERBOSE: 2, STATS: 4, FIXED: 8 } as const;
+
+/** Function and line records of a program, with the BTF they refer to, in the binary form PROG_LOAD takes. */
+export interface ProgramBtf {
+  /** Raw BTF blob. */
+  readonly btf: Uint8Array;
+  readonly funcInfo: Uint8Array;
+  readonly funcInfoRecSize: number;
+  readonly lineInfo: Uint8Array;
+  readonly lineInfoRecSize: number;
+}
+
+export interface VerifyInput {
+  /** Raw slots as given to PROG_LOAD: map descriptors still in `imm`. */
+  readonly insns: readonly Instruction[];
+  readonly progType: number;
+  readonly expectedAttachType: number;
+  readonly progFlags: number;
+  readonly license: string;
+  /** Capability bits held (`1n << CAP.BPF`, …); see `CAP`. */
+  readonly caps: bigint;
+  /** The map behind a descriptor, or undefined when it is not one (EBADF/EINVAL). */
+  mapOf(fd: number): MapDesc | undefined;
+  readonly fdArray?: readonly number[];
+  readonly btf?: ProgramBtf;
+  /** LOG_LEVEL bits; 0 writes no log. */
+  readonly logLevel: number;
+}
+
+/** What the engines and the subsystem need of a program that passed. */
+export interface VerifiedProgram {
+  /** Slots as given; `maps` resolves the map loads. */
+  readonly insns: readonly Instruction[];
+  readonly progType: number;
+  readonly gplCompatible: boolean;
+  /** For each `ld_imm64` slot that loads a map or a map's value: index into `maps`, and the offset into the value. */
+  readonly mapRefs: ReadonlyMap<number, { readonly map: number; readonly valueOffset: number | undefined }>;
+  /** Descriptors' maps in order of first use. */
+  readonly maps: readonly MapDesc[];
+  /** Ids of the helpers it calls, ascending. */
+  readonly helpers: readonly number[];
+  /** Slots that can never be reached, proved by exploration: may be treated as dead. */
+  readonly unreachable: ReadonlySet<number>;
+  /** Bytes of stack of the main program. */
+  readonly stackDepth: number;
+  readonly stats: VerifierStats;
+}
+
+export type VerifyResult =
+  | { readonly ok: true; readonly log: string; readonly stats: VerifierStats; readonly program: VerifiedProgram }
+  | {
+      readonly ok: false;
+      /** Positive error number. */
+      readonly errno: number;
+      readonly log: string;
+      /** The last telling line of the log; empty where Linux prints none. */
+      readonly summary: string;
+      /** Slot index of the refused instruction, -1 where there is none. */
+      readonly insn: number;
+      readonly stats: VerifierStats | undefined;
+      /** Set when skep does not know the answer: the construct's name. `errno` is then ENOTSUPP. */
+      readonly unsupported?: string;
+    };
