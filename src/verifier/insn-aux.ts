@@ -1,0 +1,60 @@
+/** What the passes before the walk learn of each instruction, by slot index. */
+import type { MapDesc } from '../contracts/index.ts';
+
+/** Bits of `InsnAux.flags`. */
+export const AUX = {
+  /** States are compared here. */
+  PRUNE_POINT: 1,
+  /** The walk records how it came here, for precision backtracking. */
+  JMP_POINT: 2,
+  /** A checkpoint is always taken here (iterators, `may_goto`, callbacks). */
+  FORCE_CHECKPOINT: 4,
+  /** A call that runs a callback. */
+  CALLS_CALLBACK: 8,
+  /** The walk came here. */
+  SEEN: 16,
+  /** Second slot of `ld_imm64`. */
+  IMM64_TAIL: 32,
+} as const;
+
+/** A map or map value that an `ld_imm64` loads. */
+export interface MapRef {
+  /** Index into `InsnAux.maps`. */
+  readonly map: number;
+  /** Offset into the value for the MAP_VALUE forms, else undefined. */
+  readonly valueOffset: number | undefined;
+}
+
+/** A sub-program: slots `start` to the next one's start. */
+export interface Subprog {
+  readonly start: number;
+  /** One past the last slot. */
+  readonly end: number;
+  /** Bytes of stack used so far. */
+  stackDepth: number;
+  hasTailCall: boolean;
+  hasLdAbs: boolean;
+}
+
+export class InsnAux {
+  readonly flags: Uint8Array;
+  /** Registers read later: bit r of the value before each slot. */
+  readonly liveRegs: Uint16Array;
+  /** Number of the strongly connected component with a cycle, 0 where there is none. */
+  readonly scc: Int32Array;
+  /** Register type that a load or store saw first: the same instruction may not be used with different kinds. */
+  readonly ptrType: Int32Array;
+  readonly mapRefs = new Map<number, MapRef>();
+  readonly maps: MapDesc[] = [];
+  readonly subprogs: Subprog[] = [];
+  /** Index + 1 of the BTF line record that begins at each slot; 0 = none. Filled by btf-info. */
+  readonly line: Uint32Array;
+
+  constructor(count: number) {
+    this.flags = new Uint8Array(count);
+    this.liveRegs = new Uint16Array(count);
+    this.scc = new Int32Array(count);
+    this.ptrType = new Int32Array(count);
+    this.line = new Uint32Array(count);
+  }
+}
