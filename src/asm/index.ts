@@ -1,0 +1,2 @@
+/** Assembler and disassembler of the kernel's own text, and the dialect of conformance files. */
+export * from './format.ts';
