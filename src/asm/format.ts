@@ -3,7 +3,18 @@
  * fails: fields that make no sense print as the kernel prints them (`le42`, `BUG_c3`), an opcode that the kernel
  * refuses before it prints anything gets a text that cannot be mistaken for an instruction.
  */
-import { ALU, CLASS, JMP, LD_IMM64, MODE, SIZE, accessSize, formOf, type Form, type Instruction } from '../isa/index.ts';
+import {
+  ALU,
+  CLASS,
+  JMP,
+  LD_IMM64,
+  MODE,
+  SIZE,
+  accessSize,
+  formOf,
+  type Form,
+  type Instruction,
+} from '../isa/index.ts';
 import { HELPER_NAMES } from '../uapi/index.ts';
 
 export interface FormatOptions {
