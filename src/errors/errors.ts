@@ -55,10 +55,12 @@ export class FormatError extends Error {
   readonly section: string;
   /** Offset in bytes from the start of the section, or of the file where there is no section; -1 if unknown. */
   readonly offset: number;
+  /** Line of a text, from 1; 0 if unknown or not a text. */
+  readonly line: number;
   readonly problem: string;
-  constructor(problem: string, where: { file?: string; section?: string; offset?: number } = {}) {
-    const { file = '', section = '', offset = -1 } = where;
-    const place = [file, section && `section ${section}`, offset >= 0 && `offset 0x${offset.toString(16)}`]
+  constructor(problem: string, where: { file?: string; section?: string; offset?: number; line?: number } = {}) {
+    const { file = '', section = '', offset = -1, line = 0 } = where;
+    const place = [line ? `${file || 'line'}:${line}` : file, section && `section ${section}`, offset >= 0 && `offset 0x${offset.toString(16)}`]
       .filter(Boolean)
       .join(', ');
     super(place ? `${place}: ${problem}` : problem);
@@ -66,6 +68,7 @@ export class FormatError extends Error {
     this.file = file;
     this.section = section;
     this.offset = offset;
+    this.line = line;
     this.problem = problem;
   }
 }
