@@ -1,0 +1,131 @@
+/** `Libc` through koffi, an optional dependency: where it is not installed, `loadLibc` answers undefined. */
+import type { Libc, Mapping } from './libc.ts';
+
+/** The part of koffi's API that is used here, so that the project compiles without it. */
+interface Koffi {
+  load(path: string | null): { func(prototype: string): (...args: unknown[]) => number | bigint };
+  address(value: unknown): bigint;
+  view(address: bigint, length: number): ArrayBuffer;
+  errno(): number;
+  node: { poll(fd: number, callback: () => void): { close(): void } };
+}
+
+/** bpf(2)'s number, by Node's name of the architecture. */
+const NR_BPF: Readonly<Record<string, number | undefined>> = { x64: 321, arm64: 280 };
+const PROT = { READ: 1, WRITE: 2 };
+const MAP = { SHARED: 1, PRIVATE_ANONYMOUS_FIXED: 0x32 };
+/** _LINUX_CAPABILITY_VERSION_3: two 32-bit words a set; pid 0 is the calling thread. */
+const CAP_HEADER = { version: 0x20080522, pid: 0 };
+
+export async function loadLibc(): Promise<Libc | undefined> {
+  const nr = NR_BPF[process.arch];
+  if (process.platform !== 'linux' || nr === undefined) return undefined;
+  const name: string = 'koffi';
+  try {
+    const module = (await import(name)) as { default: Koffi };
+    return new KoffiLibc(module.default, nr);
+  } catch {
+    return undefined;
+  }
+}
+
+class KoffiLibc implements Libc {
+  readonly #koffi: Koffi;
+  readonly #nrBpf: number;
+  readonly #syscall;
+  readonly #close;
+  readonly #mmap;
+  readonly #munmap;
+  readonly #setsockopt;
+  readonly #capget;
+  readonly #capset;
+  readonly #collected = new FinalizationRegistry((release: () => void) => release());
+
+  constructor(koffi: Koffi, nrBpf: number) {
+    const libc = koffi.load(null);
+    this.#koffi = koffi;
+    this.#nrBpf = nrBpf;
+    // syscall(3) is variadic in C; with integers and pointers only, both ABIs pass the arguments alike.
+    this.#syscall = libc.func('long syscall(long number, int cmd, void *attr, unsigned int size)');
+    this.#close = libc.func('int close(int fd)');
+    this.#mmap = libc.func('intptr_t mmap(intptr_t addr, size_t length, int prot, int flags, int fd, int64_t offset)');
+    this.#munmap = libc.func('int munmap(intptr_t addr, size_t length)');
+    this.#setsockopt = libc.func(
+      'int setsockopt(int fd, int level, int option, const void *value, unsigned int length)',
+    );
+    this.#capget = libc.func('int capget(void *header, void *data)');
+    this.#capset = libc.func('int capset(void *header, const void *data)');
+  }
+
+  /** A call's result, or -errno where it is negative. */
+  #result(returned: number | bigint): number {
+    return returned < 0 ? -this.#koffi.errno() : Number(returned);
+  }
+
+  bpf(cmd: number, attr: Uint8Array): number {
+    return this.#result(this.#syscall(this.#nrBpf, cmd, attr, attr.length));
+  }
+
+  address(bytes: Uint8Array): number {
+    return Number(this.#koffi.address(bytes));
+  }
+
+  close(fd: number): number {
+    return this.#result(this.#close(fd));
+  }
+
+  mmap(fd: number, length: number, offset: number, writable: boolean): Mapping | number {
+    const prot = writable ? PROT.READ | PROT.WRITE : PROT.READ;
+    const address = this.#mmap(0, length, prot, MAP.SHARED, fd, offset);
+    if (Number(address) === -1) return -this.#koffi.errno();
+    const buffer = this.#koffi.view(BigInt(address), length);
+    this.#collected.register(buffer, () => this.#munmap(address, length));
+    return {
+      bytes: new Uint8Array(buffer),
+      // Views may still look at these addresses: they get empty pages, and are unmapped when the last view is collected.
+      unmap: () => void this.#mmap(address, length, PROT.READ | PROT.WRITE, MAP.PRIVATE_ANONYMOUS_FIXED, -1, 0),
+    };
+  }
+
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array): number {
+    return this.#result(this.#setsockopt(fd, level, option, value, value.length));
+  }
+
+  getCaps(): { permitted: bigint; effective: bigint } | undefined {
+    const words = this.#readCaps();
+    if (!words) return undefined;
+    const join = (low: number, high: number): bigint => BigInt(low) | (BigInt(high) << 32n);
+    return { effective: join(words[0], words[3]), permitted: join(words[1], words[4]) };
+  }
+
+  setEffectiveCaps(bits: bigint): number {
+    const words = this.#readCaps();
+    if (!words) return -this.#koffi.errno();
+    words[0] = Number(bits & 0xffffffffn);
+    words[3] = Number((bits >> 32n) & 0xffffffffn);
+    return this.#result(this.#capset(Uint32Array.of(CAP_HEADER.version, CAP_HEADER.pid), words));
+  }
+
+  /** effective, permitted, inheritable of capabilities 0-31, then of 32-63. */
+  #readCaps(): Uint32Array | undefined {
+    const words = new Uint32Array(6);
+    const header = Uint32Array.of(CAP_HEADER.version, CAP_HEADER.pid);
+    return this.#capget(header, words) < 0 ? undefined : words;
+  }
+
+  poll(fd: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const handle = this.#koffi.node.poll(fd, () => {
+        signal?.removeEventListener('abort', abort);
+        handle.close();
+        resolve();
+      });
+      const abort = (): void => {
+        handle.close();
+        reject(signal?.reason as Error);
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+}
