@@ -1,0 +1,16 @@
+/** `skep/pcap`: captures from files, standard input and streams. */
+import { createReadStream } from 'node:fs';
+import { PacketReader } from '../pcap/index.ts';
+
+export * from '../pcap/index.ts';
+
+/**
+ * The packets of a capture (pcap or pcapng).
+ * @param source path, `-` for standard input, or a stream of pieces
+ * @throws FormatError after the packets before the bad place; Node's own error when the file cannot be read
+ */
+export function readPackets(source: string | AsyncIterable<Uint8Array>): PacketReader {
+  if (typeof source !== 'string') return new PacketReader(source);
+  if (source === '-') return new PacketReader(process.stdin, 'standard input');
+  return new PacketReader(createReadStream(source, { highWaterMark: 1 << 18 }), source);
+}

@@ -1,0 +1,3 @@
+/** Small things that know nothing of BPF. */
+export * from './string-table.ts';
+export { Random } from './random.ts';
