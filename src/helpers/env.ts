@@ -1,0 +1,40 @@
+/** What a helper may touch: everything of the world around a running program comes through here, so that runs repeat. */
+import type { BpfMap } from '../maps/index.ts';
+import type { AddressSpace } from '../memory/index.ts';
+import type { Packet } from '../vm/index.ts';
+
+/** Clocks in nanoseconds. Above 2^53 (104 days) the low bits of a double are lost. */
+export interface Clock {
+  /** @kernel CLOCK_MONOTONIC */
+  monotonic(): number;
+  /** @kernel CLOCK_BOOTTIME */
+  boottime(): number;
+  /** @kernel CLOCK_TAI */
+  tai(): number;
+}
+
+/** The task in whose context programs run. */
+export interface Task {
+  readonly pid: number;
+  readonly tgid: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** At most 15 bytes. */
+  readonly comm: string;
+}
+
+export interface HelperEnv {
+  readonly space: AddressSpace;
+  readonly clock: Clock;
+  readonly task: Task;
+  /** Number of the CPU that runs the program. */
+  cpu: number;
+  /** The packet of the current context; undefined where there is none. */
+  packet: Packet | undefined;
+  /** The live map whose header is at an address. */
+  mapAt(address: number): BpfMap | undefined;
+  /** 32 random bits. */
+  random(): number;
+  /** One line of `bpf_trace_printk`, without a newline at its end. */
+  trace(line: string): void;
+}

@@ -1,0 +1,47 @@
+/**
+ * What the subsystem needs of this folder: make an image of a verified program once, make a `Cpu` once, then `testRun`.
+ *
+ *     const cpu = createCpu(host);                                        // per kernel
+ *     const image = createImage(verified, expectedAttachType, maps);      // per program
+ *     const errno = testRun(cpu, image, attr);                            // per PROG_TEST_RUN
+ */
+import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
+import type { BpfMap } from '../maps/index.ts';
+import type { AddressSpace, Rcu, Region } from '../memory/index.ts';
+import type { Executable, Interpreter, Packet } from '../vm/index.ts';
+
+/** The world that programs run in; given by the subsystem. */
+export interface Host {
+  readonly space: AddressSpace;
+  readonly rcu: Rcu;
+  readonly clock: Clock;
+  readonly task: Task;
+  /** CPUs that `attr.cpu` may name: 0 to `possibleCpus - 1`. */
+  readonly possibleCpus: number;
+  /** The live map whose header is at an address: one `Map` look-up. */
+  mapAt(address: number): BpfMap | undefined;
+  /** 32 random bits. */
+  random(): number;
+  /** One line of `bpf_trace_printk`. */
+  trace(line: string): void;
+}
+
+/** A program ready to run. It holds no references: the subsystem keeps its maps alive. */
+export interface ProgramImage {
+  readonly executable: Executable<HelperEnv>;
+  readonly progType: number;
+  readonly expectedAttachType: number;
+}
+
+/** One CPU: an interpreter with its stack, and the context and packet memory that all runs share. */
+export interface Cpu {
+  readonly host: Host;
+  readonly env: HelperEnv;
+  readonly interpreter: Interpreter<HelperEnv>;
+  /** Context structs are made here. */
+  readonly ctx: Region;
+  /** Packets are copied here. */
+  readonly packet: Region;
+  /** The one `Packet` that `env.packet` refers to while a program with a packet runs. */
+  readonly packetView: Packet;
+}

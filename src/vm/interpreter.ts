@@ -1,0 +1,619 @@
+/**
+ * The reference engine: a loop over an executable's slots, one case per operation. Every access is checked against live
+ * objects; a bad one raises `Trap`. A 64-bit register is a pair of 32-bit words. Registers, stack frames and the
+ * position are plain state between instructions, so that a run can be paused, stepped and observed.
+ *
+ * After a helper call and after a packet load r1-r5 hold POISON: on Linux they are undefined, here no program can come
+ * to depend on them. Frames start zeroed.
+ */
+import { Trap } from '../errors/index.ts';
+import { MAX_BPF_STACK } from '../uapi/index.ts';
+import type { AddressSpace, Region } from '../memory/index.ts';
+import { checkedAddress } from './access.ts';
+import { arsh64, divmod64, keepBytes, lsh64, mul64, rsh64, signedDivmod64, swapBytes } from './arithmetic.ts';
+import { atomic32, atomic64 } from './atomic.ts';
+import type { Executable } from './executable.ts';
+import { REGISTER_WORDS } from './executable.ts';
+import { loadFromPacket } from './packet.ts';
+import type { Packet } from './packet.ts';
+
+/** @kernel MAX_CALL_FRAMES */
+const MAX_FRAMES = 8;
+/** @kernel MAX_TAIL_CALL_CNT */
+const MAX_TAIL_CALLS = 33;
+/** Times that one run falls through `may_goto` before it jumps. @kernel BPF_MAX_TIMED_LOOPS, there per stack frame */
+const MAY_GOTO_BUDGET = 8 * 1024 * 1024;
+/** Both words of r1-r5 after a helper call: no address, and not a number that comes up by chance. */
+export const POISON = 0xdeadbeef | 0;
+/** Instructions run between two looks at budget and observer; a small integer in the engine. */
+const CHUNK = 1 << 29;
+
+/** What the interpreter asks of the world while a program runs. */
+export interface World {
+  readonly space: AddressSpace;
+  /** The packet that `LD_ABS` and `LD_IND` read; undefined: they end the program. */
+  readonly packet: Packet | undefined;
+}
+
+/** The program in slot `index` of the prog array whose header is at `map`. */
+export type TailCalls<Env> = (map: number, index: number) => Executable<Env> | undefined;
+
+/**
+ * A context in memory whose fields do not all keep what is stored: `kept` is called after a store to it.
+ */
+export interface Context {
+  readonly region: Region;
+  kept(offset: number, size: number): void;
+}
+
+interface Caller<Env> {
+  executable: Executable<Env>;
+  /** Slot to return to. */
+  slot: number;
+  /** Words of r6-r10. */
+  readonly saved: Int32Array;
+}
+
+export class Interpreter<Env extends World> {
+  readonly env: Env;
+  readonly #tailCalls: TailCalls<Env>;
+  readonly #space: AddressSpace;
+  readonly #frames: Region[];
+  readonly #callers: Caller<Env>[];
+  #executable!: Executable<Env>;
+  #context: Context | undefined;
+  #slot = 0;
+  #depth = 0;
+  #tailCallCount = 0;
+  #mayGoto = 0;
+  /** Instructions that may still be granted to the loop. */
+  #budget = 0;
+  /** Instructions until the loop pauses. */
+  #untilPause = Infinity;
+  #granted = 0;
+
+  /** Called before each instruction, with registers as they are; set it for traces and assertions. */
+  observe: ((interpreter: Interpreter<Env>) => void) | undefined;
+
+  constructor(env: Env, tailCalls: TailCalls<Env> = () => undefined) {
+    this.env = env;
+    this.#tailCalls = tailCalls;
+    this.#space = env.space;
+    // A page or more between frames belongs to nobody, and a frame that is not live has no bytes.
+    this.#frames = Array.from({ length: MAX_FRAMES }, (_, i) => {
+      const region = env.space.allocate(MAX_BPF_STACK, { kind: 'stack', name: `frame ${i}` });
+      if (region === undefined) throw new Error('no memory for the stack');
+      region.size = 0;
+      return region;
+    });
+    this.#callers = this.#frames.map(() => ({
+      executable: undefined as unknown as Executable<Env>,
+      slot: 0,
+      saved: new Int32Array(10),
+    }));
+  }
+
+  /** Words of r0-r10, low word first, of the program that runs or ran last; constants follow. */
+  get registers(): Int32Array {
+    return this.#executable.file;
+  }
+
+  /** Slot of the next instruction. */
+  get slot(): number {
+    return this.#slot;
+  }
+
+  /** Calls deep: 0 in the main program. */
+  get depth(): number {
+    return this.#depth;
+  }
+
+  get executable(): Executable<Env> {
+    return this.#executable;
+  }
+
+  /** Instructions run since `start`, when paused or ended. */
+  get executed(): number {
+    return this.#granted;
+  }
+
+  /**
+   * Prepare a run: r1 and r2 as given, everything else 0, r10 the top of a zeroed frame.
+   * @param budget instructions that may run before a trap; verified programs end by themselves.
+   */
+  start(executable: Executable<Env>, r1: number, r2 = 0, budget = Infinity, context?: Context): void {
+    this.#executable = executable;
+    this.#context = context;
+    this.#slot = this.#tailCallCount = this.#granted = 0;
+    this.#mayGoto = MAY_GOTO_BUDGET;
+    this.#budget = budget;
+    for (let depth = this.#depth; depth > 0; depth--) this.#frames[depth].size = 0;
+    this.#depth = 0;
+    const r = executable.file;
+    for (let word = 0; word < REGISTER_WORDS; word++) r[word] = 0;
+    r[2] = r1;
+    r[4] = r2;
+    this.#openFrame(0, r);
+  }
+
+  /** Run to the end. @returns the low word of r0, unsigned. */
+  run(executable: Executable<Env>, r1: number, r2 = 0, budget = Infinity, context?: Context): number {
+    this.start(executable, r1, r2, budget, context);
+    this.resume();
+    return executable.file[0] >>> 0;
+  }
+
+  /** Run at most `count` instructions. @returns whether the program has ended. */
+  resume(count = Infinity): boolean {
+    this.#untilPause = count;
+    return this.#loop();
+  }
+
+  /** Run one instruction. @returns whether the program has ended. */
+  step(): boolean {
+    return this.resume(1);
+  }
+
+  #openFrame(depth: number, r: Int32Array): void {
+    const frame = this.#frames[depth];
+    const top = frame.base + MAX_BPF_STACK;
+    frame.size = MAX_BPF_STACK;
+    this.#space.bytes.fill(0, frame.base, top);
+    r[20] = top;
+    r[21] = 0;
+  }
+
+  /** How many more instructions the loop may run, the next one not counted; -1: pause. */
+  #grant(): number {
+    if (this.#untilPause === 0) return -1;
+    if (this.#budget === 0) throw new Trap('the instruction budget is used up', this.#slot);
+    this.observe?.(this);
+    const chunk = Math.min(this.observe === undefined ? CHUNK : 1, this.#budget, this.#untilPause);
+    this.#budget -= chunk;
+    this.#untilPause -= chunk;
+    this.#granted += chunk;
+    return chunk - 1;
+  }
+
+  #call(slot: number, target: number): number {
+    if (this.#depth + 1 === MAX_FRAMES) throw new Trap(`calls are more than ${MAX_FRAMES} frames deep`, slot);
+    const caller = this.#callers[this.#depth++];
+    const r = this.#executable.file;
+    caller.executable = this.#executable;
+    caller.slot = slot + 1;
+    for (let i = 0; i < 10; i++) caller.saved[i] = r[12 + i];
+    this.#openFrame(this.#depth, r);
+    return target;
+  }
+
+  /** Leave a sub-program. @returns the slot to go on at. */
+  #return(): number {
+    this.#frames[this.#depth--].size = 0;
+    const { executable, slot, saved } = this.#callers[this.#depth];
+    const r = executable.file;
+    if (executable !== this.#executable) r.set(this.#executable.file.subarray(0, 12));
+    this.#executable = executable;
+    for (let i = 0; i < 10; i++) r[12 + i] = saved[i];
+    return slot;
+  }
+
+  /** `bpf_tail_call(ctx, map, index)`. @returns whether another program goes on, at its first slot. */
+  #tailCall(): boolean {
+    const r = this.#executable.file;
+    const next = this.#tailCallCount < MAX_TAIL_CALLS ? this.#tailCalls(r[4] >>> 0, r[6] >>> 0) : undefined;
+    if (next === undefined) return false;
+    this.#tailCallCount++;
+    if (next !== this.#executable) next.file.set(r.subarray(0, REGISTER_WORDS));
+    this.#executable = next;
+    return true;
+  }
+
+  #callHelper(slot: number, fn: Executable<Env>['helpers'][number], id: number): void {
+    if (fn === undefined) throw new Trap(`call of unknown helper ${id}`, slot);
+    const r = this.#executable.file;
+    fn(this.env, r, slot);
+    poison(r);
+  }
+
+  #loop(): boolean {
+    const space = this.#space;
+    let { view } = space;
+    let { op, dst, src, off, imm, file: r, helpers } = this.#executable;
+    const context = this.#context;
+    const ctxBase = context === undefined ? -1 : context.region.base;
+    const ctxSize = context === undefined ? 0 : context.region.size;
+    let pc = this.#slot;
+    let fuel = 0;
+    for (;;) {
+      if (--fuel < 0) {
+        this.#slot = pc;
+        if ((fuel = this.#grant()) < 0) return false;
+      }
+      const at = pc++;
+      const d = dst[at];
+      const s = src[at];
+      switch (op[at]) {
+        // 64-bit arithmetic
+        case 0x07: {
+          // dst += src
+          const low = r[d];
+          const sum = (low + r[s]) | 0;
+          r[d + 1] += r[s + 1] + (sum >>> 0 < low >>> 0 ? 1 : 0);
+          r[d] = sum;
+          break;
+        }
+        case 0x17: {
+          // dst -= src
+          const low = r[d];
+          const operand = r[s];
+          r[d + 1] -= r[s + 1] + (low >>> 0 < operand >>> 0 ? 1 : 0);
+          r[d] = low - operand;
+          break;
+        }
+        case 0x27: // dst *= src
+          mul64(r, d, s);
+          break;
+        case 0x37: // dst /= src
+          divmod64(r, d, s, false);
+          break;
+        case 0x3f: // dst s/= src
+          signedDivmod64(r, d, s, false);
+          break;
+        case 0x47: // dst |= src
+          r[d] |= r[s];
+          r[d + 1] |= r[s + 1];
+          break;
+        case 0x57: // dst &= src
+          r[d] &= r[s];
+          r[d + 1] &= r[s + 1];
+          break;
+        case 0x67: // dst <<= src
+          lsh64(r, d, s);
+          break;
+        case 0x77: // dst >>= src
+          rsh64(r, d, s);
+          break;
+        case 0x87: // dst = -dst
+          r[d + 1] = -r[d + 1] - (r[d] !== 0 ? 1 : 0);
+          r[d] = -r[d];
+          break;
+        case 0x97: // dst %= src
+          divmod64(r, d, s, true);
+          break;
+        case 0x9f: // dst s%= src
+          signedDivmod64(r, d, s, true);
+          break;
+        case 0xa7: // dst ^= src
+          r[d] ^= r[s];
+          r[d + 1] ^= r[s + 1];
+          break;
+        case 0xb7: {
+          // dst = src
+          const low = r[s];
+          r[d + 1] = r[s + 1];
+          r[d] = low;
+          break;
+        }
+        case 0xbf: {
+          // dst = (s8, s16, s32)src
+          const unused = 32 - off[at];
+          const low = (r[s] << unused) >> unused;
+          r[d] = low;
+          r[d + 1] = low >> 31;
+          break;
+        }
+        case 0xc7: // dst s>>= src
+          arsh64(r, d, s);
+          break;
+        case 0xd7: // dst = bswap dst
+          swapBytes(r, d, imm[at]);
+          break;
+
+        // 32-bit arithmetic; the high word becomes 0
+        case 0x04: // w dst += src
+          r[d] += r[s];
+          r[d + 1] = 0;
+          break;
+        case 0x14: // w dst -= src
+          r[d] -= r[s];
+          r[d + 1] = 0;
+          break;
+        case 0x24: // w dst *= src
+          r[d] = Math.imul(r[d], r[s]);
+          r[d + 1] = 0;
+          break;
+        case 0x34: {
+          // w dst /= src
+          const divisor = r[s] >>> 0;
+          r[d] = divisor === 0 ? 0 : (r[d] >>> 0) / divisor;
+          r[d + 1] = 0;
+          break;
+        }
+        case 0x3c: {
+          // w dst s/= src
+          const divisor = r[s];
+          r[d] = divisor === 0 ? 0 : r[d] / divisor;
+          r[d + 1] = 0;
+          break;
+        }
+        case 0x44: // w dst |= src
+          r[d] |= r[s];
+          r[d + 1] = 0;
+          break;
+        case 0x54: // w dst &= src
+          r[d] &= r[s];
+          r[d + 1] = 0;
+          break;
+        case 0x64: // w dst <<= src
+          r[d] <<= r[s];
+          r[d + 1] = 0;
+          break;
+        case 0x74: // w dst >>= src
+          r[d] >>>= r[s];
+          r[d + 1] = 0;
+          break;
+        case 0x84: // w dst = -dst
+          r[d] = -r[d];
+          r[d + 1] = 0;
+          break;
+        case 0x94: {
+          // w dst %= src
+          const divisor = r[s] >>> 0;
+          if (divisor !== 0) r[d] = (r[d] >>> 0) % divisor;
+          r[d + 1] = 0;
+          break;
+        }
+        case 0x9c: {
+          // w dst s%= src
+          const divisor = r[s];
+          if (divisor !== 0) r[d] %= divisor;
+          r[d + 1] = 0;
+          break;
+        }
+        case 0xa4: // w dst ^= src
+          r[d] ^= r[s];
+          r[d + 1] = 0;
+          break;
+        case 0xb4: // w dst = src
+          r[d] = r[s];
+          r[d + 1] = 0;
+          break;
+        case 0xbc: {
+          // w dst = (s8, s16)src
+          const unused = 32 - off[at];
+          r[d] = (r[s] << unused) >> unused;
+          r[d + 1] = 0;
+          break;
+        }
+        case 0xc4: // w dst s>>= src
+          r[d] >>= r[s];
+          r[d + 1] = 0;
+          break;
+        case 0xd4: // dst = le dst
+          keepBytes(r, d, imm[at]);
+          break;
+        case 0xdc: // dst = be dst
+          swapBytes(r, d, imm[at]);
+          break;
+
+        // 64-bit jumps
+        case 0x05: // goto
+          pc = off[at];
+          break;
+        case 0x15: // if dst == src
+          if (r[d] === r[s] && r[d + 1] === r[s + 1]) pc = off[at];
+          break;
+        case 0x25: // if dst > src
+          if (r[d + 1] === r[s + 1] ? r[d] >>> 0 > r[s] >>> 0 : r[d + 1] >>> 0 > r[s + 1] >>> 0) pc = off[at];
+          break;
+        case 0x35: // if dst >= src
+          if (r[d + 1] === r[s + 1] ? r[d] >>> 0 >= r[s] >>> 0 : r[d + 1] >>> 0 > r[s + 1] >>> 0) pc = off[at];
+          break;
+        case 0x45: // if dst & src
+          if (((r[d] & r[s]) | (r[d + 1] & r[s + 1])) !== 0) pc = off[at];
+          break;
+        case 0x55: // if dst != src
+          if (r[d] !== r[s] || r[d + 1] !== r[s + 1]) pc = off[at];
+          break;
+        case 0x65: // if dst s> src
+          if (r[d + 1] === r[s + 1] ? r[d] >>> 0 > r[s] >>> 0 : r[d + 1] > r[s + 1]) pc = off[at];
+          break;
+        case 0x75: // if dst s>= src
+          if (r[d + 1] === r[s + 1] ? r[d] >>> 0 >= r[s] >>> 0 : r[d + 1] > r[s + 1]) pc = off[at];
+          break;
+        case 0xa5: // if dst < src
+          if (r[d + 1] === r[s + 1] ? r[d] >>> 0 < r[s] >>> 0 : r[d + 1] >>> 0 < r[s + 1] >>> 0) pc = off[at];
+          break;
+        case 0xb5: // if dst <= src
+          if (r[d + 1] === r[s + 1] ? r[d] >>> 0 <= r[s] >>> 0 : r[d + 1] >>> 0 < r[s + 1] >>> 0) pc = off[at];
+          break;
+        case 0xc5: // if dst s< src
+          if (r[d + 1] === r[s + 1] ? r[d] >>> 0 < r[s] >>> 0 : r[d + 1] < r[s + 1]) pc = off[at];
+          break;
+        case 0xd5: // if dst s<= src
+          if (r[d + 1] === r[s + 1] ? r[d] >>> 0 <= r[s] >>> 0 : r[d + 1] < r[s + 1]) pc = off[at];
+          break;
+        case 0xe5: // may_goto
+          if (this.#mayGoto > 0) this.#mayGoto--;
+          else pc = off[at];
+          break;
+
+        // 32-bit jumps
+        case 0x16: // if w dst == src
+          if (r[d] === r[s]) pc = off[at];
+          break;
+        case 0x26: // if w dst > src
+          if (r[d] >>> 0 > r[s] >>> 0) pc = off[at];
+          break;
+        case 0x36: // if w dst >= src
+          if (r[d] >>> 0 >= r[s] >>> 0) pc = off[at];
+          break;
+        case 0x46: // if w dst & src
+          if ((r[d] & r[s]) !== 0) pc = off[at];
+          break;
+        case 0x56: // if w dst != src
+          if (r[d] !== r[s]) pc = off[at];
+          break;
+        case 0x66: // if w dst s> src
+          if (r[d] > r[s]) pc = off[at];
+          break;
+        case 0x76: // if w dst s>= src
+          if (r[d] >= r[s]) pc = off[at];
+          break;
+        case 0xa6: // if w dst < src
+          if (r[d] >>> 0 < r[s] >>> 0) pc = off[at];
+          break;
+        case 0xb6: // if w dst <= src
+          if (r[d] >>> 0 <= r[s] >>> 0) pc = off[at];
+          break;
+        case 0xc6: // if w dst s< src
+          if (r[d] < r[s]) pc = off[at];
+          break;
+        case 0xd6: // if w dst s<= src
+          if (r[d] <= r[s]) pc = off[at];
+          break;
+
+        // calls
+        case 0x85: // call of a helper
+          this.#callHelper(at, helpers[at], imm[at]);
+          view = space.view;
+          break;
+        case 0x8d: // call of the helper whose number is in a register
+          this.#callHelper(at, r[s + 1] === 0 ? this.#executable.registry(r[s]) : undefined, r[s]);
+          view = space.view;
+          break;
+        case 0x86: // call of a sub-program
+          pc = this.#call(at, off[at]);
+          break;
+        case 0x96: // tail call
+          if (this.#tailCall()) {
+            ({ op, dst, src, off, imm, file: r, helpers } = this.#executable);
+            pc = 0;
+          }
+          poison(r);
+          break;
+        case 0x95: // exit
+          if (this.#depth === 0) return this.#end(at, fuel);
+          pc = this.#return();
+          ({ op, dst, src, off, imm, file: r, helpers } = this.#executable);
+          break;
+
+        // loads
+        case 0x18: {
+          // dst = imm64, two slots
+          const low = r[s];
+          r[d + 1] = r[s + 1];
+          r[d] = low;
+          pc++;
+          break;
+        }
+        case 0x61: // dst = *(u32 *)(src + off)
+          r[d] = view.getInt32(checkedAddress(space, r[s], r[s + 1], off[at], 4, false, at), true);
+          r[d + 1] = 0;
+          break;
+        case 0x69: // dst = *(u16 *)(src + off)
+          r[d] = view.getUint16(checkedAddress(space, r[s], r[s + 1], off[at], 2, false, at), true);
+          r[d + 1] = 0;
+          break;
+        case 0x71: // dst = *(u8 *)(src + off)
+          r[d] = view.getUint8(checkedAddress(space, r[s], r[s + 1], off[at], 1, false, at));
+          r[d + 1] = 0;
+          break;
+        case 0x79: {
+          // dst = *(u64 *)(src + off)
+          const address = checkedAddress(space, r[s], r[s + 1], off[at], 8, false, at);
+          r[d] = view.getInt32(address, true);
+          r[d + 1] = view.getInt32(address + 4, true);
+          break;
+        }
+        case 0x81: {
+          // dst = *(s32 *)(src + off)
+          const low = view.getInt32(checkedAddress(space, r[s], r[s + 1], off[at], 4, false, at), true);
+          r[d] = low;
+          r[d + 1] = low >> 31;
+          break;
+        }
+        case 0x89: {
+          // dst = *(s16 *)(src + off)
+          const low = view.getInt16(checkedAddress(space, r[s], r[s + 1], off[at], 2, false, at), true);
+          r[d] = low;
+          r[d + 1] = low >> 31;
+          break;
+        }
+        case 0x91: {
+          // dst = *(s8 *)(src + off)
+          const low = view.getInt8(checkedAddress(space, r[s], r[s + 1], off[at], 1, false, at));
+          r[d] = low;
+          r[d + 1] = low >> 31;
+          break;
+        }
+
+        // stores
+        case 0x63: {
+          // *(u32 *)(dst + off) = src
+          const address = checkedAddress(space, r[d], r[d + 1], off[at], 4, true, at);
+          view.setInt32(address, r[s], true);
+          if ((address - ctxBase) >>> 0 < ctxSize) context!.kept(address - ctxBase, 4);
+          break;
+        }
+        case 0x6b: {
+          // *(u16 *)(dst + off) = src
+          const address = checkedAddress(space, r[d], r[d + 1], off[at], 2, true, at);
+          view.setInt16(address, r[s], true);
+          if ((address - ctxBase) >>> 0 < ctxSize) context!.kept(address - ctxBase, 2);
+          break;
+        }
+        case 0x73: {
+          // *(u8 *)(dst + off) = src
+          const address = checkedAddress(space, r[d], r[d + 1], off[at], 1, true, at);
+          view.setInt8(address, r[s]);
+          if ((address - ctxBase) >>> 0 < ctxSize) context!.kept(address - ctxBase, 1);
+          break;
+        }
+        case 0x7b: {
+          // *(u64 *)(dst + off) = src
+          const address = checkedAddress(space, r[d], r[d + 1], off[at], 8, true, at);
+          view.setInt32(address, r[s], true);
+          view.setInt32(address + 4, r[s + 1], true);
+          if ((address - ctxBase) >>> 0 < ctxSize) context!.kept(address - ctxBase, 8);
+          break;
+        }
+        case 0xc3: // atomic, 32 bits
+          atomic32(view, checkedAddress(space, r[d], r[d + 1], off[at], 4, true, at), imm[at], r, s);
+          break;
+        case 0xdb: // atomic, 64 bits
+          atomic64(view, checkedAddress(space, r[d], r[d + 1], off[at], 8, true, at), imm[at], r, s);
+          break;
+
+        // loads from the packet
+        case 0x20: // r0 = *(u32 *)skb[imm]
+        case 0x28: // u16
+        case 0x30: // u8
+        case 0x40: // r0 = *(u32 *)skb[src + imm]
+        case 0x48: // u16
+        case 0x50: {
+          // u8
+          const size = (op[at] & 0x18) === 0 ? 4 : (op[at] & 0x18) === 0x08 ? 2 : 1;
+          const offset = (imm[at] + (op[at] & 0x40 ? r[s] : 0)) | 0;
+          if (!loadFromPacket(space, this.env.packet, offset, size, r)) return this.#end(at, fuel);
+          poison(r);
+          break;
+        }
+
+        default:
+          throw new Trap('no instruction here', at);
+      }
+    }
+  }
+
+  #end(slot: number, fuel: number): true {
+    this.#slot = slot;
+    this.#granted -= fuel;
+    return true;
+  }
+}
+
+/** r1-r5 after a call. */
+function poison(r: Int32Array): void {
+  for (let word = 2; word < 12; word++) r[word] = POISON;
+}
