@@ -22,6 +22,7 @@ const rows = [
   [34, 'ERANGE', 'Numerical result out of range'],
   [38, 'ENOSYS', 'Function not implemented'],
   [40, 'ELOOP', 'Too many levels of symbolic links'],
+  [71, 'EPROTO', 'Protocol error'],
   [75, 'EOVERFLOW', 'Value too large for defined data type'],
   [90, 'EMSGSIZE', 'Message too long'],
   [95, 'EOPNOTSUPP', 'Operation not supported'],

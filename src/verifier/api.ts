@@ -28,8 +28,8 @@ export interface VerifyInput {
   readonly license: string;
   /** Capability bits held (`1n << CAP.BPF`, …); see `CAP`. */
   readonly caps: bigint;
-  /** The map behind a descriptor, or undefined when it is not one (EBADF/EINVAL). */
-  mapOf(fd: number): MapDesc | undefined;
+  /** The map behind a descriptor; undefined for a closed descriptor (EBADF), -EINVAL for one of something else. */
+  mapOf(fd: number): MapDesc | number | undefined;
   readonly fdArray?: readonly number[];
   readonly btf?: ProgramBtf;
   /** LOG_LEVEL bits; 0 writes no log. */
