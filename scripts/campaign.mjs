@@ -1,0 +1,78 @@
+// Long campaigns: fuzzers and differential runs that are too long for `npm test`.
+// Usage: npm run campaign [-- NAME… --seed N --count N --case N]
+// Without a name it lists them; `all` runs all. `--case N` runs one case again. Failures are printed and written to
+// campaign-out/NAME-SEED.txt; the exit code is 1 if there were any.
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { createServer } from 'vite';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+async function load(server) {
+  const files = readdirSync(join(root, 'test', 'fuzz')).filter((name) => /^[^.]+\.ts$/.test(name));
+  const modules = await Promise.all(files.map((name) => server.ssrLoadModule(`/test/fuzz/${name}`)));
+  const { runCampaign } = modules[files.indexOf('campaign.ts')];
+  return { runCampaign, campaigns: modules.map((one) => one.campaign).filter(Boolean) };
+}
+
+function list(campaigns) {
+  const width = Math.max(...campaigns.map(({ name }) => name.length));
+  for (const { name, summary, defaultCount } of campaigns)
+    console.log(`${name.padEnd(width)}  ${summary} (${defaultCount.toLocaleString('en')} cases)`);
+  console.log('\nnpm run campaign -- NAME|all [--seed N] [--count N] [--case N]');
+}
+
+/** @returns whether all cases held */
+async function runOne(campaign, runCampaign, { seed, count, only }) {
+  const why = campaign.unavailable?.();
+  if (why) {
+    console.log(`${campaign.name}: skipped: ${why}`);
+    return true;
+  }
+  const started = Date.now();
+  const options = { seed, count: only === undefined ? (count ?? campaign.defaultCount) : 1, log: console.error };
+  const failures = await runCampaign(campaign, options, only ?? 0);
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  console.log(`${campaign.name}: seed ${seed}, ${options.count} cases, ${failures.length} failed, ${seconds} s`);
+  const texts = failures.map(
+    ({ caseNumber, detail }) => `npm run campaign -- ${campaign.name} --seed ${seed} --case ${caseNumber}\n${detail}\n`,
+  );
+  if (texts.length > 0) {
+    console.log(texts.join('\n'));
+    mkdirSync(join(root, 'campaign-out'), { recursive: true });
+    writeFileSync(join(root, 'campaign-out', `${campaign.name}-${seed}.txt`), texts.join('\n'));
+  }
+  return texts.length === 0;
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { seed: { type: 'string' }, count: { type: 'string' }, case: { type: 'string' } },
+  });
+  const number = (text) => (text === undefined ? undefined : Number(text));
+  const seed = number(values.seed) ?? Math.floor(Math.random() * 2 ** 31);
+  const server = await createServer({
+    root,
+    configFile: join(root, 'vitest.config.ts'),
+    server: { middlewareMode: true, watch: null, hmr: false, ws: false },
+    optimizeDeps: { noDiscovery: true },
+    appType: 'custom',
+    logLevel: 'error',
+  });
+  try {
+    const { runCampaign, campaigns } = await load(server);
+    if (positionals.length === 0) return list(campaigns);
+    const chosen = positionals.includes('all') ? campaigns : campaigns.filter(({ name }) => positionals.includes(name));
+    if (chosen.length === 0) throw new Error(`no campaign ${positionals.join(', ')}; see npm run campaign`);
+    for (const campaign of chosen)
+      if (!(await runOne(campaign, runCampaign, { seed, count: number(values.count), only: number(values.case) })))
+        process.exitCode = 1;
+  } finally {
+    await server.close();
+  }
+}
+
+await main();
