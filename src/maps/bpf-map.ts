@@ -1,7 +1,9 @@
 /**
  * What a map type implements. Two faces: programs pass addresses in the memory and receive addresses (`*Elem`), user
- * space passes bytes and receives bytes (`sys*`). Both answer -errno.
+ * space passes bytes and receives bytes (`sys*`). Both answer -errno. Permissions (read-only descriptors, frozen maps),
+ * missing buffers and unknown lookup flags are the subsystem's business: they never reach a map.
  */
+import type { AddressSpace, Rcu } from '../memory/index.ts';
 
 /** What is fixed when a map is created. */
 export interface MapInfo {
@@ -14,12 +16,33 @@ export interface MapInfo {
   readonly name: string;
 }
 
+/** What every map of one userspace kernel shares. */
+export interface MapDeps {
+  readonly memory: AddressSpace;
+  readonly rcu: Rcu;
+  /** CPUs that per-CPU values are kept for. */
+  readonly cpus: number;
+  /** 32 random bits, unsigned: seeds hashes. */
+  random(): number;
+}
+
+/** The part of a map that user space may see as plain memory. */
+export interface MmapRange {
+  readonly address: number;
+  /** Whole pages, in bytes. */
+  readonly length: number;
+}
+
 export interface BpfMap {
   readonly info: MapInfo;
   /** Address of the map's header: what `r1 = map[…]` holds while a program runs. Never dereferenced by programs. */
   readonly address: number;
   /** Bytes of memory held, for accounting. */
   readonly memoryBytes: number;
+  /** Bytes of a value as user space sees it: per-CPU types give one padded slot for each CPU. */
+  readonly userValueSize: number;
+  /** BPF_F_MMAPABLE arrays only. */
+  readonly mmapRange?: MmapRange;
 
   /** Helper 1. @returns the value's address on CPU `cpu`, or 0. */
   lookupElem(key: number, cpu: number): number;
@@ -28,12 +51,15 @@ export interface BpfMap {
   /** Helper 3. @returns 0 or -errno. */
   deleteElem(key: number): number;
 
-  /** MAP_LOOKUP_ELEM: fills `value`. */
-  sysLookup(key: Uint8Array, value: Uint8Array, flags: number): number;
+  /** MAP_LOOKUP_ELEM: fills the first `userValueSize` bytes of `value`. -ENOENT. */
+  sysLookup(key: Uint8Array, value: Uint8Array): number;
+  /** MAP_UPDATE_ELEM. -EINVAL (flags), -EEXIST, -ENOENT, -E2BIG (full, or no such index), -ENOMEM. */
   sysUpdate(key: Uint8Array, value: Uint8Array, flags: number): number;
+  /** MAP_DELETE_ELEM. -ENOENT; -EINVAL for arrays. */
   sysDelete(key: Uint8Array): number;
-  sysLookupAndDelete(key: Uint8Array, value: Uint8Array, flags: number): number;
-  /** `key` undefined: the first key. */
+  /** MAP_LOOKUP_AND_DELETE_ELEM. -ENOENT; -ENOTSUPP for types that have none. */
+  sysLookupAndDelete(key: Uint8Array, value: Uint8Array): number;
+  /** MAP_GET_NEXT_KEY; `key` undefined, or one that is not in the map: the first key. -ENOENT after the last. */
   sysGetNextKey(key: Uint8Array | undefined, nextKey: Uint8Array): number;
 
   /** Address of byte `offset` of the values of an array, for `ld_imm64 BPF_PSEUDO_MAP_VALUE`; -errno elsewhere. */

@@ -1,2 +1,33 @@
 /** Map types: one file each behind one interface. */
+import { ERRNO } from '../errors/index.ts';
+import { MAP_TYPE, MAP_TYPE_NAMES } from '../uapi/index.ts';
+import { ArrayMap } from './array.ts';
+import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
+import { checkMapEntries, checkMapInfo } from './check.ts';
+import { HashMap } from './hash.ts';
+import { PercpuArrayMap } from './percpu-array.ts';
+import { PercpuHashMap } from './percpu-hash.ts';
+
 export * from './bpf-map.ts';
+
+/** The map types that there are: what makes one, by number. */
+const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): BpfMap | number }>> = {
+  [MAP_TYPE.HASH]: HashMap,
+  [MAP_TYPE.ARRAY]: ArrayMap,
+  [MAP_TYPE.PERCPU_HASH]: PercpuHashMap,
+  [MAP_TYPE.PERCPU_ARRAY]: PercpuArrayMap,
+};
+
+/**
+ * Whether a map can be made of this, before permissions are asked for and memory is taken.
+ * @returns 0; -EINVAL or -E2BIG; -ENOTSUPP for a type that Linux has and this project does not have yet.
+ */
+export function checkMap(info: MapInfo, numaNode = 0): number {
+  if (TYPES[info.type] !== undefined) return checkMapInfo(info, numaNode);
+  return info.type > 0 && info.type < MAP_TYPE_NAMES.length ? -ERRNO.ENOTSUPP : -ERRNO.EINVAL;
+}
+
+/** Make a map that `checkMap` allows. @returns the map; -E2BIG where the table is too large; -ENOMEM. */
+export function createMap(info: MapInfo, deps: MapDeps): BpfMap | number {
+  return checkMapEntries(info) || TYPES[info.type].create(info, deps);
+}

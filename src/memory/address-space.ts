@@ -44,6 +44,7 @@ export class AddressSpace {
   /** Free page runs: [first page, pages], in address order, never adjacent. */
   #free: [number, number][] = [];
   #end: number;
+  #used = 0;
   readonly #limit: number;
   #bytes!: Uint8Array;
   #view!: DataView;
@@ -51,7 +52,7 @@ export class AddressSpace {
   /** @param limit most bytes the memory may grow to; 4 GiB at most. */
   constructor(limit = 0xffff0000) {
     this.#limit = Math.floor(limit / WASM_PAGE);
-    this.memory = new WebAssembly.Memory({ initial: 16, maximum: this.#limit });
+    this.memory = new WebAssembly.Memory({ initial: Math.min(16, this.#limit), maximum: this.#limit });
     this.#end = GUARD / PAGE;
     this.#refresh();
   }
@@ -64,6 +65,11 @@ export class AddressSpace {
   /** All of the memory. Detached by the next growth. */
   get view(): DataView {
     return this.#view;
+  }
+
+  /** Bytes that live regions hold, guard pages left out. */
+  get used(): number {
+    return this.#used;
   }
 
   #refresh(): void {
@@ -86,6 +92,7 @@ export class AddressSpace {
       contains: options.contains,
     };
     this.#pages.fill(region, first, first + pages);
+    this.#used += region.reserved;
     return region;
   }
 
@@ -97,6 +104,7 @@ export class AddressSpace {
     this.#bytes.fill(0, region.base, region.base + region.reserved);
     this.#pages.fill(undefined, first, first + pages);
     this.#givePages(first, pages + 1);
+    this.#used -= region.reserved;
   }
 
   /** The region that an address lies in. */

@@ -1,0 +1,368 @@
+/** Map types against a plain JavaScript Map; element lifetimes; corrupt memory; memory given back. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ERRNO } from '../errors/index.ts';
+import { AddressSpace, HASH_ELEM, MAP_HEADER, Rcu, hashKey, padded } from '../memory/index.ts';
+import { MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
+import type { BpfMap, MapDeps, MapInfo } from './index.ts';
+import { checkMap, createMap } from './index.ts';
+
+function deps(options: { cpus?: number; limit?: number } = {}): MapDeps {
+  const { cpus = 1, limit } = options;
+  return { memory: new AddressSpace(limit), rcu: new Rcu(), cpus, random: () => 0x12345678 };
+}
+
+function make(deps: MapDeps, type: number, sizes: Partial<MapInfo> = {}): BpfMap {
+  const info = { type, keySize: 4, valueSize: 8, maxEntries: 4, flags: 0, extra: 0, name: 'm', ...sizes };
+  expect(checkMap(info)).toBe(0);
+  const map = createMap(info, deps);
+  if (typeof map === 'number') throw new Error(`create: ${map}`);
+  return map;
+}
+
+const u32 = (n: number) => new Uint8Array([n, n >>> 8, n >>> 16, n >>> 24]);
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+
+/** A program's side: bytes at an address of its own. */
+function scratch(deps: MapDeps) {
+  const region = deps.memory.allocate(4096, { kind: 'mem', name: 'scratch' });
+  if (region === undefined) throw new Error('no memory');
+  return (bytes: Uint8Array, offset = 0) => {
+    deps.memory.bytes.set(bytes, region.base + offset);
+    return region.base + offset;
+  };
+}
+
+const KEYS = 6;
+const command = fc.oneof(
+  fc.record({ op: fc.constant('update' as const), key: fc.nat(KEYS), seed: fc.nat(255), flags: fc.nat(4) }),
+  fc.record({ op: fc.constantFrom('lookup' as const, 'delete' as const, 'take' as const), key: fc.nat(KEYS) }),
+  fc.record({ op: fc.constant('walk' as const) }),
+  fc.record({ op: fc.constantFrom('enter' as const, 'exit' as const) }),
+);
+
+/** What a hash of the same shape answers, in five lines. */
+class HashModel {
+  readonly values = new Map<string, string>();
+  readonly #max: number;
+  constructor(max: number) {
+    this.#max = max;
+  }
+  update(key: string, value: string, flags: number): number {
+    if (flags > 2) return -ERRNO.EINVAL;
+    if (this.values.has(key) && flags === 1) return -ERRNO.EEXIST;
+    if (!this.values.has(key) && flags === 2) return -ERRNO.ENOENT;
+    if (!this.values.has(key) && this.values.size >= this.#max) return -ERRNO.E2BIG;
+    this.values.set(key, value);
+    return 0;
+  }
+}
+
+function walk(map: BpfMap): string[] {
+  const keys: string[] = [];
+  const next = new Uint8Array(map.info.keySize);
+  for (let key: Uint8Array | undefined; map.sysGetNextKey(key, next) === 0; key = next.slice()) keys.push(hex(next));
+  return keys;
+}
+
+describe.each([
+  ['hash', MAP_TYPE.HASH, 0, 1],
+  ['hash without pre-allocation', MAP_TYPE.HASH, MAP_FLAG.NO_PREALLOC, 1],
+  ['percpu_hash', MAP_TYPE.PERCPU_HASH, 0, 3],
+  ['percpu_hash without pre-allocation', MAP_TYPE.PERCPU_HASH, MAP_FLAG.NO_PREALLOC, 2],
+])('%s', (_name, type, flags, cpus) => {
+  it('answers as a Map does, over random commands', () => {
+    const shape = fc.record({ keySize: fc.integer({ min: 1, max: 13 }), valueSize: fc.integer({ min: 1, max: 20 }) });
+    fc.assert(
+      fc.property(shape, fc.array(command, { maxLength: 80 }), (sizes, commands) => {
+        const d = deps({ cpus });
+        const map = make(d, type, { ...sizes, maxEntries: 4, flags });
+        const model = new HashModel(4);
+        const key = (n: number) => Uint8Array.from({ length: sizes.keySize }, (_, i) => (i === 0 ? n : 0xaa));
+        let depth = 0;
+        for (const c of commands) {
+          const out = new Uint8Array(map.userValueSize);
+          if (c.op === 'update') {
+            const value = out.map((_, i) => c.seed + i);
+            expect(map.sysUpdate(key(c.key), value, c.flags)).toBe(model.update(hex(key(c.key)), hex(value), c.flags));
+          } else if (c.op === 'walk') {
+            expect(walk(map).sort()).toEqual([...model.values.keys()].sort());
+          } else if (c.op === 'enter' || c.op === 'exit') {
+            if (c.op === 'enter') depth++;
+            else if (depth === 0) continue;
+            else depth--;
+            d.rcu[c.op]();
+          } else {
+            const name = hex(key(c.key));
+            const there = model.values.get(name);
+            const want = there === undefined ? -ERRNO.ENOENT : 0;
+            if (c.op === 'delete') expect(map.sysDelete(key(c.key))).toBe(want);
+            else
+              expect(c.op === 'take' ? map.sysLookupAndDelete(key(c.key), out) : map.sysLookup(key(c.key), out)).toBe(
+                want,
+              );
+            if (c.op !== 'delete' && there !== undefined) expect(hex(out)).toBe(there);
+            if (c.op !== 'lookup') model.values.delete(name);
+          }
+        }
+      }),
+    );
+  });
+
+  it('gives all memory back', () => {
+    const d = deps({ cpus });
+    for (let round = 0; round < 3; round++) {
+      const map = make(d, type, { maxEntries: 1000, flags });
+      expect(d.memory.used).toBe(map.memoryBytes);
+      for (let i = 0; i < 1000; i++) map.sysUpdate(u32(i), new Uint8Array(map.userValueSize), 0);
+      expect(d.memory.used).toBe(map.memoryBytes);
+      map.destroy();
+      expect(d.memory.used).toBe(0);
+    }
+  });
+
+  it('answers -ENOMEM, and nothing is lost, when the memory is exhausted', () => {
+    const d = deps({ cpus, limit: 1 << 20 });
+    const info = { type, keySize: 4, valueSize: 1000, maxEntries: 5000, flags, extra: 0, name: 'm' };
+    const map = createMap(info, d);
+    if (typeof map === 'number') {
+      expect(flags).toBe(0);
+      expect(map).toBe(-ERRNO.ENOMEM);
+    } else {
+      let i = 0;
+      let answer = 0;
+      while ((answer = map.sysUpdate(u32(i), new Uint8Array(map.userValueSize), 0)) === 0) i++;
+      expect(answer).toBe(-ERRNO.ENOMEM);
+      expect(walk(map)).toHaveLength(i);
+      map.destroy();
+    }
+    expect(d.memory.used).toBe(0);
+  });
+
+  it('keeps a deleted element until the outermost program has ended, then refuses it', () => {
+    const d = deps({ cpus });
+    const map = make(d, type, { flags });
+    const put = scratch(d);
+    const [key, value] = [put(u32(7)), put(new Uint8Array(8).fill(9), 64)];
+    expect(map.updateElem(key, value, 0, 0)).toBe(0);
+    const at = map.lookupElem(key, 0);
+    d.rcu.enter();
+    d.rcu.enter();
+    expect(map.deleteElem(key)).toBe(0);
+    expect(map.lookupElem(key, 0)).toBe(0);
+    expect(map.updateElem(key, put(new Uint8Array(8).fill(1), 64), 0, 0)).toBe(0);
+    d.rcu.exit();
+    expect(d.memory.check(at, 8, true)).toBeDefined();
+    expect(hex(d.memory.bytes.slice(at, at + 8))).toBe('09'.repeat(8));
+    d.rcu.exit();
+    expect(d.memory.check(at, 1, false)).toBeUndefined();
+    expect(d.memory.check(map.lookupElem(key, 0), 8, true)).toBeDefined();
+  });
+
+  it('lets a program touch one CPU value of a live element and nothing else', () => {
+    const d = deps({ cpus });
+    const map = make(d, type, { valueSize: 12, flags });
+    const put = scratch(d);
+    const key = put(u32(1));
+    map.updateElem(key, put(new Uint8Array(12), 64), 0, 0);
+    const at = map.lookupElem(key, cpus - 1);
+    expect(d.memory.check(at, 12, true)).toBeDefined();
+    expect(d.memory.check(at + 11, 1, true)).toBeDefined();
+    for (const [offset, size] of [
+      [11, 2],
+      [12, 1],
+      [0, 13],
+      [-1, 1],
+      [-4, 8],
+    ]) {
+      expect(d.memory.check(at + offset, size, false), `${offset}+${size}`).toBeUndefined();
+    }
+    expect(d.memory.check(map.address, 4, false)).toBeUndefined();
+    const readOnly = make(d, type, { flags: flags | MAP_FLAG.RDONLY_PROG });
+    readOnly.updateElem(key, put(new Uint8Array(8), 64), 0, 0);
+    expect(d.memory.check(readOnly.lookupElem(key, 0), 8, false)).toBeDefined();
+    expect(d.memory.check(readOnly.lookupElem(key, 0), 8, true)).toBeUndefined();
+  });
+
+  it('names a corrupt link instead of following it', () => {
+    const d = deps({ cpus });
+    const map = make(d, type, { maxEntries: 1, flags });
+    const put = scratch(d);
+    map.updateElem(put(u32(1)), put(new Uint8Array(8), 64), 0, 0);
+    const bucket = d.memory.view.getUint32(map.address + MAP_HEADER.BUCKETS, true);
+    const elem = d.memory.view.getUint32(bucket, true);
+    const out = new Uint8Array(map.userValueSize);
+    for (const link of [elem, elem + 4, bucket, 1, 0xfffffff0, put(u32(0))]) {
+      d.memory.view.setUint32(elem + HASH_ELEM.NEXT, link, true);
+      expect(() => map.sysLookup(u32(2), out)).toThrow(/memory of hash map 'm' is corrupt/);
+    }
+    d.memory.view.setUint32(bucket, elem + 8, true);
+    expect(() => map.sysGetNextKey(undefined, out)).toThrow(/corrupt: a link to 0x/);
+    d.memory.view.setUint32(bucket, elem, true);
+    d.memory.view.setUint32(elem + HASH_ELEM.NEXT, 0, true);
+    d.memory.view.setUint32(map.address + MAP_HEADER.FREE, elem, true);
+    map.sysDelete(u32(1));
+    d.memory.view.setUint32(map.address + MAP_HEADER.FREE, 12, true);
+    expect(() => map.sysUpdate(u32(3), out, 0)).toThrow(/corrupt: a link to 0xc/);
+  });
+});
+
+describe('hash', () => {
+  it('replaces the element on update: an old pointer sees the old value', () => {
+    const d = deps();
+    const map = make(d, MAP_TYPE.HASH, { maxEntries: 1 });
+    const put = scratch(d);
+    const key = put(u32(1));
+    map.updateElem(key, put(new Uint8Array(8).fill(1), 64), 0, 0);
+    d.rcu.enter();
+    const seen: number[] = [];
+    for (let i = 2; i < 100; i++) {
+      seen.push(map.lookupElem(key, 0));
+      expect(map.updateElem(key, put(new Uint8Array(8).fill(i), 64), 0, 0)).toBe(0);
+    }
+    expect(seen.map((at) => d.memory.bytes[at])).toEqual(seen.map((_, i) => i + 1));
+    expect(seen.every((at) => d.memory.check(at, 8, false) !== undefined)).toBe(true);
+    d.rcu.exit();
+    expect(seen.some((at) => d.memory.check(at, 8, false) !== undefined)).toBe(false);
+  });
+
+  it('holds bounded memory through a run that replaces without end', () => {
+    const d = deps();
+    const map = make(d, MAP_TYPE.HASH, { maxEntries: 1, valueSize: 65536 });
+    const put = scratch(d);
+    const big = d.memory.allocate(65536, { kind: 'mem', name: 'value' });
+    const key = put(u32(1));
+    d.rcu.enter();
+    for (let i = 0; i < 1000; i++) expect(map.updateElem(key, big?.base ?? 0, 0, 0)).toBe(0);
+    expect(map.memoryBytes).toBeLessThan(16 << 20);
+    d.rcu.exit();
+    expect(walk(map)).toHaveLength(1);
+  });
+
+  it('copies a value out of the element that is being replaced', () => {
+    const d = deps();
+    const map = make(d, MAP_TYPE.HASH);
+    const put = scratch(d);
+    const key = put(u32(1));
+    map.updateElem(key, put(new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]), 64), 0, 0);
+    expect(map.updateElem(key, map.lookupElem(key, 0), 0, 0)).toBe(0);
+    const out = new Uint8Array(8);
+    map.sysLookup(u32(1), out);
+    expect([...out]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it('hashes as MurmurHash3_x86_32 does', () => {
+    const bytes = new TextEncoder().encode('The quick brown fox jumps over the lazy dog');
+    expect(hashKey(bytes, 0, bytes.length, 0)).toBe(0x2e4ff723);
+    expect(hashKey(new Uint8Array(0), 0, 0, 1)).toBe(0x514e28b7);
+    expect(hashKey(new TextEncoder().encode('xaaaa'), 1, 4, 0x9747b28c)).toBe(0x5a97808a);
+    expect(hashKey(new TextEncoder().encode('aaa'), 0, 3, 0x9747b28c)).toBe(0x283e0130);
+  });
+
+  it('with BPF_F_ZERO_SEED has the same order in every kernel', () => {
+    const order = (random: number) => {
+      const map = make({ ...deps(), random: () => random }, MAP_TYPE.HASH, {
+        maxEntries: 64,
+        flags: MAP_FLAG.ZERO_SEED,
+      });
+      for (let i = 0; i < 64; i++) map.sysUpdate(u32(i), new Uint8Array(8), 0);
+      return walk(map);
+    };
+    expect(order(1)).toEqual(order(2));
+  });
+});
+
+describe('percpu_hash', () => {
+  it('gives a new element of a program zeroes on the other CPUs, also in memory used before', () => {
+    const d = deps({ cpus: 3 });
+    const map = make(d, MAP_TYPE.PERCPU_HASH, { valueSize: 4, maxEntries: 1 });
+    const put = scratch(d);
+    const out = new Uint8Array(24);
+    map.sysUpdate(u32(1), new Uint8Array(24).fill(0xff), 0);
+    map.sysDelete(u32(1));
+    expect(map.updateElem(put(u32(2)), put(u32(0x01020304), 64), 0, 1)).toBe(0);
+    map.sysLookup(u32(2), out);
+    expect(hex(out)).toBe('0000000000000000' + '0403020100000000' + '0000000000000000');
+    const at = map.lookupElem(put(u32(2)), 1);
+    expect(map.updateElem(put(u32(2)), put(u32(5), 64), 0, 2)).toBe(0);
+    expect(map.lookupElem(put(u32(2)), 1)).toBe(at);
+  });
+});
+
+describe.each([
+  ['array', MAP_TYPE.ARRAY, 1],
+  ['percpu_array', MAP_TYPE.PERCPU_ARRAY, 3],
+])('%s', (_name, type, cpus) => {
+  it('answers as an array does, over random commands', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 20 }), fc.array(command, { maxLength: 60 }), (valueSize, commands) => {
+        const d = deps({ cpus });
+        const map = make(d, type, { valueSize, maxEntries: 4 });
+        const model = Array.from({ length: 4 }, () => '00'.repeat(map.userValueSize));
+        for (const c of commands) {
+          const out = new Uint8Array(map.userValueSize);
+          if (c.op === 'update') {
+            const value = out.map((_, i) => c.seed + i);
+            const want = c.flags > 2 ? ERRNO.EINVAL : c.key >= 4 ? ERRNO.E2BIG : c.flags === 1 ? ERRNO.EEXIST : 0;
+            expect(map.sysUpdate(u32(c.key), value, c.flags) + want).toBe(0);
+            if (want === 0) model[c.key] = hex(value);
+          } else if (c.op === 'lookup') {
+            expect(map.sysLookup(u32(c.key), out)).toBe(c.key < 4 ? 0 : -ERRNO.ENOENT);
+            if (c.key < 4) expect(hex(out)).toBe(model[c.key]);
+          } else if (c.op === 'delete') {
+            expect(map.sysDelete(u32(c.key))).toBe(-ERRNO.EINVAL);
+          } else if (c.op === 'take') {
+            expect(map.sysLookupAndDelete(u32(c.key), out)).toBe(-ERRNO.ENOTSUPP);
+          } else if (c.op === 'walk') {
+            expect(walk(map)).toEqual(['00000000', '01000000', '02000000', '03000000']);
+          }
+        }
+        map.destroy();
+        expect(d.memory.used).toBe(0);
+      }),
+    );
+  });
+
+  it('starts over after a key that is not in it', () => {
+    const map = make(deps({ cpus }), type);
+    const next = new Uint8Array(4);
+    for (const [key, want] of [
+      [0, 1],
+      [4, 0],
+      [0xfffffffe, 0],
+      [0xffffffff, 0],
+    ]) {
+      expect(map.sysGetNextKey(u32(key), next)).toBe(0);
+      expect([...next]).toEqual([want, 0, 0, 0]);
+    }
+    expect(map.sysGetNextKey(u32(3), next)).toBe(-ERRNO.ENOENT);
+  });
+
+  it('overwrites in place, and bounds a program to one value', () => {
+    const d = deps({ cpus });
+    const map = make(d, type, { valueSize: 6 });
+    const put = scratch(d);
+    const key = put(u32(3));
+    const at = map.lookupElem(key, cpus - 1);
+    expect(map.updateElem(key, put(new Uint8Array([1, 2, 3, 4, 5, 6]), 64), 0, cpus - 1)).toBe(0);
+    expect(map.lookupElem(key, cpus - 1)).toBe(at);
+    expect([...d.memory.bytes.slice(at, at + 8)]).toEqual([1, 2, 3, 4, 5, 6, 0, 0]);
+    expect(d.memory.check(at, 6, true)).toBeDefined();
+    expect(d.memory.check(at, 7, true)).toBeUndefined();
+    expect(d.memory.check(at + 6, 1, false)).toBeUndefined();
+    expect(map.lookupElem(put(u32(4)), 0)).toBe(0);
+    expect(map.updateElem(put(u32(4)), put(u32(0), 64), 0, 0)).toBe(-ERRNO.E2BIG);
+    const one = make(d, type, { maxEntries: 1 });
+    if (cpus > 1) expect(one.directValueAddress(0)).toBe(-ERRNO.ENOTSUPP);
+    else
+      expect([one.directValueAddress(7) - one.directValueAddress(0), one.directValueAddress(8)]).toEqual([
+        7,
+        -ERRNO.EINVAL,
+      ]);
+    expect(map.directValueAddress(0)).toBe(-ERRNO.ENOTSUPP);
+  });
+});
+
+it('pads exactly', () => {
+  expect([0, 1, 8, 9, 0xffffffff].map(padded)).toEqual([0, 8, 8, 16, 0x100000000]);
+});

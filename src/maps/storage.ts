@@ -1,0 +1,38 @@
+/** The regions of memory that maps are made of. Every function answers undefined when the memory is exhausted. */
+import type { Region } from '../memory/index.ts';
+import { MAP_HEADER } from '../memory/index.ts';
+import { MAP_FLAG } from '../uapi/index.ts';
+import type { MapDeps, MapInfo } from './bpf-map.ts';
+
+/** The header, its common fields filled in, with `extra` bytes behind it; programs may touch none of it. */
+export function allocateHeader(info: MapInfo, deps: MapDeps, extra: number): Region | undefined {
+  const region = deps.memory.allocate(MAP_HEADER.SIZE + extra, {
+    kind: 'map',
+    name: `map ${info.name}`,
+    writable: false,
+    contains: () => false,
+  });
+  if (region === undefined) return undefined;
+  const { view } = deps.memory;
+  view.setUint32(region.base + MAP_HEADER.TYPE, info.type, true);
+  view.setUint32(region.base + MAP_HEADER.KEY_SIZE, info.keySize, true);
+  view.setUint32(region.base + MAP_HEADER.VALUE_SIZE, info.valueSize, true);
+  view.setUint32(region.base + MAP_HEADER.MAX_ENTRIES, info.maxEntries, true);
+  view.setUint32(region.base + MAP_HEADER.FLAGS, info.flags, true);
+  return region;
+}
+
+/** `size` bytes that hold values: programs may touch what `contains` allows, and write unless BPF_F_RDONLY_PROG. */
+export function allocateValues(
+  info: MapInfo,
+  deps: MapDeps,
+  size: number,
+  contains: (offset: number, size: number) => boolean,
+): Region | undefined {
+  return deps.memory.allocate(size, {
+    kind: 'map-value',
+    name: `map ${info.name}`,
+    writable: (info.flags & MAP_FLAG.RDONLY_PROG) === 0,
+    contains,
+  });
+}
