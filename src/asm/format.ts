@@ -23,6 +23,11 @@ export interface FormatOptions {
    * callers that may not see addresses), a string prints as it is, undefined prints the two immediates.
    */
   ldImm64?(insn: Instruction, high: number, index: number): bigint | string | undefined;
+  /**
+   * Print what assembles back to the same slots where the log loses something: the kind of an `ld_imm64`
+   * (`map[fd:3]`, `subprog[pc+7]`) and the BTF of a kernel function (`call kfunc#12@1`).
+   */
+  readonly raw?: boolean;
   /** Name of a helper, with `bpf_`; undefined for one that does not exist. Default: the names of Linux 6.18. */
   helperName?(id: number): string | undefined;
   /** Name of a kernel function by its BTF id and the index of its BTF. Default: none, which prints `call #id`. */
@@ -52,7 +57,7 @@ const WORDS: Readonly<Record<string, Print>> = {
   pcOFF: (insns, i) => `pc${signed(insns[i].off)}`,
   pcIMM: (insns, i, options) => subprog(insns[i], i, options) ?? `pc${signed(insns[i].imm)}`,
   HELPER: (insns, i, options) => helper(insns[i].imm, options),
-  KFUNC: (insns, i, options) => `${options.kfuncName?.(insns[i].imm, insns[i].off) ?? ''}#${insns[i].imm}`,
+  KFUNC: (insns, i, options) => kfunc(insns[i], options),
 };
 
 function printImm64(insns: readonly Instruction[], index: number, options: FormatOptions): string {
@@ -69,6 +74,11 @@ function helper(id: number, options: FormatOptions): string {
   const known = HELPER_NAMES[id];
   const name = options.helperName ? options.helperName(id) : known && `bpf_${known}`;
   return `${name ?? 'unknown'}#${id}`;
+}
+
+function kfunc({ imm, off }: Instruction, options: FormatOptions): string {
+  const name = options.kfuncName?.(imm, off) ?? (options.raw ? 'kfunc' : '');
+  return `${name}#${imm}${options.raw && off ? `@${off & 0xffff}` : ''}`;
 }
 
 function subprog(insn: Instruction, index: number, options: FormatOptions): string | undefined {
@@ -92,8 +102,12 @@ function print(syntax: string, insns: readonly Instruction[], index: number, opt
   return text;
 }
 
-/** The syntax of a form in the log: every kind of 64-bit immediate prints as a number. */
-const logSyntax = (form: Form): string => (form.opcode === LD_IMM64 ? 'rD = IMM64' : form.syntax);
+/** The syntax of a form in the log, where every kind of 64-bit immediate is a number. */
+function logSyntax(form: Form, insns: readonly Instruction[], index: number, options: FormatOptions): string {
+  if (form.opcode !== LD_IMM64) return form.syntax;
+  const named = options.ldImm64?.(insns[index], insns[index + 1]?.imm ?? 0, index) !== undefined;
+  return options.raw && !named ? form.syntax : 'rD = IMM64';
+}
 
 /**
  * What the kernel prints for field values that are no form of their opcode; it refuses the program only later.
@@ -143,5 +157,17 @@ export function formatInsn(insns: readonly Instruction[], index: number, options
   const insn = insns[index];
   const form = formOf(insn);
   if (!form) return formatOdd(insn);
-  return formatOddMove(insn) ?? `(${hex2(insn.opcode)}) ${print(logSyntax(form), insns, index, options)}`;
+  return (
+    formatOddMove(insn) ??
+    `(${hex2(insn.opcode)}) ${print(logSyntax(form, insns, index, options), insns, index, options)}`
+  );
+}
+
+/** A whole program, one line an instruction: `   0: (b7) r0 = 42`. */
+export function formatProgram(insns: readonly Instruction[], options: FormatOptions = {}): string[] {
+  const lines: string[] = [];
+  for (let i = 0; i < insns.length; i += insns[i].opcode === LD_IMM64 ? 2 : 1) {
+    lines.push(`${String(i).padStart(4)}: ${formatInsn(insns, i, options)}`);
+  }
+  return lines;
 }

@@ -1,2 +1,3 @@
 /** Assembler and disassembler of the kernel's own text, and the dialect of conformance files. */
+export * from './assemble.ts';
 export * from './format.ts';

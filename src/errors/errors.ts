@@ -60,7 +60,11 @@ export class FormatError extends Error {
   readonly problem: string;
   constructor(problem: string, where: { file?: string; section?: string; offset?: number; line?: number } = {}) {
     const { file = '', section = '', offset = -1, line = 0 } = where;
-    const place = [line ? `${file || 'line'}:${line}` : file, section && `section ${section}`, offset >= 0 && `offset 0x${offset.toString(16)}`]
+    const place = [
+      line ? (file ? `${file}:${line}` : `line ${line}`) : file,
+      section && `section ${section}`,
+      offset >= 0 && `offset 0x${offset.toString(16)}`,
+    ]
       .filter(Boolean)
       .join(', ');
     super(place ? `${place}: ${problem}` : problem);
