@@ -1,0 +1,3 @@
+/** ELF64 relocatable objects of BPF. */
+export * from './constants.ts';
+export * from './elf-file.ts';
