@@ -179,11 +179,11 @@ export function alu(op: number, is32: boolean, _off: number, a: Scalar, b: Scala
   if (op === ALU.LSH || op === ALU.RSH || op === ALU.ARSH) {
     const known = is32 ? tnum.tnumIsConst(tnum.tnumCast(b.tnum, w.half)) : isConst(b);
     const shift = is32 ? b.umin32 : b.umin;
-    if (!known || shift >= BigInt(bits)) return finish(unknown(w));
+    if (!known || b.umax >= BigInt(bits)) return unknown(w);
     if (is32) return finish(shift32(op, a, shift, w));
     return finish(op === ALU.LSH ? lsh(a, shift, w) : op === ALU.RSH ? rsh(a, shift, w) : arsh(a, shift, w));
   }
-  return finish(unknown(w));
+  return unknown(w);
 }
 
 /** `a = -a`. */

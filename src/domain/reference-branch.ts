@@ -3,7 +3,7 @@
  * both sides. Comparisons of the lower halves (`is32`) refine only the 32-bit ranges and the low bits, then sync.
  */
 import { JMP } from '../isa/index.ts';
-import { maxBig, minBig, sync, W64, type Draft, type Scalar, type Width } from './reference.ts';
+import { maxBig, minBig, sync, unknown, W64, type Draft, type Scalar, type Width } from './reference.ts';
 import { tnumCast, tnumIntersect, tnumIsConst, tnumOverlap, tnumWithLow, type Tnum } from './tnum.ts';
 
 /** Certainly, certainly not, or cannot tell. */
@@ -35,8 +35,9 @@ function equal(a: Scalar, b: Scalar, is32: boolean, w: Width): Verdict {
   return -1;
 }
 
+/** `x & y` against zero, where either is constant. */
 function bitsSet(x: Side, y: Side): Verdict {
-  if (!tnumIsConst(y.tnum)) return -1;
+  if (!tnumIsConst(y.tnum)) return tnumIsConst(x.tnum) ? bitsSet(y, x) : -1;
   if (x.tnum.value & y.tnum.value) return 1;
   return (x.tnum.value | x.tnum.mask) & y.tnum.value ? -1 : 0;
 }
@@ -79,12 +80,13 @@ export function branchTaken(op: number, is32: boolean, a: Scalar, b: Scalar, w: 
 
 // --- refinement -------------------------------------------------------------------------------------------------------
 
+/** Equality: both have what either has; of the whole registers, not also of their lower halves. */
 function learnEqual(a: Draft, b: Draft, is32: boolean, w: Width): void {
-  a.umin32 = b.umin32 = maxBig(a.umin32, b.umin32);
-  a.umax32 = b.umax32 = minBig(a.umax32, b.umax32);
-  a.smin32 = b.smin32 = maxBig(a.smin32, b.smin32);
-  a.smax32 = b.smax32 = minBig(a.smax32, b.smax32);
   if (is32) {
+    a.umin32 = b.umin32 = maxBig(a.umin32, b.umin32);
+    a.umax32 = b.umax32 = minBig(a.umax32, b.umax32);
+    a.smin32 = b.smin32 = maxBig(a.smin32, b.smin32);
+    a.smax32 = b.smax32 = minBig(a.smax32, b.smax32);
     const low = tnumIntersect(tnumCast(a.tnum, w.half), tnumCast(b.tnum, w.half));
     a.tnum = tnumWithLow(a.tnum, low, w.half);
     b.tnum = tnumWithLow(b.tnum, low, w.half);
@@ -122,11 +124,11 @@ function learnBits(a: Draft, b: Scalar, set: boolean, is32: boolean, w: Width): 
   const low = is32 ? tnumCast(b.tnum, w.half) : b.tnum;
   if (!tnumIsConst(low)) return;
   const bits = low.value;
+  const oneBit = bits !== 0n && (bits & (bits - 1n)) === 0n;
+  if (set && !oneBit) return;
+  if (!set) Object.assign(a, { ...unknown(w), tnum: a.tnum });
   const known: Tnum = is32 ? tnumCast(a.tnum, w.half) : a.tnum;
-  let learned: Tnum = known;
-  if (!set) learned = { value: known.value & ~bits, mask: known.mask & ~bits };
-  else if (bits !== 0n && (bits & (bits - 1n)) === 0n)
-    learned = { value: known.value | bits, mask: known.mask & ~bits };
+  const learned = { value: set ? known.value | bits : known.value & ~bits, mask: known.mask & ~bits };
   a.tnum = is32 ? tnumWithLow(a.tnum, learned, w.half) : learned;
 }
 

@@ -5,11 +5,13 @@
  */
 import {
   tnumAdd,
+  tnumBswap,
   tnumCast,
   tnumConst,
   tnumIn,
   tnumIntersect,
   tnumIsConst,
+  tnumNext,
   tnumRange,
   tnumUnknown,
   tnumWithLow,
@@ -133,6 +135,17 @@ export const crossed = (a: Scalar): boolean =>
 
 // --- deduction -------------------------------------------------------------------------------------------------------
 
+/**
+ * The number that tnum and unsigned range have in common, if it is just one. On a path that cannot be they have none,
+ * and what the kernel then answers is kept too: an end of the range, or the tnum's greatest.
+ */
+function onlyMember(r: Draft, w: Width): bigint | undefined {
+  const next = tnumNext(r.tnum, r.umin, w.bits);
+  if ((r.umin & ~r.tnum.mask) === r.tnum.value) return next > r.umax ? r.umin : undefined;
+  if (next === (r.tnum.value | r.tnum.mask)) return next;
+  return next <= r.umax && tnumNext(r.tnum, next, w.bits) > r.umax ? next : undefined;
+}
+
 /** Ranges learn from the tnum: unknown bits all zero give the least number, all one the greatest. */
 function boundsFromTnum(r: Draft, w: Width): void {
   const { value, mask } = r.tnum;
@@ -141,6 +154,8 @@ function boundsFromTnum(r: Draft, w: Width): void {
   r.smax = minBig(r.smax, BigInt.asIntN(w.bits, value | (mask & ~sign)));
   r.umin = maxBig(r.umin, value);
   r.umax = minBig(r.umax, value | mask);
+  const only = onlyMember(r, w);
+  if (only !== undefined) Object.assign(r, constant(only, w));
   const low = tnumCast(r.tnum, w.half);
   const sign32 = 1n << BigInt(w.half - 1);
   r.smin32 = maxBig(r.smin32, BigInt.asIntN(w.half, low.value | (low.mask & sign32)));
@@ -177,7 +192,15 @@ function deduce32(r: Draft, w: Width): void {
   if (u32((r.smin >> half) + 1n) === u32(r.smax >> half) && s32(r.smin) < 0n && s32(r.smax) >= 0n)
     signedRange(r.smin, r.smax);
   if (s32(r.umin32) <= s32(r.umax32)) signedRange(r.umin32, r.umax32);
-  if (u32(r.smin32) <= u32(r.smax32)) unsignedRange(r.smin32, r.smax32);
+  if (u32(r.smin32) <= u32(r.smax32)) {
+    unsignedRange(r.smin32, r.smax32);
+  } else if (r.umax32 < u32(r.smin32)) {
+    r.smin32 = s32(r.umin32);
+    r.umax32 = minBig(r.umax32, u32(r.smax32));
+  } else if (u32(r.smax32) < r.umin32) {
+    r.smax32 = s32(r.umax32);
+    r.umin32 = maxBig(r.umin32, u32(r.smin32));
+  }
 }
 
 /** Signed and unsigned ranges learn from each other. */
@@ -302,6 +325,9 @@ export function signExtend(a: Scalar, bits: number, into: number, w: Width = W64
   const r: Draft = { ...unknown(w), smin32: ordered ? lo : min, smax32: ordered ? hi : max };
   return zext(r, w);
 }
+
+/** The low `bits` with their bytes reversed: only the tnum can follow. */
+export const bswap = (a: Scalar, bits: number): Scalar => sync({ ...unknown(), tnum: tnumBswap(a.tnum, bits) });
 
 /** An unknown number read from memory. */
 export const loaded = (bits: number, w: Width = W64): Scalar => truncate(unknown(w), bits, w);

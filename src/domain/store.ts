@@ -155,15 +155,16 @@ export class ScalarStore {
   movsx(bits: number, is64: boolean, a: number): number {
     return this.intern(ref.signExtend(this.#scalars[a], bits, is64 ? 64 : 32));
   }
-  /** Any of the three byte swaps (`bswap`, `be`, `le`): the kernel forgets the number. */
-  bswap(_bits: number, _a: number): number {
-    return this.UNKNOWN;
+  /** The low `bits` (16, 32, 64) with their bytes reversed: `bswap`, and `be` on a little-endian machine. */
+  bswap(bits: number, a: number): number {
+    return this.intern(ref.bswap(this.#scalars[a], bits));
   }
-  toLe(_bits: number, _a: number): number {
-    return this.UNKNOWN;
+  toBe(bits: number, a: number): number {
+    return this.bswap(bits, a);
   }
-  toBe(_bits: number, _a: number): number {
-    return this.UNKNOWN;
+  /** `le` on a little-endian machine: the low `bits`. */
+  toLe(bits: number, a: number): number {
+    return this.truncate(a, bits / 8);
   }
   /** What `wN = wM` leaves. */
   zext32(a: number): number {

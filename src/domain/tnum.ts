@@ -49,6 +49,30 @@ export function tnumUnion(a: Tnum, b: Tnum): Tnum {
   return { value: a.value & b.value & ~mask, mask };
 }
 
+/** The least number of `a` above `than`; its greatest where there is none. */
+export function tnumNext(a: Tnum, than: bigint, bits = 64): bigint {
+  const greatest = a.value | a.mask;
+  if (than >= greatest) return greatest;
+  const from = than + 1n;
+  let raise = -1n; // the lowest unknown bit, so far, that could be one where `from` has zero
+  for (let i = BigInt(bits - 1); i >= 0n; i--) {
+    const wanted = (from >> i) & 1n;
+    const known = (a.value >> i) & 1n;
+    if ((a.mask >> i) & 1n) {
+      if (!wanted) raise = i;
+    } else if (known > wanted) {
+      return above(a, from, i, 0n);
+    } else if (known < wanted) {
+      return above(a, from, raise, 1n << raise);
+    }
+  }
+  return from;
+}
+
+/** `from`'s bits above bit `i`, then `bit`, then the known ones of `a`. */
+const above = (a: Tnum, from: bigint, i: bigint, bit: bigint): bigint =>
+  ((from >> (i + 1n)) << (i + 1n)) | bit | (a.value & ((2n << i) - 1n));
+
 /** Whether the low bits say that it is a multiple of `size`, a power of two. */
 export const tnumIsAligned = (a: Tnum, size: bigint): boolean => ((a.value | a.mask) & (size - 1n)) === 0n;
 
@@ -118,3 +142,14 @@ export const tnumWithLow = (a: Tnum, low: Tnum, bits: number): Tnum => ({
   value: (a.value & ~ones(bits)) | BigInt.asUintN(bits, low.value),
   mask: (a.mask & ~ones(bits)) | BigInt.asUintN(bits, low.mask),
 });
+
+/** The low `bits` with their bytes in reverse order; above them zeros. */
+export function tnumBswap(a: Tnum, bits: number): Tnum {
+  return { value: reverseBytes(a.value, bits), mask: reverseBytes(a.mask, bits) };
+}
+
+function reverseBytes(v: bigint, bits: number): bigint {
+  let out = 0n;
+  for (let at = 0n; at < BigInt(bits); at += 8n) out = (out << 8n) | ((v >> at) & 0xffn);
+  return out;
+}

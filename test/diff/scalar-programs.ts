@@ -1,0 +1,393 @@
+/**
+ * Random programs about numbers, and a check of a kernel's level-2 log of them against the scalar store: every register
+ * state that the log prints must be what the store computes, and every jump must be decided alike.
+ *
+ * A program is one straight line: unknown numbers come from unwritten stack bytes, every jump leads to an exit of its own
+ * (so that nothing is pruned), and copies are changed at once (so that no two registers are linked).
+ */
+import { ScalarStore } from '../../src/domain/index.ts';
+import { ALU, CLASS, JMP, LD_IMM64, MODE, SIZE, SRC, type Instruction } from '../../src/isa/index.ts';
+
+/** A small seeded generator (mulberry32). */
+export class Random {
+  #state: number;
+  constructor(seed: number) {
+    this.#state = seed | 0;
+  }
+  u32(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let t = this.#state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return (t ^ (t >>> 14)) >>> 0;
+  }
+  below(n: number): number {
+    return this.u32() % n;
+  }
+  pick<T>(from: readonly T[]): T {
+    return from[this.below(from.length)];
+  }
+  chance(percent: number): boolean {
+    return this.below(100) < percent;
+  }
+}
+
+const EDGES = [0n, 1n << 7n, 1n << 8n, 1n << 15n, 1n << 16n, 1n << 31n, 1n << 32n, 1n << 33n, 1n << 62n, 1n << 63n];
+
+/** A 64-bit number, often near a power of two, of either sign. */
+export function number64(r: Random): bigint {
+  const kind = r.below(10);
+  if (kind < 2) return BigInt(r.below(17) - 8);
+  if (kind < 6) {
+    const edge = r.pick(EDGES) + BigInt(r.below(7) - 3);
+    return BigInt.asIntN(64, r.chance(50) ? edge : -edge);
+  }
+  const bits = 1 + r.below(64);
+  const random = BigInt.asUintN(bits, (BigInt(r.u32()) << 32n) | BigInt(r.u32()));
+  return BigInt.asIntN(64, r.chance(70) ? random : -random);
+}
+
+const number32 = (r: Random): number => Number(BigInt.asIntN(32, number64(r)));
+
+const FRAME = 10;
+const BINARY = [ALU.ADD, ALU.SUB, ALU.MUL, ALU.AND, ALU.OR, ALU.XOR, ALU.LSH, ALU.RSH, ALU.ARSH];
+const COMPARE = [
+  JMP.JEQ,
+  JMP.JNE,
+  JMP.JGT,
+  JMP.JGE,
+  JMP.JLT,
+  JMP.JLE,
+  JMP.JSGT,
+  JMP.JSGE,
+  JMP.JSLT,
+  JMP.JSLE,
+  JMP.JSET,
+];
+
+class Builder {
+  readonly insns: Instruction[] = [];
+  readonly jumps: number[] = [];
+  readonly r: Random;
+  constructor(r: Random) {
+    this.r = r;
+  }
+  emit(opcode: number, dst = 0, src = 0, off = 0, imm = 0): void {
+    this.insns.push({ opcode, dst, src, off, imm });
+  }
+  /** One of the four numbers in play; r5 is for constants. */
+  reg(): number {
+    return this.r.below(4);
+  }
+  load(dst: number): void {
+    const { r } = this;
+    const signed = r.chance(30);
+    const size = signed
+      ? r.pick([SIZE.B, SIZE.H, SIZE.W])
+      : r.pick([SIZE.B, SIZE.H, SIZE.W, SIZE.DW, SIZE.DW, SIZE.DW]);
+    this.emit(CLASS.LDX | size | (signed ? MODE.MEMSX : MODE.MEM), dst, FRAME, -8);
+  }
+  constant(dst: number): void {
+    const value = number64(this.r);
+    this.emit(LD_IMM64, dst, 0, 0, Number(BigInt.asIntN(32, value)));
+    this.emit(0, 0, 0, 0, Number(value >> 32n));
+  }
+  branch(): void {
+    const { r } = this;
+    const cls = r.chance(40) ? CLASS.JMP32 : CLASS.JMP;
+    const op = r.pick(COMPARE);
+    const dst = this.reg();
+    const kind = r.below(10);
+    if (kind < 3) this.constant(5);
+    this.jumps.push(this.insns.length);
+    if (kind < 3 && r.chance(20)) this.emit(cls | op | SRC.X, 5, dst);
+    else if (kind < 3) this.emit(cls | op | SRC.X, dst, 5);
+    else if (kind < 6) this.emit(cls | op | SRC.X, dst, this.other(dst));
+    else this.emit(cls | op | SRC.K, dst, 0, 0, number32(r));
+  }
+  other(than: number): number {
+    return (than + 1 + this.r.below(3)) % 4;
+  }
+  arithmetic(): void {
+    const { r } = this;
+    const cls = r.chance(40) ? CLASS.ALU : CLASS.ALU64;
+    const dst = this.reg();
+    const op = r.pick(BINARY);
+    const shift = op === ALU.LSH || op === ALU.RSH || op === ALU.ARSH;
+    if (shift && r.chance(85))
+      return this.emit(
+        cls | op | SRC.K,
+        dst,
+        0,
+        0,
+        r.chance(25) && cls === CLASS.ALU64 ? 32 : r.below(cls === CLASS.ALU ? 32 : 64),
+      );
+    if (shift) return this.emit(cls | op | SRC.X, dst, this.other(dst));
+    const kind = r.below(10);
+    if (kind < 4) return this.emit(cls | op | SRC.X, dst, r.chance(5) ? dst : this.other(dst));
+    if (kind < 6) {
+      this.constant(5);
+      return this.emit(cls | op | SRC.X, dst, 5);
+    }
+    this.emit(cls | op | SRC.K, dst, 0, 0, number32(r));
+  }
+  /** Copies of every kind; what is copied is changed at once, which unlinks it. */
+  convert(): void {
+    const { r } = this;
+    const dst = this.reg();
+    const src = this.other(dst);
+    const kind = r.below(12);
+    if (kind < 2) this.emit(CLASS.ALU | ALU.MOV | SRC.X, dst, src);
+    else if (kind < 3) this.emit(CLASS.ALU64 | ALU.MOV | SRC.X, dst, src);
+    else if (kind < 5) this.emit(CLASS.ALU64 | ALU.MOV | SRC.X, dst, src, r.pick([8, 16, 32]));
+    else if (kind < 7) this.emit(CLASS.ALU | ALU.MOV | SRC.X, dst, src, r.pick([8, 16]));
+    else if (kind < 9) return this.emit((r.chance(50) ? CLASS.ALU : CLASS.ALU64) | ALU.NEG, dst);
+    else if (kind < 10 && r.chance(50)) {
+      const div = r.pick([ALU.DIV, ALU.MOD]);
+      return this.emit((r.chance(50) ? CLASS.ALU : CLASS.ALU64) | div | SRC.K, dst, 0, r.below(2), r.below(100) + 1);
+    } else if (kind < 10) {
+      const cls = r.pick([CLASS.ALU, CLASS.ALU | SRC.X, CLASS.ALU64]);
+      return this.emit(cls | ALU.END, dst, 0, 0, r.pick([16, 32, 64]));
+    } else {
+      const spill = r.pick([SIZE.DW, SIZE.DW, SIZE.DW, SIZE.W, SIZE.H, SIZE.B]);
+      const fill = spill === SIZE.DW ? r.pick([SIZE.DW, SIZE.W, SIZE.H, SIZE.B]) : spill;
+      this.emit(CLASS.STX | MODE.MEM | spill, FRAME, src, -16);
+      this.emit(CLASS.LDX | MODE.MEM | fill, dst, FRAME, -16);
+    }
+    this.emit(CLASS.ALU64 | ALU.MUL | SRC.K, dst, 0, 0, 1);
+  }
+  /** Each jump its own exit. */
+  finish(): Instruction[] {
+    this.emit(CLASS.ALU64 | ALU.MOV | SRC.K, 0);
+    this.emit(CLASS.JMP | JMP.EXIT);
+    for (const at of this.jumps) {
+      this.insns[at] = { ...this.insns[at], off: this.insns.length - at - 1 };
+      this.emit(CLASS.ALU64 | ALU.MOV | SRC.K, 0);
+      this.emit(CLASS.JMP | JMP.EXIT);
+    }
+    return this.insns;
+  }
+}
+
+/** A program of about `length` steps. */
+export function randomProgram(r: Random, length: number): Instruction[] {
+  const b = new Builder(r);
+  for (let reg = 0; reg < 4; reg++) b.load(reg);
+  for (let i = 0; i < length; i++) {
+    const kind = r.below(100);
+    if (kind < 10) b.load(b.reg());
+    else if (kind < 12) b.constant(b.reg());
+    else if (kind < 58) b.branch();
+    else if (kind < 88) b.arithmetic();
+    else b.convert();
+  }
+  return b.finish();
+}
+
+// --- the check --------------------------------------------------------------------------------------------------------
+
+interface Fields {
+  tnumValue: bigint;
+  tnumMask: bigint;
+  smin: bigint;
+  smax: bigint;
+  umin: bigint;
+  umax: bigint;
+  smin32: bigint;
+  smax32: bigint;
+  umin32: bigint;
+  umax32: bigint;
+}
+
+const UNKNOWN: Fields = {
+  tnumValue: 0n,
+  tnumMask: (1n << 64n) - 1n,
+  smin: -(1n << 63n),
+  smax: (1n << 63n) - 1n,
+  umin: 0n,
+  umax: (1n << 64n) - 1n,
+  smin32: -(1n << 31n),
+  smax32: (1n << 31n) - 1n,
+  umin32: 0n,
+  umax32: (1n << 32n) - 1n,
+};
+
+const number = (text: string): bigint => (text.startsWith('-') ? -BigInt(text.slice(1)) : BigInt(text));
+
+/** A printed number: `7`, `scalar()`, `scalar(id=1,smin=umin=3,var_off=(0x0; 0xff))`; undefined for anything else. */
+export function parseScalar(text: string): bigint | Fields | undefined {
+  if (/^-?(0x)?[0-9a-f]+$/.test(text)) return number(text);
+  const inside = /^P?scalar\((.*)\)$/.exec(text)?.[1];
+  if (inside === undefined) return undefined;
+  const fields: Fields = { ...UNKNOWN };
+  const offset = /var_off=\((0x[0-9a-f]+); (0x[0-9a-f]+)\)/.exec(inside);
+  if (offset) {
+    fields.tnumValue = number(offset[1]);
+    fields.tnumMask = number(offset[2]);
+  }
+  for (const group of inside.replace(/,?var_off=\(.*\)/, '').split(',')) {
+    const names = group.split('=');
+    const value = names.pop()!;
+    for (const name of names) {
+      if (!(name in fields)) continue;
+      const bits = name.endsWith('32') ? 32 : 64;
+      fields[name as keyof Fields] = name.startsWith('s') ? BigInt.asIntN(bits, number(value)) : number(value);
+    }
+  }
+  return fields;
+}
+
+/** `R1=…` of a printed state. */
+export function parseRegisters(text: string): Map<number, string> {
+  const out = new Map<number, string>();
+  for (const m of text.matchAll(/R(\d+)(?:_\w+)?=((?:[^\s(]|\((?:[^()]|\([^()]*\))*\))+)/g))
+    out.set(Number(m[1]), m[2]);
+  return out;
+}
+
+/** The store's numbers in the order and manner in which the log prints them, for comparing and for showing. */
+export function describe(store: ScalarStore, h: number): string {
+  if (store.isConst(h)) return String(BigInt.asIntN(64, store.constValue(h)));
+  return show({
+    tnumValue: store.tnumValue(h),
+    tnumMask: store.tnumMask(h),
+    smin: store.smin(h),
+    smax: store.smax(h),
+    umin: store.umin(h),
+    umax: store.umax(h),
+    smin32: BigInt(store.smin32(h)),
+    smax32: BigInt(store.smax32(h)),
+    umin32: BigInt(store.umin32(h)),
+    umax32: BigInt(store.umax32(h)),
+  });
+}
+
+function show(f: bigint | Fields | undefined): string {
+  if (f === undefined) return 'not a number';
+  if (typeof f === 'bigint') return String(BigInt.asIntN(64, f));
+  return `u64=[${f.umin}, ${f.umax}] s64=[${f.smin}, ${f.smax}] u32=[${f.umin32}, ${f.umax32}] s32=[${f.smin32}, ${f.smax32}] bits=(0x${f.tnumValue.toString(16)}; 0x${f.tnumMask.toString(16)})`;
+}
+
+export interface Difference {
+  readonly pc: number;
+  readonly line: string;
+  readonly problem: string;
+  readonly before: string;
+}
+
+const signed = (insn: Instruction): boolean => (insn.opcode & 0xe0) === MODE.MEMSX;
+const BYTES = [4, 2, 1, 8];
+
+/** Walks a program as the log does. */
+class Model {
+  readonly store = new ScalarStore();
+  regs: (number | undefined)[] = [];
+  slot = 0;
+  readonly pending: { target: number; regs: (number | undefined)[] }[] = [];
+  readonly insns: readonly Instruction[];
+  constructor(insns: readonly Instruction[]) {
+    this.insns = insns;
+  }
+  source(insn: Instruction): number {
+    return insn.opcode & SRC.X ? this.regs[insn.src]! : this.store.constantNumber(insn.imm);
+  }
+  /** Executes one; answers the next slot, or -1 at an exit. */
+  step(pc: number): number {
+    const insn = this.insns[pc];
+    const { store, regs } = this;
+    const cls = insn.opcode & 7;
+    const bytes = BYTES[(insn.opcode >> 3) & 3];
+    if (insn.opcode === LD_IMM64) {
+      regs[insn.dst] = store.constant32(insn.imm, this.insns[pc + 1].imm);
+      return pc + 2;
+    }
+    if (cls === CLASS.LDX) {
+      if (insn.off === -16) regs[insn.dst] = store.truncate(this.slot, bytes);
+      else regs[insn.dst] = signed(insn) ? store.fromSizeSigned(bytes) : store.fromSize(bytes);
+    } else if (cls === CLASS.STX) this.slot = regs[insn.src]!;
+    else if (cls === CLASS.ALU || cls === CLASS.ALU64) regs[insn.dst] = this.arithmetic(insn, cls === CLASS.ALU64);
+    else if ((insn.opcode & 0xf0) === JMP.EXIT) return -1;
+    else return this.jump(pc, insn, cls === CLASS.JMP32);
+    return pc + 1;
+  }
+  arithmetic(insn: Instruction, wide: boolean): number {
+    const { store, regs } = this;
+    const op = insn.opcode & 0xf0;
+    const a = regs[insn.dst]!;
+    if (op === ALU.MOV) {
+      const b = this.source(insn);
+      if (insn.off) return store.movsx(insn.off, wide, b);
+      return wide ? b : store.zext32(b);
+    }
+    if (op === ALU.NEG) return wide ? store.neg64(a) : store.neg32(a);
+    if (op === ALU.END)
+      return wide ? store.bswap(insn.imm, a) : insn.opcode & 8 ? store.toBe(insn.imm, a) : store.toLe(insn.imm, a);
+    const b = this.source(insn);
+    return wide ? store.alu64(op, insn.off, a, b) : store.alu32(op, insn.off, a, b);
+  }
+  jump(pc: number, insn: Instruction, is32: boolean): number {
+    const { store, regs } = this;
+    const op = insn.opcode & 0xf0;
+    const a = regs[insn.dst]!;
+    const b = this.source(insn);
+    const target = pc + 1 + insn.off;
+    const taken = store.branchTaken(op, is32, a, b);
+    if (taken >= 0) return taken ? target : pc + 1;
+    const other = regs.slice();
+    const assign = (into: (number | undefined)[]): void => {
+      into[insn.dst] = store.outA;
+      if (insn.opcode & SRC.X) into[insn.src] = store.outB;
+    };
+    store.refine(op, is32, a, b, true);
+    assign(other);
+    this.pending.push({ target, regs: other });
+    store.refine(op, is32, a, b, false);
+    assign(regs);
+    return pc + 1;
+  }
+}
+
+/** Every difference between the log and the store; after one, the log's registers are taken over where it shows them. */
+export function compareLog(insns: readonly Instruction[], log: string): Difference[] {
+  const m = new Model(insns);
+  const out: Difference[] = [];
+  let expected = 0;
+  let compared = 0;
+  let started = false;
+  for (const line of log.split('\n')) {
+    if (/^(REG INVARIANTS|verifier bug)/.test(line)) {
+      out.push({ pc: expected, line, problem: 'the kernel complains', before: '' });
+      return out;
+    }
+    started ||= line.startsWith('0: R1=ctx');
+    const from = /^from (\d+) to (\d+): (.*)$/.exec(line);
+    const insn = /^(\d+): \([0-9a-f]{2}\) (?:[^;]*)(?:; (.*))?$/.exec(line);
+    if (!started || (!from && !insn)) continue;
+    const pc = Number(insn ? insn[1] : from![2]);
+    const before = m.regs.map((h, i) => `R${i} ${h === undefined ? '-' : describe(m.store, h)}`).join('\n    ');
+    if (from) {
+      const next = m.pending.pop();
+      if (next?.target !== pc) return [...out, { pc, line, problem: `expected a path to ${next?.target}`, before }];
+      m.regs = next.regs;
+      expected = pc;
+    } else {
+      if (pc !== expected) return [...out, { pc, line, problem: `expected to be at ${expected}`, before }];
+      expected = m.step(pc);
+    }
+    for (const [reg, text] of parseRegisters((insn ? insn[2] : from![3]) ?? '')) {
+      const h = m.regs[reg];
+      const theirs = parseScalar(text);
+      if (theirs === undefined || h === undefined) continue;
+      compared++;
+      const ours = describe(m.store, h);
+      if (ours !== show(theirs)) {
+        out.push({ pc, line, problem: `R${reg}\n  kernel ${show(theirs)}\n  store  ${ours}`, before });
+        if (typeof theirs === 'bigint') m.regs[reg] = m.store.constant(theirs);
+        else m.regs[reg] = m.store.intern({ ...theirs, tnum: { value: theirs.tnumValue, mask: theirs.tnumMask } });
+      }
+    }
+  }
+  if (compared < 3) out.push({ pc: 0, line: '', problem: `only ${compared} states in the log`, before: '' });
+  if (m.pending.length) out.push({ pc: 0, line: '', problem: 'the kernel left a path out', before: '' });
+  return out;
+}
