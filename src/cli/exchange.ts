@@ -1,0 +1,75 @@
+/**
+ * What `verify` and `prog` share: the backend that the user chose, as the exchange format wants it, and the batch form.
+ */
+import { createReadStream, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { answerLines } from '../loader/index.ts';
+import type { ExchangeBackend, ExchangeOptions } from '../loader/index.ts';
+import type { BpfSys } from '../sys/index.ts';
+import { UsageError } from './command.ts';
+import type { Io } from './command.ts';
+
+export type BackendName = 'userspace' | 'linux';
+
+export function backendName(text: string | undefined): BackendName {
+  if (text === undefined || text === 'userspace') return 'userspace';
+  if (text === 'linux') return 'linux';
+  throw new UsageError(`--backend is userspace or linux, not ${text}`);
+}
+
+/** @throws LinuxUnavailableError where the kernel cannot be reached. */
+export async function openExchangeBackend(name: BackendName): Promise<ExchangeBackend> {
+  if (name === 'linux') return openLinuxBackend();
+  const { createKernel } = await import('../kernel/index.ts');
+  return new UserspaceBackend((caps) => createKernel({ caps }));
+}
+
+async function openLinuxBackend(): Promise<ExchangeBackend> {
+  const { findBtfId, openLinux } = await import('../linux/index.ts');
+  const sys = await openLinux();
+  return {
+    with: (caps, body) => (caps === undefined ? body(sys) : sys.withCaps(caps, () => body(sys))),
+    btfId: findBtfId,
+  };
+}
+
+/** Objects that one userspace kernel answers before it is replaced by a new one, which bounds what ids and memory grow to. */
+const OBJECTS_PER_KERNEL = 4096;
+
+/**
+ * Kernels are costly next to small programs, so one answers many objects: each object closes all its descriptors, and
+ * what has no descriptor is gone. A kernel that threw is not used again.
+ */
+class UserspaceBackend implements ExchangeBackend {
+  readonly #create: (caps: bigint | undefined) => BpfSys;
+  readonly #kernels = new Map<bigint | undefined, { sys: BpfSys; left: number }>();
+
+  constructor(create: (caps: bigint | undefined) => BpfSys) {
+    this.#create = create;
+  }
+
+  with<T>(caps: bigint | undefined, body: (sys: BpfSys) => T): T {
+    const kernel = this.#kernels.get(caps) ?? { sys: this.#create(caps), left: OBJECTS_PER_KERNEL };
+    this.#kernels.delete(caps);
+    const result = body(kernel.sys);
+    if (--kernel.left > 0) this.#kernels.set(caps, kernel);
+    return result;
+  }
+}
+
+/** Answer every line of a file, or of standard input where it is `-` or not given. */
+export async function runBatch(
+  file: string | undefined,
+  io: Io,
+  backend: ExchangeBackend,
+  options: ExchangeOptions & { btfDir?: string },
+): Promise<void> {
+  const input = file === undefined || file === '-' ? io.stdin() : (createReadStream(file) as AsyncIterable<Uint8Array>);
+  const btfs = new Map<string, Uint8Array>();
+  const readBtf = (name: string): Uint8Array => {
+    const bytes = btfs.get(name) ?? readFileSync(join(options.btfDir ?? 'btf', name));
+    btfs.set(name, bytes);
+    return bytes;
+  };
+  for await (const line of answerLines(input, backend, { ...options, readBtf })) io.out(line);
+}
