@@ -188,3 +188,21 @@ export function alu(op: number, is32: boolean, _off: number, a: Scalar, b: Scala
 
 /** `a = -a`. */
 export const neg = (is32: boolean, a: Scalar, w: Width = W64): Scalar => alu(ALU.SUB, is32, 0, constant(0n, w), a, w);
+
+/**
+ * `a &= b` and `a |= b` with a constant `b`, where `a` is 0 or -1 (a sign that was shifted down): the kernel walks both
+ * cases. Answers `a` as -1 and as 0, or undefined.
+ */
+export function forks(op: number, a: Scalar, b: Scalar, w: Width = W64): readonly [Scalar, Scalar] | undefined {
+  if ((op !== ALU.AND && op !== ALU.OR) || !isConst(b)) return undefined;
+  if (a.smin === -1n && a.smax === 0n) return [constant(-1n, w), constant(0n, w)];
+  if (a.smin32 === -1n && a.smax32 === 0n) return [withHalf(a, -1n, w), withHalf(a, 0n, w)];
+  return undefined;
+}
+
+/** The lower half known; what is known of the whole is not brought up to date. */
+function withHalf(a: Scalar, value: bigint, w: Width): Scalar {
+  const c = constant(value, w);
+  const { smin32, smax32, umin32, umax32 } = c;
+  return { ...a, tnum: tnum.tnumWithLow(a.tnum, c.tnum, w.half), smin32, smax32, umin32, umax32 };
+}

@@ -129,9 +129,28 @@ export const within = (old: Scalar, cur: Scalar): boolean =>
   old.smin32 <= cur.smin32 &&
   old.smax32 >= cur.smax32;
 
-/** Bounds whose least exceeds their greatest: no number is meant. */
-export const crossed = (a: Scalar): boolean =>
-  a.smin > a.smax || a.umin > a.umax || a.smin32 > a.smax32 || a.umin32 > a.umax32;
+/**
+ * What is contradictory, in the kernel's words of its message `REG INVARIANTS VIOLATION`; empty when nothing is. Arises on
+ * paths that cannot be; the kernel then forgets the ranges (`unbounded`) and goes on.
+ */
+export function violation(a: Scalar, w: Width = W64): string {
+  if (a.umin > a.umax || a.smin > a.smax || a.umin32 > a.umax32 || a.smin32 > a.smax32) return 'range bounds violation';
+  if (tnumIsConst(a.tnum)) {
+    const c = constant(a.tnum.value, w);
+    if (a.umin !== c.umin || a.umax !== c.umax || a.smin !== c.smin || a.smax !== c.smax)
+      return 'const tnum out of sync with range bounds';
+  }
+  const low = tnumCast(a.tnum, w.half);
+  if (tnumIsConst(low)) {
+    const c = constant(low.value, w);
+    if (a.umin32 !== c.umin32 || a.umax32 !== c.umax32 || a.smin32 !== c.smin32 || a.smax32 !== c.smax32)
+      return 'const subreg tnum out of sync with range bounds';
+  }
+  return '';
+}
+
+/** Only the tnum is kept. */
+export const unbounded = (a: Scalar, w: Width = W64): Scalar => ({ ...unknown(w), tnum: a.tnum });
 
 // --- deduction -------------------------------------------------------------------------------------------------------
 

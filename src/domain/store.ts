@@ -3,7 +3,7 @@
  * so that states compare by `===`; results of operations are remembered by (operation, a, b). One store per program.
  */
 import { tnumIsAligned as isAligned, tnumIntersect } from './tnum.ts';
-import { alu, neg } from './reference-alu.ts';
+import { alu, forks, neg } from './reference-alu.ts';
 import { branchTaken, refine, type Verdict } from './reference-branch.ts';
 import * as ref from './reference.ts';
 import type { Scalar } from './reference.ts';
@@ -145,6 +145,17 @@ export class ScalarStore {
   alu32(op: number, off: number, a: number, b: number): number {
     return this.intern(alu(op, true, off, this.#scalars[a], this.#scalars[b]));
   }
+  /**
+   * Whether `a op= b` (AND or OR of a constant into 0 or -1) is walked twice: first with `outA` for `a` (-1), and, from the
+   * same instruction, with `outB` (0).
+   */
+  forks(op: number, a: number, b: number): boolean {
+    const both = forks(op, this.#scalars[a], this.#scalars[b]);
+    if (!both) return false;
+    this.outA = this.intern(both[0]);
+    this.outB = this.intern(both[1]);
+    return true;
+  }
   neg64(a: number): number {
     return this.intern(neg(false, this.#scalars[a]));
   }
@@ -190,9 +201,13 @@ export class ScalarStore {
   within(old: number, cur: number): boolean {
     return old === cur || ref.within(this.#scalars[old], this.#scalars[cur]);
   }
-  /** Whether a bound's least exceeds its greatest: a path that cannot be. */
-  crossed(h: number): boolean {
-    return ref.crossed(this.#scalars[h]);
+  /** What is contradictory about a number, in the words of the kernel's message, or empty: see `unbounded`. */
+  violation(h: number): string {
+    return ref.violation(this.#scalars[h]);
+  }
+  /** Only the tnum kept: what the kernel makes of a contradictory number. */
+  unbounded(h: number): number {
+    return this.intern(ref.unbounded(this.#scalars[h]));
   }
 
   /** With the signed ranges, whole and low half, narrowed to at most `max`: what a helper's return teaches. */

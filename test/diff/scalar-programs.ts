@@ -92,11 +92,10 @@ class Builder {
     this.emit(LD_IMM64, dst, 0, 0, Number(BigInt.asIntN(32, value)));
     this.emit(0, 0, 0, 0, Number(value >> 32n));
   }
-  branch(): void {
+  branch(dst = this.reg()): void {
     const { r } = this;
     const cls = r.chance(40) ? CLASS.JMP32 : CLASS.JMP;
     const op = r.pick(COMPARE);
-    const dst = this.reg();
     const kind = r.below(10);
     if (kind < 3) this.constant(5);
     this.jumps.push(this.insns.length);
@@ -131,6 +130,19 @@ class Builder {
     }
     this.emit(cls | op | SRC.K, dst, 0, 0, number32(r));
   }
+  /** A register made 0 or -1 by its sign, combined with a number. */
+  spreadSign(): void {
+    const { r } = this;
+    const dst = this.reg();
+    const wide = r.chance(50);
+    if (r.chance(30)) this.load(dst);
+    this.emit((wide ? CLASS.ALU64 : CLASS.ALU) | ALU.ARSH | SRC.K, dst, 0, 0, wide ? 63 : 31);
+    const cls = r.chance(50) ? CLASS.ALU : CLASS.ALU64;
+    const op = r.pick([ALU.AND, ALU.OR, ALU.XOR, ALU.AND, ALU.OR, ALU.ADD]);
+    if (r.chance(40)) return this.emit(cls | op | SRC.K, dst, 0, 0, number32(r));
+    if (r.chance(60)) this.constant(5);
+    this.emit(cls | op | SRC.X, dst, r.chance(60) ? 5 : this.other(dst));
+  }
   /** Copies of every kind; what is copied is changed at once, which unlinks it. */
   convert(): void {
     const { r } = this;
@@ -140,7 +152,8 @@ class Builder {
     if (kind < 2) this.emit(CLASS.ALU | ALU.MOV | SRC.X, dst, src);
     else if (kind < 3) this.emit(CLASS.ALU64 | ALU.MOV | SRC.X, dst, src);
     else if (kind < 5) this.emit(CLASS.ALU64 | ALU.MOV | SRC.X, dst, src, r.pick([8, 16, 32]));
-    else if (kind < 7) this.emit(CLASS.ALU | ALU.MOV | SRC.X, dst, src, r.pick([8, 16]));
+    else if (kind < 6) this.emit(CLASS.ALU | ALU.MOV | SRC.X, dst, src, r.pick([8, 16]));
+    else if (kind < 7) return this.spreadSign();
     else if (kind < 9) return this.emit((r.chance(50) ? CLASS.ALU : CLASS.ALU64) | ALU.NEG, dst);
     else if (kind < 10 && r.chance(50)) {
       const div = r.pick([ALU.DIV, ALU.MOD]);
@@ -156,12 +169,23 @@ class Builder {
     }
     this.emit(CLASS.ALU64 | ALU.MUL | SRC.K, dst, 0, 0, 1);
   }
-  /** Each jump its own exit. */
+  /** A number of a few scattered bits, then compared inside its gaps: jumps that cannot be, unseen by ranges. */
+  gap(): void {
+    const { r } = this;
+    const dst = this.reg();
+    this.emit((r.chance(50) ? CLASS.ALU : CLASS.ALU64) | ALU.AND | SRC.K, dst, 0, 0, number32(r) & number32(r));
+    if (r.chance(40)) this.emit(CLASS.ALU64 | ALU.LSH | SRC.K, dst, 0, 0, r.below(64));
+    if (r.chance(40))
+      this.emit((r.chance(50) ? CLASS.ALU : CLASS.ALU64) | ALU.OR | SRC.K, dst, 0, 0, number32(r) & number32(r));
+    for (let i = 0; i < 3; i++) this.branch(dst);
+  }
+  /** Each jump its own exit, after some steps that bring to light what a printed constant hides. */
   finish(): Instruction[] {
     this.emit(CLASS.ALU64 | ALU.MOV | SRC.K, 0);
     this.emit(CLASS.JMP | JMP.EXIT);
     for (const at of this.jumps) {
       this.insns[at] = { ...this.insns[at], off: this.insns.length - at - 1 };
+      for (let i = this.r.below(3); i > 0; i--) this.arithmetic();
       this.emit(CLASS.ALU64 | ALU.MOV | SRC.K, 0);
       this.emit(CLASS.JMP | JMP.EXIT);
     }
@@ -173,11 +197,13 @@ class Builder {
 export function randomProgram(r: Random, length: number): Instruction[] {
   const b = new Builder(r);
   for (let reg = 0; reg < 4; reg++) b.load(reg);
+  b.constant(5);
   for (let i = 0; i < length; i++) {
     const kind = r.below(100);
     if (kind < 10) b.load(b.reg());
     else if (kind < 12) b.constant(b.reg());
-    else if (kind < 58) b.branch();
+    else if (kind < 54) b.branch();
+    else if (kind < 58) b.gap();
     else if (kind < 88) b.arithmetic();
     else b.convert();
   }
@@ -283,6 +309,8 @@ class Model {
   readonly store = new ScalarStore();
   regs: (number | undefined)[] = [];
   slot = 0;
+  /** Messages that the log must show next. */
+  complaints: string[] = [];
   readonly pending: { target: number; regs: (number | undefined)[] }[] = [];
   readonly insns: readonly Instruction[];
   constructor(insns: readonly Instruction[]) {
@@ -305,12 +333,12 @@ class Model {
       if (insn.off === -16) regs[insn.dst] = store.truncate(this.slot, bytes);
       else regs[insn.dst] = signed(insn) ? store.fromSizeSigned(bytes) : store.fromSize(bytes);
     } else if (cls === CLASS.STX) this.slot = regs[insn.src]!;
-    else if (cls === CLASS.ALU || cls === CLASS.ALU64) regs[insn.dst] = this.arithmetic(insn, cls === CLASS.ALU64);
+    else if (cls === CLASS.ALU || cls === CLASS.ALU64) regs[insn.dst] = this.arithmetic(pc, insn, cls === CLASS.ALU64);
     else if ((insn.opcode & 0xf0) === JMP.EXIT) return -1;
     else return this.jump(pc, insn, cls === CLASS.JMP32);
     return pc + 1;
   }
-  arithmetic(insn: Instruction, wide: boolean): number {
+  arithmetic(pc: number, insn: Instruction, wide: boolean): number {
     const { store, regs } = this;
     const op = insn.opcode & 0xf0;
     const a = regs[insn.dst]!;
@@ -323,7 +351,17 @@ class Model {
     if (op === ALU.END)
       return wide ? store.bswap(insn.imm, a) : insn.opcode & 8 ? store.toBe(insn.imm, a) : store.toLe(insn.imm, a);
     const b = this.source(insn);
-    return wide ? store.alu64(op, insn.off, a, b) : store.alu32(op, insn.off, a, b);
+    if (store.forks(op, a, b)) {
+      const other = regs.slice();
+      other[insn.dst] = store.outB;
+      this.pending.push({ target: pc, regs: other });
+      return this.checked('alu', this.binary(op, insn.off, wide, store.outA, b));
+    }
+    return this.checked('alu', this.binary(op, insn.off, wide, a, b));
+  }
+  binary(op: number, off: number, wide: boolean, a: number, b: number): number {
+    const { store } = this;
+    return wide ? store.alu64(op, off, a, b) : store.alu32(op, off, a, b);
   }
   jump(pc: number, insn: Instruction, is32: boolean): number {
     const { store, regs } = this;
@@ -334,16 +372,31 @@ class Model {
     const taken = store.branchTaken(op, is32, a, b);
     if (taken >= 0) return taken ? target : pc + 1;
     const other = regs.slice();
-    const assign = (into: (number | undefined)[]): void => {
-      into[insn.dst] = store.outA;
-      if (insn.opcode & SRC.X) into[insn.src] = store.outB;
+    const assign = (into: (number | undefined)[], which: string): void => {
+      into[insn.dst] = this.checked(`${which}_reg1`, store.outA);
+      const second = this.checked(`${which}_reg2`, store.outB);
+      if (insn.opcode & SRC.X) into[insn.src] = second;
     };
     store.refine(op, is32, a, b, true);
-    assign(other);
+    assign(other, 'true');
     this.pending.push({ target, regs: other });
     store.refine(op, is32, a, b, false);
-    assign(regs);
+    assign(regs, 'false');
     return pc + 1;
+  }
+  /** The kernel's answer to a contradiction: it says so and forgets the ranges. */
+  checked(where: string, h: number): number {
+    const { store } = this;
+    const problem = store.violation(h);
+    if (problem === '') return h;
+    const hex = (v: bigint | number): string => `0x${BigInt.asUintN(64, BigInt(v)).toString(16)}`;
+    const hex32 = (v: number): string => `0x${(v >>> 0).toString(16)}`;
+    this.complaints.push(
+      `verifier bug: REG INVARIANTS VIOLATION (${where}): ${problem} u64=[${hex(store.umin(h))}, ${hex(store.umax(h))}]` +
+        ` s64=[${hex(store.smin(h))}, ${hex(store.smax(h))}] u32=[${hex32(store.umin32(h))}, ${hex32(store.umax32(h))}]` +
+        ` s32=[${hex32(store.smin32(h))}, ${hex32(store.smax32(h))}] var_off=(${hex(store.tnumValue(h))}, ${hex(store.tnumMask(h))})`,
+    );
+    return store.unbounded(h);
   }
 }
 
@@ -355,28 +408,33 @@ export function compareLog(insns: readonly Instruction[], log: string): Differen
   let compared = 0;
   let started = false;
   for (const line of log.split('\n')) {
-    if (/^(REG INVARIANTS|verifier bug)/.test(line)) {
-      out.push({ pc: expected, line, problem: 'the kernel complains', before: '' });
-      return out;
+    if (line.startsWith('verifier bug')) {
+      const ours = m.complaints.shift();
+      if (ours !== line) return [...out, { pc: expected, line, problem: `the store says ${ours}`, before: '' }];
+      continue;
     }
     started ||= line.startsWith('0: R1=ctx');
     const from = /^from (\d+) to (\d+): (.*)$/.exec(line);
     const insn = /^(\d+): \([0-9a-f]{2}\) (?:[^;]*)(?:; (.*))?$/.exec(line);
-    if (!started || (!from && !insn)) continue;
-    const pc = Number(insn ? insn[1] : from![2]);
+    const state = /^(\d+): (R.*|safe)$/.exec(line);
+    if (!started || (!from && !insn && !state)) continue;
+    const pc = Number(insn ? insn[1] : state ? state[1] : from![2]);
+    const text = (insn ? insn[2] : state ? state[2] : from![3]) ?? '';
     const before = m.regs.map((h, i) => `R${i} ${h === undefined ? '-' : describe(m.store, h)}`).join('\n    ');
     if (from) {
       const next = m.pending.pop();
       if (next?.target !== pc) return [...out, { pc, line, problem: `expected a path to ${next?.target}`, before }];
       m.regs = next.regs;
       expected = pc;
-    } else {
+    } else if (insn) {
       if (pc !== expected) return [...out, { pc, line, problem: `expected to be at ${expected}`, before }];
+      if (m.complaints.length) return [...out, { pc, line, problem: `expected ${m.complaints[0]}`, before }];
       expected = m.step(pc);
     }
-    for (const [reg, text] of parseRegisters((insn ? insn[2] : from![3]) ?? '')) {
+    if (text === 'safe') continue;
+    for (const [reg, printed] of parseRegisters(text)) {
       const h = m.regs[reg];
-      const theirs = parseScalar(text);
+      const theirs = parseScalar(printed);
       if (theirs === undefined || h === undefined) continue;
       compared++;
       const ours = describe(m.store, h);
