@@ -1,2 +1,3 @@
 /** What Linux promises and demands, as data: map rules, helper prototypes, context fields, return ranges, profiles. */
 export type * from './map-desc.ts';
+export * from './prog-type.ts';

@@ -24,6 +24,7 @@ const rows = [
   [40, 'ELOOP', 'Too many levels of symbolic links'],
   [71, 'EPROTO', 'Protocol error'],
   [75, 'EOVERFLOW', 'Value too large for defined data type'],
+  [77, 'EBADFD', 'File descriptor in bad state'],
   [90, 'EMSGSIZE', 'Message too long'],
   [95, 'EOPNOTSUPP', 'Operation not supported'],
   [105, 'ENOBUFS', 'No buffer space available'],

@@ -1,3 +1,4 @@
 /** Small things that know nothing of BPF. */
 export * from './string-table.ts';
 export { Random } from './random.ts';
+export { sha256 } from './sha256.ts';
