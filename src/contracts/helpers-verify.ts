@@ -31,6 +31,8 @@ export interface HelperProto {
   readonly ret: RetKind;
   /** Moves or resizes the packet: pointers into it end. */
   readonly changesPacket: boolean;
+  /** Takes pointers into the packet as memory, in program types that have them. @kernel pkt_access */
+  readonly packetAccess: boolean;
 }
 
 /** Number of arguments of each helper, by id: one digit each. */
@@ -50,12 +52,12 @@ const CLASSID_OF_PACKET: readonly number[] = [
   PROG_TYPE.LWT_SEG6LOCAL,
 ];
 
-type Row = readonly [name: string, args: string, ret: RetKind, packet?: 'changes packet'];
+type Row = readonly [name: string, args: string, ret: RetKind, packet?: 'changes packet' | 'packet access'];
 
 const PROTOTYPES: readonly Row[] = [
-  ['map_lookup_elem', 'constMapPtr mapKey', 'mapValueOrNull'],
-  ['map_update_elem', 'constMapPtr mapKey mapValue anything', 'integer'],
-  ['map_delete_elem', 'constMapPtr mapKey', 'integer'],
+  ['map_lookup_elem', 'constMapPtr mapKey', 'mapValueOrNull', 'packet access'],
+  ['map_update_elem', 'constMapPtr mapKey mapValue anything', 'integer', 'packet access'],
+  ['map_delete_elem', 'constMapPtr mapKey', 'integer', 'packet access'],
   ['ktime_get_ns', '', 'integer'],
   ['trace_printk', 'mem constSize', 'integer'],
   ['get_prandom_u32', '', 'integer'],
@@ -67,7 +69,7 @@ const byId = new Map<number, HelperProto>(
   PROTOTYPES.map(([name, args, ret, packet]) => {
     const id = HELPER_NAMES.indexOf(name);
     const kinds = args.split(' ').filter(Boolean) as ArgKind[];
-    return [id, { id, name: `bpf_${name}`, args: kinds, ret, changesPacket: packet !== undefined }];
+    return [id, { id, name: `bpf_${name}`, args: kinds, ret, changesPacket: packet === 'changes packet', packetAccess: packet === 'packet access' }];
   }),
 );
 

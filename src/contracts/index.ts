@@ -3,3 +3,5 @@ export type * from './map-desc.ts';
 export * from './prog-type.ts';
 export * from './helpers-allowed.ts';
 export * from './helpers-verify.ts';
+export * from './ctx-access.ts';
+export * from './license.ts';
