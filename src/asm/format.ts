@@ -36,6 +36,7 @@ export interface FormatOptions {
   subprogName?(target: number): string | undefined;
 }
 
+const GOTOL = CLASS.JMP32 | JMP.JA;
 const hex2 = (n: number): string => n.toString(16).padStart(2, '0');
 const signed = (n: number): string => (n < 0 ? String(n) : `+${n}`);
 
@@ -81,8 +82,9 @@ function kfunc({ imm, off }: Instruction, options: FormatOptions): string {
   return `${name}#${imm}${options.raw && off ? `@${off & 0xffff}` : ''}`;
 }
 
-function subprog(insn: Instruction, index: number, options: FormatOptions): string | undefined {
-  return insn.opcode === (CLASS.JMP | JMP.CALL) ? options.subprogName?.(index + 1 + insn.imm) : undefined;
+/** Name of the function that a call or an `ld_imm64` of a function points to. */
+function subprog({ opcode, imm }: Instruction, index: number, options: FormatOptions): string | undefined {
+  return opcode === GOTOL ? undefined : options.subprogName?.(index + 1 + imm);
 }
 
 /** A syntax cut into printed words and literal text between them. */

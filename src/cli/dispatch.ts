@@ -10,6 +10,8 @@ interface Noun {
 }
 
 const NOUNS: Readonly<Record<string, Noun>> = {
+  asm: { summary: 'text to instructions', load: () => import('./asm.ts') },
+  disasm: { summary: "instructions to the text of the kernel's log", load: () => import('./disasm.ts') },
   prog: { summary: 'run single programs, many at a time', load: () => import('./prog.ts') },
 };
 
