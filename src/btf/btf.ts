@@ -167,7 +167,15 @@ export class Btf {
     switch (kind) {
       case KIND.INT: {
         const word = this.#u32(at + 12);
-        return { kind, id, name, size: third, encoding: (word >>> 24) & 15, offset: (word >>> 16) & 255, bits: word & 255 };
+        return {
+          kind,
+          id,
+          name,
+          size: third,
+          encoding: (word >>> 24) & 15,
+          offset: (word >>> 16) & 255,
+          bits: word & 255,
+        };
       }
       case KIND.PTR:
       case KIND.TYPEDEF:
@@ -204,7 +212,14 @@ export class Btf {
   }
 
   #decodeArray(id: number, name: string, at: number): BtfArray {
-    return { kind: KIND.ARRAY, id, name, type: this.#u32(at + 12), indexType: this.#u32(at + 16), count: this.#u32(at + 20) };
+    return {
+      kind: KIND.ARRAY,
+      id,
+      name,
+      type: this.#u32(at + 12),
+      indexType: this.#u32(at + 16),
+      count: this.#u32(at + 20),
+    };
   }
 
   #decodeMembers(at: number, count: number, flag: boolean): BtfComposite['members'] {

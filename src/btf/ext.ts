@@ -77,7 +77,8 @@ export class BtfExt {
     const reader = new ExtReader(bytes, btf, where);
     this.funcInfo = reader.table(8, FUNC_INFO_SIZE, (view, at) => {
       const type = view.getUint32(at + 4, true);
-      if (type >= btf.length || btf.type(type).kind !== KIND.FUNC) reader.fail(`func_info names type ${type}, not a FUNC`, at);
+      if (type >= btf.length || btf.type(type).kind !== KIND.FUNC)
+        reader.fail(`func_info names type ${type}, not a FUNC`, at);
       return { offset: reader.insnOffset(at), type };
     });
     this.lineInfo = reader.table(16, LINE_INFO_SIZE, (view, at) => ({
@@ -141,7 +142,7 @@ class ExtReader {
     if (end - start < 4) this.fail('table is cut', start);
     const stride = view.getUint32(start, true);
     if (stride < recordSize || stride > MAX_RECORD_SIZE || stride % 4) this.fail(`records of ${stride} bytes`, start);
-    for (let at = start + 4; at < end; ) {
+    for (let at = start + 4; at < end;) {
       if (end - at < 8) this.fail('table is cut', at);
       const section = this.#btf.string(this.stringOffset(at));
       const count = view.getUint32(at + 4, true);

@@ -99,7 +99,8 @@ class Graph {
   checkReferences(): void {
     for (let id = 1; id < this.#offsets.length; id++) {
       const kind = this.#kind(id);
-      if (kind === KIND.FUNC && this.#kind(this.#edge(id, kind, 0)) !== KIND.FUNC_PROTO) this.#fail(id, 'has no prototype');
+      if (kind === KIND.FUNC && this.#kind(this.#edge(id, kind, 0)) !== KIND.FUNC_PROTO)
+        this.#fail(id, 'has no prototype');
       if (!CONTAINS[kind] && !SPELLS[kind]) continue;
       for (let i = 0, n = this.#degree(id, kind); i < n; i++) {
         const to = this.#kind(this.#edge(id, kind, i));
@@ -174,7 +175,8 @@ class Graph {
       const fieldBits = flag ? offset >>> 24 : 0;
       if (fieldBits > 128) this.#fail(id, `has a bit field of ${fieldBits} bits`);
       const first = flag ? offset & 0xffffff : offset;
-      if (first + (fieldBits || this.#bits(type)) > bits) this.#fail(id, `has member ${i} outside its ${bits / 8} bytes`);
+      if (first + (fieldBits || this.#bits(type)) > bits)
+        this.#fail(id, `has member ${i} outside its ${bits / 8} bytes`);
       if (fieldBits === 0 && first % 8 && this.#kind(type) !== KIND.INT && this.#kind(type) !== KIND.ENUM)
         this.#fail(id, `has member ${i} at bit ${first}`);
     }

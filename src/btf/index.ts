@@ -1,3 +1,8 @@
 /** BPF Type Format: types, function and line records, decoding and encoding of values. */
-export * from './btf.ts';
 export * from './types.ts';
+export * from './btf.ts';
+export * from './ext.ts';
+export * from './builder.ts';
+export * from './value.ts';
+export * from './format.ts';
+export * from './print.ts';

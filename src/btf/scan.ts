@@ -112,7 +112,7 @@ export function scanTypes(view: DataView, header: BtfHeader, where: BtfWhere): U
 function measure(view: DataView, header: BtfHeader, where: BtfWhere): Uint32Array {
   const end = header.types + header.typesLength;
   const offsets = [0];
-  for (let at = header.types; at < end; ) {
+  for (let at = header.types; at < end;) {
     const offset = at;
     const fail = (problem: string): never => {
       throw new FormatError(`BTF type ${offsets.length}: ${problem}`, { ...where, offset });

@@ -140,7 +140,11 @@ export class ElfFile {
     return raw.map(({ section, nameOffset }) => {
       const name = section.index === 0 ? '' : names.get(nameOffset);
       if (name === undefined)
-        this.#fail(`bad name offset 0x${nameOffset.toString(16)} of section ${section.index}`, '', table + section.index * SHDR_SIZE);
+        this.#fail(
+          `bad name offset 0x${nameOffset.toString(16)} of section ${section.index}`,
+          '',
+          table + section.index * SHDR_SIZE,
+        );
       return { ...section, name };
     });
   }
@@ -160,7 +164,11 @@ export class ElfFile {
     };
     const inFile = section.type !== SHT.NULL && section.type !== SHT.NOBITS;
     if (inFile && section.offset + section.size > this.bytes.length)
-      this.#fail(`section ${index} lies outside the file: ${section.size} bytes at 0x${section.offset.toString(16)}`, '', at);
+      this.#fail(
+        `section ${index} lies outside the file: ${section.size} bytes at 0x${section.offset.toString(16)}`,
+        '',
+        at,
+      );
     return { section, nameOffset: view.getUint32(at, true) };
   }
 
@@ -194,9 +202,14 @@ export class ElfFile {
     const section = view.getUint16(at + 6, true);
     const nameOffset = view.getUint32(at, true);
     const name = nameOffset === 0 ? '' : names.get(nameOffset);
-    if (name === undefined) this.#fail(`bad name offset 0x${nameOffset.toString(16)} of symbol ${index}`, table.name, index * SYM_SIZE);
+    if (name === undefined)
+      this.#fail(`bad name offset 0x${nameOffset.toString(16)} of symbol ${index}`, table.name, index * SYM_SIZE);
     if (section === SHN.XINDEX || (section < SHN.LORESERVE && section >= this.sections.length))
-      this.#fail(`symbol ${name || index} is in section ${section} of ${this.sections.length}`, table.name, index * SYM_SIZE);
+      this.#fail(
+        `symbol ${name || index} is in section ${section} of ${this.sections.length}`,
+        table.name,
+        index * SYM_SIZE,
+      );
     return {
       index,
       name,
@@ -210,7 +223,8 @@ export class ElfFile {
   }
 
   #readRelocations(rel: ElfSection, target: ElfSection, out: ElfRelocation[]): void {
-    if (rel.entrySize !== REL_SIZE || rel.size % REL_SIZE) this.#fail(`relocations are not ${REL_SIZE} bytes each`, rel.name, 0);
+    if (rel.entrySize !== REL_SIZE || rel.size % REL_SIZE)
+      this.#fail(`relocations are not ${REL_SIZE} bytes each`, rel.name, 0);
     if (this.sections[rel.link]?.type !== SHT.SYMTAB) this.#fail(`no symbol table: section ${rel.link}`, rel.name);
     for (let at = 0; at < rel.size; at += REL_SIZE) {
       const offset = this.#u64(rel.offset + at);
