@@ -1,0 +1,66 @@
+/**
+ * Strongly connected components of the flow inside functions (Tarjan's algorithm): `aux.scc` numbers those that hold a
+ * cycle from 1 in the order in which they are completed, and is 0 for instructions outside of any loop. Calls are no
+ * edges here: a loop around a call does not contain the callee. Rejects nothing.
+ */
+import { LD_IMM64 } from '../isa/index.ts';
+import { successors } from './cfg.ts';
+import type { Context } from './context.ts';
+
+/** The pass. The search keeps its own stack: a path through a program may be a million instructions long. */
+export function computeScc(ctx: Context): number {
+  const { insns } = ctx;
+  const { scc } = ctx.aux;
+  /** Order of discovery from 1, 0 = not yet. */
+  const order = new Int32Array(insns.length);
+  /** Earliest instruction still open that can be reached from here. */
+  const low = new Int32Array(insns.length);
+  const edge = new Uint8Array(insns.length);
+  const closed = new Uint8Array(insns.length);
+  const open: number[] = [];
+  const path: number[] = [];
+  const next = [0, 0];
+  let discovered = 0;
+  let components = 0;
+
+  const enter = (at: number): void => {
+    order[at] = low[at] = ++discovered;
+    open.push(at);
+    path.push(at);
+  };
+
+  const close = (root: number): void => {
+    const first = open.lastIndexOf(root);
+    const members = open.splice(first);
+    const cyclic = members.length > 1 || hasEdgeTo(ctx, root, root);
+    if (cyclic) components++;
+    for (const at of members) {
+      closed[at] = 1;
+      if (cyclic) scc[at] = components;
+    }
+  };
+
+  for (let start = 0; start < insns.length; start++) {
+    if (order[start] === 0) enter(start);
+    while (path.length) {
+      const at = path[path.length - 1];
+      if (edge[at] < successors(insns, at, next)) {
+        const to = next[edge[at]++];
+        if (order[to] === 0) enter(to);
+        else if (!closed[to]) low[at] = Math.min(low[at], order[to]);
+        continue;
+      }
+      path.pop();
+      if (path.length) low[path[path.length - 1]] = Math.min(low[path[path.length - 1]], low[at]);
+      if (low[at] === order[at]) close(at);
+    }
+    if (insns[start].opcode === LD_IMM64) start++;
+  }
+  return 0;
+}
+
+function hasEdgeTo(ctx: Context, from: number, to: number): boolean {
+  const next = [-1, -1];
+  const count = successors(ctx.insns, from, next);
+  return next.indexOf(to) >= 0 && next.indexOf(to) < count;
+}
