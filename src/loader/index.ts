@@ -8,3 +8,4 @@ export * from './sections.ts';
 export { CollectionSpec, MapSpec, ProgramSpec, VariableSpec } from './spec.ts';
 export type { LinkedFunction, MapReference, SourceLine } from './spec.ts';
 export * from './verifier-log.ts';
+export * from './exchange-index.ts';
