@@ -49,6 +49,24 @@ describe('assembler', () => {
     );
   });
 
+  it('answers any text with a program or a FormatError', () => {
+    const words = FORMS.flatMap(({ syntax }) => syntax.split(/(\s+|(?<=\W)|(?=\W))/));
+    const part = fc.oneof(
+      fc.constantFrom(...words, 'r1', 'w2', '+8', '-1', '0x7', 'pc+1', 'a:', 'a', '\n', ' ll'),
+      fc.string(),
+    );
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 15 }), (parts) => {
+        try {
+          assemble(parts.join(''));
+        } catch (error) {
+          expect(error).toBeInstanceOf(FormatError);
+        }
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
   it('reads what the kernel wrote', () => {
     const lines = readFileSync(new URL('../../test/golden/disasm.golden', import.meta.url), 'utf8').split('\n');
     let read = 0;

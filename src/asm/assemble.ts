@@ -14,20 +14,21 @@
  * A plain number as in `r1 = 7` is the sign-extended 32-bit move when decimal and `ld_imm64` when hexadecimal: so the
  * kernel prints them.
  */
-import { accessSize, CALL, CLASS, FORMS, LD_IMM64, type Form } from '../isa/index.ts';
+import { ALU, CALL, CLASS, formOf, LD_IMM64, type Instruction } from '../isa/index.ts';
 import { HELPER_NAMES } from '../uapi/index.ts';
-import type { Instruction } from '../isa/index.ts';
 import {
   draft,
   fail,
+  NAME,
+  NAME_PATTERN,
   parseNumber,
   Program,
   toOffset,
   toSigned,
-  toSignExtended,
   type Draft,
   type Place,
 } from './source.ts';
+import { fill, findPatterns, registerNumber } from './syntax.ts';
 
 export interface MapRef {
   /** First slot of the `ld_imm64`. */
@@ -44,35 +45,9 @@ export interface Assembled {
   readonly labels: ReadonlyMap<string, number>;
 }
 
-const OPERAND = /\b[rw]\d+\b|[+-]+(?:0x[0-9a-f]+|\d+)\b|(?<!\w)(?:0x[0-9a-f]+|\d+)\b/gi;
-const REGISTER = /^[rw]\d+$/;
-
-/** A line with its operands taken out: equal for all instructions of one syntax. */
-function skeleton(text: string): string {
-  return compact(text).replace(OPERAND, (word) => (REGISTER.test(word) ? word[0] : 'N'));
-}
-
-/** No white space except between words. */
-const compact = (text: string): string => text.replace(/\s+/g, ' ').replace(/(?<!\w) | (?!\w)/g, '');
-
-/** A form's syntax as operands in the order of its text; a literal stands for itself. */
-interface Pattern {
-  readonly form: Form;
-  readonly words: readonly string[];
-}
-
-const WORD = /\b[rw][DS]\b|\bpcOFF\b|\bpcIMM\b|\bOFF\b|\bIMM64\b|\bIMM\b|\bHEX\b|\bHIGH\b|\bHI\b|\bLO\b/g;
-const patterns = new Map<string, Pattern[]>();
-for (const form of FORMS) {
-  if (form.opcode === CALL) continue;
-  const sample = form.syntax.replace(WORD, (word) => {
-    if (word.endsWith('D') || word.endsWith('S')) return `${word[0]}1`;
-    return word.startsWith('pc') ? 'pc+1' : word === 'OFF' ? '+1' : '1';
-  });
-  const words = form.syntax.match(new RegExp(`${WORD.source}|\\br0\\b|(?<=\\[)0(?=\\])`, 'g')) ?? [];
-  const key = skeleton(sample);
-  patterns.set(key, [...(patterns.get(key) ?? []), { form, words }]);
-}
+const MAP_LOAD = new RegExp(`^r(\\d+)\\s*=\\s*map\\s*\\[\\s*(${NAME_PATTERN})\\s*\\](.*)$`);
+const LABELS = new RegExp(`^[ \\t]*(?:\\d+:[ \\t]*)?(${NAME_PATTERN}):`, 'gm');
+const MOV = CLASS.ALU64 | ALU.MOV;
 
 /** One line without comment and prefixes. */
 interface Line {
@@ -103,9 +78,7 @@ class KernelText {
       this.#checkSlot(Number(slot[1]), place);
       text = text.slice(slot[0].length);
     }
-    for (let label; (label = /^([A-Za-z_.$][\w.$]*):\s*/.exec(text)); text = text.slice(label[0].length)) {
-      this.#program.label(label[1], place);
-    }
+    text = this.#program.takeLabels(text, place);
     const prefix = /^\(([0-9a-f]{2})\)\s*/.exec(text);
     if (prefix) text = text.slice(prefix[0].length);
     if (text)
@@ -133,9 +106,8 @@ class KernelText {
     }
     this.#program.insns.push(...insns);
     if (line.target !== undefined) {
-      const field =
-        insns[0].opcode === CALL || insns[0].opcode === LD_IMM64 || insns[0].opcode === 0x06 ? 'imm' : 'off';
-      this.#program.pointAt(at, field, line.target, line.place);
+      const far = formOf(insns[0])?.syntax.includes('pcIMM');
+      this.#program.pointAt(at, far ? 'imm' : 'off', line.target, line.place);
     }
   }
 
@@ -144,7 +116,7 @@ class KernelText {
     const { text } = line;
     const call = /^call\s+(\S.*)$/.exec(text);
     if (call) return [this.#call(call[1], line)];
-    const map = /^r(\d+)\s*=\s*map\s*\[\s*([A-Za-z_.$][\w.$]*)\s*\](.*)$/.exec(text);
+    const map = MAP_LOAD.exec(text);
     if (map) return this.#loadMap(map[1], map[2], map[3].replace(/\s+/g, ''), line);
     const jump = /^(.*\b(?:goto|gotol|may_goto)\s+)(.+)$/.exec(text) ?? /^(.*=\s*subprog\s*\[)([^\]]+)\]$/.exec(text);
     if (jump) this.#jump(jump[1], jump[2].trim(), line);
@@ -156,7 +128,7 @@ class KernelText {
     const tail = head.endsWith('[') ? ']' : '';
     const distance = /^(?:pc\s*)?([+-]\s*(?:0x[0-9a-f]+|\d+))(?:\s*<.*>)?$/i.exec(target);
     if (distance) line.text = `${head}pc${distance[1]}${tail}`;
-    else if (/^[A-Za-z_.$][\w.$]*$/.test(target)) {
+    else if (NAME.test(target)) {
       line.target = target;
       line.text = `${head}pc+0${tail}`;
     } else fail(`"${target}" is neither a label nor a distance such as pc+2`, line.place);
@@ -183,7 +155,7 @@ class KernelText {
     const insn = draft(CALL);
     const number = parseNumber(callee);
     const distance = /^pc([+-].+)$/.exec(callee);
-    const tagged = /^([A-Za-z_][\w.]*)?#(-?\d+)(?:@(\d+))?$/.exec(callee);
+    const tagged = /^([A-Za-z_][\w.]*)?#(-?\d{1,10})(?:@(\d{1,5}))?$/.exec(callee);
     if (number !== undefined) insn.imm = toSigned(number, 32, 'helper', place);
     else if (distance) {
       insn.src = 1;
@@ -193,7 +165,7 @@ class KernelText {
       insn.imm = toSigned(BigInt(id), 32, 'function', place);
       if (name !== 'unknown' && name !== `bpf_${HELPER_NAMES[insn.imm]}`) insn.src = 2;
       if (btf) insn.off = toSigned(BigInt(btf), 16, 'BTF index', place);
-    } else if (/^[A-Za-z_.$][\w.$]*$/.test(callee)) {
+    } else if (NAME.test(callee)) {
       this.#callName(callee, insn, line);
     } else fail(`"${callee}" is nothing to call`, place);
     return insn;
@@ -221,76 +193,11 @@ class KernelText {
     let pattern = candidates[0];
     if (candidates.length > 1) {
       const hex = /0x/i.test(body) && !/=\s*-/.test(body);
-      const opcode = line.opcode ?? (wide || hex ? LD_IMM64 : 0xb7);
+      const opcode = line.opcode ?? (wide || hex ? LD_IMM64 : MOV);
       pattern = candidates.find(({ form }) => form.opcode === opcode) ?? pattern;
     }
     if (wide && pattern.form.opcode !== LD_IMM64) fail(`"${text}": ll is for r1 = number ll`, place);
-    return fill(pattern, compact(body).match(OPERAND) ?? [], place);
-  }
-}
-
-/** The forms a line may be: as it is, or with the `w` registers that LLVM writes in 32-bit memory accesses. */
-function findPatterns(text: string): Pattern[] | undefined {
-  const key = skeleton(text);
-  const direct = patterns.get(key);
-  if (direct) return direct;
-  return key.includes('*)(') ? patterns.get(key.replace(/\bw\b/g, 'r')) : undefined;
-}
-
-function registerNumber(word: string, place: Place): number {
-  const number = Number(word.slice(1));
-  return number <= 10 ? number : fail(`there is no register ${word}`, place);
-}
-
-/** Put the operands of a line into the fields that the syntax names in the same order. */
-function fill({ form, words }: Pattern, operands: readonly string[], place: Place): Draft[] {
-  const insn = draft(form.opcode);
-  Object.assign(insn, form.fixed);
-  const high = draft(0);
-  const seen = new Map<string, string>();
-  words.forEach((word, i) => {
-    const operand = operands[i];
-    const before = seen.get(word);
-    if (before !== undefined && before !== operand) fail(`${before} and ${operand} must be the same`, place);
-    seen.set(word, operand);
-    if (word === 'r0' || word === '0') {
-      if (operand.replace('w', 'r') !== word) fail(`${operand} must be ${word}`, place);
-    } else if (REGISTER.test(operand)) {
-      insn[word.endsWith('D') ? 'dst' : 'src'] = registerNumber(operand, place);
-    } else setNumber(insn, high, word, parseNumber(operand) ?? fail(`${operand} is not a number`, place), place);
-  });
-  return form.slots === 2 ? [insn, high] : [insn];
-}
-
-/** Whether an opcode extends its immediate to 64 bits. */
-const isWide = (opcode: number): boolean =>
-  (opcode & 7) === CLASS.ALU64 || ((opcode & 7) === CLASS.ST && accessSize(opcode) === 8);
-
-function setNumber(insn: Draft, high: Draft, word: string, value: bigint, place: Place): void {
-  switch (word) {
-    case 'OFF':
-    case 'pcOFF':
-      insn.off = toOffset(value, 16, 'offset', place);
-      break;
-    case 'pcIMM':
-      insn.imm = toOffset(value, 32, 'distance', place);
-      break;
-    case 'HIGH':
-      high.imm = toSigned(value, 32, 'offset', place);
-      break;
-    case 'HI':
-    case 'LO':
-      if (value < 0n || value > 0xffffn) fail(`address space ${value} does not fit 16 bits`, place);
-      insn.imm |= Number(value) << (word === 'HI' ? 16 : 0);
-      break;
-    case 'IMM64':
-      if (value < -(1n << 63n) || value >= 1n << 64n) fail(`${value} does not fit 64 bits`, place);
-      insn.imm = Number(BigInt.asIntN(32, value));
-      high.imm = Number(BigInt.asIntN(32, value >> 32n));
-      break;
-    default:
-      // HEX shows the 32 bits; IMM of a 64-bit operation is what it becomes, sign-extended.
-      insn.imm = (word === 'IMM' && isWide(insn.opcode) ? toSignExtended : toSigned)(value, 32, 'immediate', place);
+    return fill(pattern, body, place);
   }
 }
 
@@ -299,7 +206,7 @@ function setNumber(insn: Draft, high: Draft, word: string, value: bigint, place:
  * @throws FormatError with file and line
  */
 export function assemble(text: string, { file }: { file?: string } = {}): Assembled {
-  const names = new Set(Array.from(text.matchAll(/^\s*(?:\d+:\s*)?([A-Za-z_.$][\w.$]*):/gm), (match) => match[1]));
+  const names = new Set(Array.from(text.matchAll(LABELS), (match) => match[1]));
   const parser = new KernelText(names);
   text.split('\n').forEach((line, i) => parser.line(line, { file, line: i + 1 }));
   return parser.finish();

@@ -7,20 +7,20 @@
  * hexadecimal, signed or the same bits unsigned. `#`, `;` and `//` start a comment.
  */
 import { ATOMIC, CLASS, FORMS, JMP, MODE, type Form, type Instruction } from '../isa/index.ts';
-import { draft, fail, NAME, parseNumber, Program, toOffset, toSigned, type Draft, type Place } from './source.ts';
+import { draft, fail, NAME, parseNumber, Program, setNumber, toOffset, type Draft, type Place } from './source.ts';
 
 /** What stands at a place of the operand list: a register, memory at a register, a number, a jump's target. */
-type Slot = 'D' | 'S' | '[D]' | '[S]' | 'IMM' | 'IMM64' | 'HIGH' | 'HI' | 'LO' | 'OFF target' | 'IMM target';
+type Slot = 'D' | 'S' | '[D]' | '[S]' | 'IMM' | 'IMM64' | 'HIGH' | 'HI' | 'LO' | 'pcOFF' | 'pcIMM';
 
 /** The operands of a form in the dialect's order. */
 function slotsOf({ opcode, syntax, fixed, operands }: Form): Slot[] {
   const value: Slot = operands.has('imm') ? 'IMM' : 'S';
-  const target: Slot = syntax.includes('pcIMM') ? 'IMM target' : 'OFF target';
+  const target: Slot = syntax.includes('pcIMM') ? 'pcIMM' : 'pcOFF';
   switch (opcode & 7) {
     case CLASS.LD:
       if ((opcode & 0xe0) === MODE.ABS) return ['IMM'];
       if ((opcode & 0xe0) === MODE.IND) return ['S', 'IMM'];
-      if (syntax.includes('pcIMM')) return ['D', 'IMM target'];
+      if (syntax.includes('pcIMM')) return ['D', 'pcIMM'];
       return syntax.includes('IMM64') ? ['D', 'IMM64'] : syntax.includes('HIGH') ? ['D', 'IMM', 'HIGH'] : ['D', 'IMM'];
     case CLASS.LDX:
       return ['D', '[S]'];
@@ -32,7 +32,7 @@ function slotsOf({ opcode, syntax, fixed, operands }: Form): Slot[] {
     case CLASS.JMP32:
       if (!operands.size) return [];
       if ((opcode & 0xf0) === JMP.CALL)
-        return syntax.includes('pcIMM') ? ['IMM target'] : operands.has('dst') ? ['D'] : ['IMM'];
+        return syntax.includes('pcIMM') ? ['pcIMM'] : operands.has('dst') ? ['D'] : ['IMM'];
       return operands.has('dst') ? ['D', value, target] : [target];
     default:
       if (syntax.includes('HI')) return ['D', 'S', 'HI', 'LO'];
@@ -105,17 +105,14 @@ function parseOperand(text: string, place: Place): Operand {
 function fits(slot: Slot, { kind }: Operand): boolean {
   if (slot === 'D' || slot === 'S') return kind === 'register';
   if (slot === '[D]' || slot === '[S]') return kind === 'memory';
-  return kind === 'number' || (kind === 'name' && slot.endsWith('target'));
+  return kind === 'number' || (kind === 'name' && slot.startsWith('pc'));
 }
 
 class Dialect {
   readonly #program = new Program();
 
   line(source: string, place: Place): void {
-    let text = source.replace(/(#|;|\/\/).*$/, '').trim();
-    for (let label; (label = /^([A-Za-z_.$][\w.$]*):\s*/.exec(text)); text = text.slice(label[0].length)) {
-      this.#program.label(label[1], place);
-    }
+    const text = this.#program.takeLabels(source.replace(/(#|;|\/\/).*$/, '').trim(), place);
     if (text) this.#instruction(text, place);
   }
 
@@ -157,7 +154,7 @@ class Dialect {
         insn.off = toOffset(operand.off, 16, 'offset', place);
         break;
       case 'name':
-        this.#program.pointAt(this.#program.here, slot === 'OFF target' ? 'off' : 'imm', operand.name, place);
+        this.#program.pointAt(this.#program.here, slot === 'pcOFF' ? 'off' : 'imm', operand.name, place);
         break;
       case 'number':
         setNumber(insn, high, slot, operand.value, place);
@@ -169,32 +166,6 @@ class Dialect {
 function callKind(written: string, operand: Operand | undefined): string {
   if (/local/i.test(written) || operand?.kind === 'name') return 'call_local';
   return operand?.kind === 'register' ? 'callx' : written.toLowerCase();
-}
-
-function setNumber(insn: Draft, high: Draft, slot: Slot, value: bigint, place: Place): void {
-  switch (slot) {
-    case 'IMM64':
-      if (value < -(1n << 63n) || value >= 1n << 64n) fail(`${value} does not fit 64 bits`, place);
-      insn.imm = Number(BigInt.asIntN(32, value));
-      high.imm = Number(BigInt.asIntN(32, value >> 32n));
-      break;
-    case 'HIGH':
-      high.imm = toSigned(value, 32, 'offset', place);
-      break;
-    case 'HI':
-    case 'LO':
-      if (value < 0n || value > 0xffffn) fail(`address space ${value} does not fit 16 bits`, place);
-      insn.imm |= Number(value) << (slot === 'HI' ? 16 : 0);
-      break;
-    case 'OFF target':
-      insn.off = toOffset(value, 16, 'distance', place);
-      break;
-    case 'IMM target':
-      insn.imm = toOffset(value, 32, 'distance', place);
-      break;
-    default:
-      insn.imm = toSigned(value, 32, 'immediate', place);
-  }
 }
 
 export interface ConformanceOptions {
