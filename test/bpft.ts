@@ -17,7 +17,7 @@
  * Directives: `.type NAME`, `.attach N`, `.license TEXT`, `.flags strict_alignment|…`, `.caps NAME…` (or `none`),
  * `.map NAME TYPE key= value= max= flags= extra= freeze`, `.init MAP KEY VALUE` (hexadecimal), `.tail MAP INDEX N` (a
  * program that returns N in a program array's slot), `.run`, `.log 1|2|4…` (the whole log at that level is part of the
- * answer), `.todo REASON` (user space is known to differ; fails once it agrees).
+ * answer; 0: none), `.todo REASON` (user space is known to differ; fails once it agrees).
  * Answers: `=> accept` or `=> reject ERRNO`; `message` (the last is the telling one), `processed`, `stack depth`,
  * `run retval=N …`, and `|` before each line of the log.
  */
@@ -122,7 +122,7 @@ function flagBits(text: string, names: Readonly<Record<string, number>>, place: 
   return text.split('|').reduce((bits, word) => {
     const bit = /^\d|^0x/.test(word) ? Number(word) : names[word.toUpperCase()];
     if (!Number.isInteger(bit)) throw new FormatError(`no flag ${word}`, place);
-    return bits | bit;
+    return (bits | bit) >>> 0;
   }, 0);
 }
 
@@ -182,7 +182,7 @@ function directive(draft: Draft, line: string, place: Place, only: boolean): boo
       break;
     }
     case '.log':
-      draft.logLevel = Number(rest);
+      draft.logLevel = Number(rest) || undefined;
       break;
     case '.todo':
       draft.todo = rest;
@@ -237,11 +237,12 @@ export function canonical(log: string): string {
 /** The file's text with the answers of its programs replaced. */
 export function withAnswers(text: string, programs: readonly BpftProgram[], answers: readonly string[][]): string {
   const lines = text.split('\n');
-  for (let i = programs.length - 1; i >= 0; i--) {
-    const { answerLine, answerLines } = programs[i];
-    const [first, ...rest] = answers[i];
-    const block = [first, ...rest.map((line) => (line.startsWith('|') ? line : `   ${line}`))];
-    lines.splice(answerLine, answerLines, ...block);
-  }
-  return `${lines.join('\n').trimEnd()}\n`;
+  const blocks: string[] = [];
+  let at = 0;
+  programs.forEach(({ answerLine, answerLines }, i) => {
+    blocks.push(...lines.slice(at, answerLine));
+    answers[i].forEach((line, n) => blocks.push(n === 0 || line.startsWith('|') ? line : `   ${line}`));
+    at = answerLine + answerLines;
+  });
+  return `${[...blocks, ...lines.slice(at)].join('\n').trimEnd()}\n`;
 }
