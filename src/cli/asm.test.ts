@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { assemble } from '../asm/index.ts';
 import { FormatError } from '../errors/index.ts';
 import { encode } from '../isa/index.ts';
+import { loadCollectionSpec } from '../loader/index.ts';
 import { command as asm } from './asm.ts';
 import { UsageError, type Io } from './command.ts';
 import { command as disasm } from './disasm.ts';
@@ -103,7 +104,16 @@ describe('skep disasm', () => {
     expect(out).toMatch(/^; program \w+, section \S+\n\w+:\n/);
     expect(out).toMatch(/\(85\) call [a-z]\w+\n/);
     expect(out).toMatch(/\n; .+ @ .*subprogs\.c:\d+\n/);
-    for (const program of out.split(/^; program/m).slice(1)) expect(() => assemble(`; ${program}`)).not.toThrow();
+    const spec = loadCollectionSpec(new Uint8Array(readFileSync(object)));
+    for (const program of out.split(/^; program /m).slice(1)) {
+      const { insns, references } = spec.programs[program.slice(0, program.indexOf(','))];
+      const back = assemble(`; ${program}`);
+      expect(back.mapRefs.map(({ insn, name }) => [insn, name])).toEqual(
+        references.map(({ insn, map }) => [insn, map]),
+      );
+      const slots = new Set(references.flatMap(({ insn }) => [insn, insn + 1]));
+      expect(back.insns.filter((_, i) => !slots.has(i))).toEqual(insns.filter((_, i) => !slots.has(i)));
+    }
     const [, name] = /^; program (\w+)/.exec(out) ?? [];
     const one = (await call(disasm, [object, '--program', name, '--no-source'])).out;
     expect(one.match(/^; /gm)).toHaveLength(1);

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { formatInsn, type FormatOptions } from '../asm/index.ts';
 import { FormatError } from '../errors/index.ts';
 import { LD_IMM64, SLOT, decode, type Instruction } from '../isa/index.ts';
-import type { ProgramSpec } from '../loader/index.ts';
+import type { ProgramSpec, SourceLine } from '../loader/index.ts';
 import { UsageError, type Command, type Io } from './command.ts';
 import { inputName, readInput } from './input.ts';
 
@@ -108,9 +108,7 @@ function disassembleProgram(program: ProgramSpec, source: boolean): string {
   const { insns, functions, references, lines, name, section } = program;
   const maps = new Map(references.map(({ insn, map, valueOffset }) => [insn, mapOperand(map, valueOffset)]));
   const labels = new Map(functions.map(({ start, name }) => [start, name]));
-  const sourceLines = new Map(
-    source ? lines.map(({ insn, text, file, line }) => [insn, `${text} @ ${file}:${line}`]) : [],
-  );
+  const sourceLines = source ? sourceBySlot(lines) : new Map<number, string>();
   const names: FormatOptions = {
     raw: true,
     ldImm64: (_insn, _high, at) => maps.get(at),
@@ -121,6 +119,18 @@ function disassembleProgram(program: ProgramSpec, source: boolean): string {
     if (labels.has(at)) out += `${labels.get(at)}:\n`;
     if (sourceLines.has(at)) out += `; ${sourceLines.get(at)}\n`;
     out += line(insns, at, names);
+  }
+  return out;
+}
+
+/** Where the source goes on to another line; compilers also note places without a line. */
+function sourceBySlot(lines: readonly SourceLine[]): Map<number, string> {
+  const out = new Map<number, string>();
+  let before = '';
+  for (const { insn, text, file, line } of lines) {
+    const here = `${text} @ ${file}:${line}`;
+    if (line && here !== before) out.set(insn, here);
+    before = here;
   }
   return out;
 }

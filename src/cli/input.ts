@@ -2,11 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import type { Io } from './command.ts';
 
+/** @returns a plain array: a Buffer's `slice` shares memory, which the platform-free core does not expect */
 export async function readInput(path: string, io: Io): Promise<Uint8Array> {
-  if (path !== '-') return readFile(path);
+  if (path !== '-') return new Uint8Array(await readFile(path));
   const parts: Uint8Array[] = [];
   for await (const part of io.stdin()) parts.push(part);
-  return Buffer.concat(parts);
+  return new Uint8Array(Buffer.concat(parts));
 }
 
 /** What messages call it. */
