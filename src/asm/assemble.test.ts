@@ -156,6 +156,7 @@ describe('assembler', () => {
     expect(asm('if r1 == r2 goto +0x2 <LBB0_1>')).toBe('1d21020000000000');
     expect(asm('r0 = *(u16 *)skb[ r6 + 12 ]')).toBe('486000000c000000');
     expect(asm('11: (95) exit ; R0=0')).toBe('9500000000000000');
+    expect(asm('exit ; the end\r\n# bye\r\n')).toBe('9500000000000000');
   });
 
   it.each([

@@ -208,6 +208,6 @@ class KernelText {
 export function assemble(text: string, { file }: { file?: string } = {}): Assembled {
   const names = new Set(Array.from(text.matchAll(LABELS), (match) => match[1]));
   const parser = new KernelText(names);
-  text.split('\n').forEach((line, i) => parser.line(line, { file, line: i + 1 }));
+  text.split(/\r?\n/).forEach((line, i) => parser.line(line, { file, line: i + 1 }));
   return parser.finish();
 }

@@ -78,7 +78,7 @@ type Operand =
   | { readonly kind: 'number'; readonly value: bigint }
   | { readonly kind: 'name'; readonly name: string };
 
-const REGISTER = '%?(?:r(\\d+)|(fp))';
+const REGISTER = '%?(?:[rw](\\d+)|(fp))';
 const registerPattern = new RegExp(`^${REGISTER}$`, 'i');
 const memoryPattern = new RegExp(`^\\[\\s*${REGISTER}\\s*(?:([+-].*))?\\]$`, 'i');
 
@@ -183,6 +183,6 @@ export function assembleConformance(
   { file, firstLine = 1 }: ConformanceOptions = {},
 ): { insns: Instruction[]; labels: ReadonlyMap<string, number> } {
   const parser = new Dialect();
-  text.split('\n').forEach((line, i) => parser.line(line, { file, line: firstLine + i }));
+  text.split(/\r?\n/).forEach((line, i) => parser.line(line, { file, line: firstLine + i }));
   return parser.finish();
 }

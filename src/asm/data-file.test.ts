@@ -48,7 +48,7 @@ function isFirstSlot(_: Instruction, i: number, insns: Instruction[]): boolean {
 
 describe('dialect of conformance files', () => {
   it('knows the variants in use', () => {
-    expect(text('mov64 %r0, 1\nmov r1, r2\nMOV32 %r1, -1\nadd64 %r1, 0x10\nneg64 r3')).toEqual([
+    expect(text('mov64 %r0, 1 # one\r\nmov r1, w2\nMOV32 %r1, -1\nadd64 %r1, 0x10\nneg64 r3')).toEqual([
       'r0 = 1',
       'r1 = r2',
       'w1 = -1',
