@@ -5,3 +5,5 @@ export * from './helpers-allowed.ts';
 export * from './helpers-verify.ts';
 export * from './ctx-access.ts';
 export * from './license.ts';
+export * from './ctx-fields.ts';
+export * from './helpers.ts';

@@ -1,7 +1,7 @@
 /** What a helper may touch: everything of the world around a running program comes through here, so that runs repeat. */
 import type { BpfMap } from '../maps/index.ts';
 import type { AddressSpace } from '../memory/index.ts';
-import type { Packet } from '../vm/index.ts';
+import type { HelperFn, Packet } from '../vm/index.ts';
 
 /** Clocks in nanoseconds. Above 2^53 (104 days) the low bits of a double are lost. */
 export interface Clock {
@@ -35,6 +35,9 @@ export interface HelperEnv {
   mapAt(address: number): BpfMap | undefined;
   /** 32 random bits. */
   random(): number;
-  /** One line of `bpf_trace_printk`, without a newline at its end. */
+  /** One message of `bpf_trace_printk`, without the newline at its end. */
   trace(line: string): void;
 }
+
+/** A family's helpers by name, without `bpf_`. */
+export type Family = Readonly<Record<string, HelperFn<HelperEnv>>>;

@@ -1,2 +1,25 @@
 /** Helpers: one file per family, one table by number. */
+import { HELPER_NAMES } from '../uapi/index.ts';
+import type { HelperFn, HelperRegistry } from '../vm/index.ts';
+import type { Family, HelperEnv } from './env.ts';
+import { machineFamily } from './machine.ts';
+import { mapFamily } from './map.ts';
+import { skbFamily } from './skb.ts';
+import { taskFamily } from './task.ts';
+import { timeFamily } from './time.ts';
+import { traceFamily } from './trace.ts';
+
 export type { Clock, HelperEnv, Task } from './env.ts';
+export { formatTrace } from './printf.ts';
+
+const FAMILIES: readonly Family[] = [mapFamily, timeFamily, machineFamily, traceFamily, skbFamily, taskFamily];
+
+const byId: readonly (HelperFn<HelperEnv> | undefined)[] = HELPER_NAMES.map(
+  (name) => FAMILIES.find((family) => Object.hasOwn(family, name))?.[name],
+);
+
+/** The implementation of a helper, or undefined where there is none. */
+export const helperRegistry: HelperRegistry<HelperEnv> = (id) => byId[id];
+
+/** Names of all implementations, without `bpf_`. */
+export const implementedHelpers: readonly string[] = FAMILIES.flatMap((family) => Object.keys(family));

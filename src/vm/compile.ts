@@ -1,12 +1,12 @@
 /**
  * Instructions to an executable, once per program. Canonical opcodes are those of RFC 9669 with the source bit clear,
  * since immediates and registers are both operands; the freed opcodes hold the variants that RFC 9669 puts into other
- * fields (CANONICAL). Rejects, with a trap that names the slot, everything that cannot run: unknown opcodes, reserved fields,
- * registers above r10, writes to r10, jumps out of the program or into the middle of an `ld_imm64`, a program or
+ * fields (CANONICAL). Rejects, with a trap that names the slot, everything that cannot run: what the opcode table does
+ * not know, reserved fields, writes to r10, jumps out of the program or into the middle of an `ld_imm64`, a program or
  * sub-program whose end can be run over.
  */
 import { Trap } from '../errors/index.ts';
-import { ALU, ATOMIC, CLASS, JMP, LD_IMM64, MODE, SIZE, SRC, accessSize } from '../isa/index.ts';
+import { ALU, ATOMIC, CLASS, JMP, LD_IMM64, MODE, SRC, validateProgram } from '../isa/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import { CALL_PSEUDO } from '../uapi/index.ts';
 import type { Executable, HelperFn, HelperRegistry } from './executable.ts';
@@ -29,7 +29,7 @@ export const CANONICAL = {
 } as const;
 
 const TAIL_CALL_HELPER = 12;
-const MAX_REGISTER = 10;
+const FRAME_POINTER = 10;
 
 export interface CompileOptions<Env> {
   readonly helpers: HelperRegistry<Env>;
@@ -74,6 +74,8 @@ class Compiler<Env> {
   finish(): Executable<Env> {
     const { length } = this.#insns;
     if (length === 0) throw new Trap('the program is empty', 0);
+    const invalid = validateProgram(this.#insns);
+    if (invalid !== undefined) throw new Trap(invalid.problem, invalid.insn);
     for (let slot = 0; slot < length; slot++) {
       this.#instruction(slot, this.#insns[slot]);
       if (this.#insns[slot].opcode === LD_IMM64) slot++;
@@ -107,7 +109,6 @@ class Compiler<Env> {
   }
 
   #instruction(slot: number, insn: Instruction): void {
-    if (insn.dst > MAX_REGISTER) throw new Trap(`r${insn.dst} is not a register`, slot);
     switch (insn.opcode & 7) {
       case CLASS.ALU:
       case CLASS.ALU64:
@@ -116,101 +117,54 @@ class Compiler<Env> {
       case CLASS.JMP32:
         return this.#jump(slot, insn);
       case CLASS.LDX:
-        return this.#load(slot, insn);
+        this.#writes(slot, insn.dst);
+        return this.#put(slot, insn.opcode, insn, insn.src * 2);
       case CLASS.ST:
+        return this.#put(slot, insn.opcode | CLASS.STX, insn, this.#constant(insn.imm, insn.imm >> 31));
       case CLASS.STX:
         return this.#store(slot, insn);
       default:
-        return this.#immediateOrPacket(slot, insn);
+        if (insn.opcode === LD_IMM64) return this.#wideImmediate(slot, insn);
+        return this.#put(slot, insn.opcode, insn, insn.src * 2);
     }
   }
 
-  #reject(slot: number, insn: Instruction): never {
-    throw new Trap(`invalid instruction 0x${insn.opcode.toString(16).padStart(2, '0')}`, slot);
-  }
-
-  /** Reject where a condition that the encoding demands does not hold. */
-  #require(holds: boolean, slot: number, insn: Instruction): void {
-    if (!holds) this.#reject(slot, insn);
-  }
-
-  #register(slot: number, insn: Instruction): number {
-    if (insn.src > MAX_REGISTER) throw new Trap(`r${insn.src} is not a register`, slot);
-    return insn.src * 2;
-  }
-
-  #writable(slot: number, register: number): void {
-    if (register === MAX_REGISTER) throw new Trap('r10 is read-only', slot);
+  #writes(slot: number, register: number): void {
+    if (register === FRAME_POINTER) throw new Trap('r10 is read-only', slot);
   }
 
   /** The source operand of arithmetic and jumps. */
-  #operand(slot: number, insn: Instruction): number {
-    if (insn.opcode & SRC.X) {
-      this.#require(insn.imm === 0, slot, insn);
-      return this.#register(slot, insn);
-    }
-    this.#require(insn.src === 0, slot, insn);
-    return this.#constant(insn.imm, insn.imm >> 31);
+  #operand(insn: Instruction): number {
+    return insn.opcode & SRC.X ? insn.src * 2 : this.#constant(insn.imm, insn.imm >> 31);
   }
 
   #arithmetic(slot: number, insn: Instruction): void {
-    const { opcode, off, imm } = insn;
-    const wide = (opcode & 7) === CLASS.ALU64;
-    this.#writable(slot, insn.dst);
+    const { opcode, off } = insn;
     const code = opcode & 0xf0;
-    if (code === ALU.END) {
-      this.#require(insn.src === 0 && off === 0 && (imm === 16 || imm === 32 || imm === 64), slot, insn);
-      this.#require(!wide || !(opcode & SRC.X), slot, insn);
-      return this.#put(slot, opcode, insn, 0);
-    }
-    if (code > ALU.END) this.#reject(slot, insn);
-    if (code === ALU.NEG) {
-      this.#require(!(opcode & SRC.X) && insn.src === 0 && off === 0 && imm === 0, slot, insn);
-      return this.#put(slot, opcode, insn, 0);
-    }
-    const source = this.#operand(slot, insn);
-    let canonical = opcode & ~SRC.X;
-    if (off !== 0) {
-      if (code === ALU.MOV && off === 1 && wide) throw new Trap('addr_space_cast needs an arena', slot);
-      const sign = (code === ALU.DIV || code === ALU.MOD) && off === 1;
-      const extend = code === ALU.MOV && !!(opcode & SRC.X) && (off === 8 || off === 16 || (off === 32 && wide));
-      this.#require(sign || extend, slot, insn);
-      canonical |= SRC.X;
-    }
-    this.#put(slot, canonical, insn, source);
+    this.#writes(slot, insn.dst);
+    if (code === ALU.END || code === ALU.NEG) return this.#put(slot, opcode, insn, 0);
+    if (code === ALU.MOV && off === 1) throw new Trap('addr_space_cast needs an arena', slot);
+    // An offset tells the signed and sign-extending variants.
+    this.#put(slot, off === 0 ? opcode & ~SRC.X : opcode | SRC.X, insn, this.#operand(insn));
   }
 
   #jump(slot: number, insn: Instruction): void {
     const { opcode, off, imm } = insn;
-    const narrow = (opcode & 7) === CLASS.JMP32;
-    const code = opcode & 0xf0;
-    switch (code) {
+    const next = slot + 1;
+    switch (opcode & 0xf0) {
       case JMP.JA:
-        this.#require(!(opcode & SRC.X) && insn.dst === 0 && insn.src === 0, slot, insn);
-        this.#require((narrow ? off : imm) === 0, slot, insn);
-        return this.#put(slot, CLASS.JMP | JMP.JA, insn, 0, slot + 1 + (narrow ? imm : off));
+        return this.#put(slot, CLASS.JMP | JMP.JA, insn, 0, next + ((opcode & 7) === CLASS.JMP32 ? imm : off));
       case JMP.CALL:
-        this.#require(!narrow && off === 0, slot, insn);
         return this.#call(slot, insn);
       case JMP.EXIT:
-        this.#require(opcode === (CLASS.JMP | JMP.EXIT) && !insn.dst && !insn.src && !off && !imm, slot, insn);
         return this.#put(slot, opcode, insn, 0);
-      case JMP.JCOND:
-        this.#require(opcode === (CLASS.JMP | JMP.JCOND) && !insn.dst && !insn.src && !imm, slot, insn);
-        return this.#put(slot, opcode, insn, 0, slot + 1 + off);
     }
-    if (code > JMP.JCOND) this.#reject(slot, insn);
-    this.#put(slot, opcode & ~SRC.X, insn, this.#operand(slot, insn), slot + 1 + off);
+    this.#put(slot, opcode & ~SRC.X, insn, this.#operand(insn), next + off);
   }
 
   #call(slot: number, insn: Instruction): void {
-    const { imm } = insn;
-    if (insn.opcode & SRC.X) {
-      // clang's old form has the register in `imm`, RFC 9669's in `dst`.
-      this.#require(insn.src === 0 && (imm === 0 || (insn.dst === 0 && imm <= MAX_REGISTER && imm > 0)), slot, insn);
-      return this.#put(slot, insn.opcode, insn, (insn.dst || imm) * 2);
-    }
-    this.#require(insn.dst === 0, slot, insn);
+    const { opcode, imm } = insn;
+    if (opcode & SRC.X) return this.#put(slot, opcode, insn, 0);
     if (insn.src === CALL_PSEUDO.CALL) {
       this.#entries.add(slot + 1 + imm);
       return this.#put(slot, CANONICAL.CALL_LOCAL, insn, 0, slot + 1 + imm);
@@ -218,57 +172,26 @@ class Compiler<Env> {
     if (insn.src !== CALL_PSEUDO.HELPER) throw new Trap(`call of kernel function ${imm}`, slot);
     if (imm === TAIL_CALL_HELPER) return this.#put(slot, CANONICAL.TAIL_CALL, insn, 0);
     this.#helpers[slot] = this.#options.helpers(imm);
-    this.#put(slot, insn.opcode, insn, 0);
-  }
-
-  #load(slot: number, insn: Instruction): void {
-    const mode = insn.opcode & 0xe0;
-    const sized = mode === MODE.MEM || (mode === MODE.MEMSX && accessSize(insn.opcode) < 8);
-    this.#require(sized && insn.imm === 0, slot, insn);
-    this.#writable(slot, insn.dst);
-    this.#put(slot, insn.opcode, insn, this.#register(slot, insn));
+    this.#put(slot, opcode, insn, 0);
   }
 
   #store(slot: number, insn: Instruction): void {
     const { opcode, imm } = insn;
-    const mode = opcode & 0xe0;
-    if ((opcode & 7) === CLASS.ST) {
-      this.#require(mode === MODE.MEM && insn.src === 0, slot, insn);
-      return this.#put(slot, opcode | CLASS.STX, insn, this.#constant(imm, imm >> 31));
-    }
-    const source = this.#register(slot, insn);
-    if (mode === MODE.MEM) {
-      this.#require(imm === 0, slot, insn);
-      return this.#put(slot, opcode, insn, source);
-    }
-    this.#require(mode === MODE.ATOMIC, slot, insn);
     const size = opcode & 0x18;
+    if ((opcode & 0xe0) === MODE.MEM) return this.#put(slot, opcode, insn, insn.src * 2);
     // One CPU sees its own accesses in program order: acquire and release are a plain load and store.
+    if (imm === ATOMIC.STORE_REL) return this.#put(slot, CLASS.STX | size | MODE.MEM, insn, insn.src * 2);
     if (imm === ATOMIC.LOAD_ACQ) {
-      this.#writable(slot, insn.dst);
-      return this.#put(slot, CLASS.LDX | size | MODE.MEM, insn, source);
+      this.#writes(slot, insn.dst);
+      return this.#put(slot, CLASS.LDX | size | MODE.MEM, insn, insn.src * 2);
     }
-    if (imm === ATOMIC.STORE_REL) return this.#put(slot, CLASS.STX | size | MODE.MEM, insn, source);
-    this.#require((size === SIZE.W || size === SIZE.DW) && isAtomic(imm), slot, insn);
-    if (imm & ATOMIC.FETCH && imm !== ATOMIC.CMPXCHG) this.#writable(slot, insn.src);
-    this.#put(slot, opcode, insn, source);
-  }
-
-  #immediateOrPacket(slot: number, insn: Instruction): void {
-    const { opcode } = insn;
-    const mode = opcode & 0xe0;
-    if (opcode === LD_IMM64) return this.#wideImmediate(slot, insn);
-    const packet = (mode === MODE.ABS || mode === MODE.IND) && accessSize(opcode) < 8;
-    this.#require(packet && insn.dst === 0 && insn.off === 0 && (mode === MODE.IND || !insn.src), slot, insn);
-    this.#put(slot, opcode, insn, this.#register(slot, insn));
+    if (imm & ATOMIC.FETCH && imm !== ATOMIC.CMPXCHG) this.#writes(slot, insn.src);
+    this.#put(slot, opcode, insn, insn.src * 2);
   }
 
   #wideImmediate(slot: number, insn: Instruction): void {
-    this.#writable(slot, insn.dst);
-    const second = this.#insns[slot + 1];
-    const paired = second !== undefined && !second.opcode && !second.dst && !second.src && !second.off;
-    this.#require(paired && insn.off === 0, slot, insn);
-    let [low, high] = [insn.imm, second.imm];
+    this.#writes(slot, insn.dst);
+    let [low, high] = [insn.imm, this.#insns[slot + 1].imm];
     if (insn.src !== 0) {
       const address = this.#options.resolve?.(slot, insn);
       if (address === undefined) throw new Trap(`ld_imm64 with source ${insn.src} loads nothing here`, slot);
@@ -311,16 +234,4 @@ function isJump(op: number): boolean {
   const jumps = (op & 7) === CLASS.JMP || (op & 7) === CLASS.JMP32;
   const code = op & 0xf0;
   return jumps && code !== JMP.CALL && code !== JMP.EXIT;
-}
-
-function isAtomic(imm: number): boolean {
-  const plain = imm & ~ATOMIC.FETCH;
-  return (
-    imm === ATOMIC.XCHG ||
-    imm === ATOMIC.CMPXCHG ||
-    plain === ATOMIC.ADD ||
-    plain === ATOMIC.OR ||
-    plain === ATOMIC.AND ||
-    plain === ATOMIC.XOR
-  );
 }

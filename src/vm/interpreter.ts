@@ -479,7 +479,7 @@ export class Interpreter<Env extends World> {
           view = space.view;
           break;
         case 0x8d: // call of the helper whose number is in a register
-          this.#callHelper(at, r[s + 1] === 0 ? this.#executable.registry(r[s]) : undefined, r[s]);
+          this.#callHelper(at, r[d + 1] === 0 ? this.#executable.registry(r[d]) : undefined, r[d]);
           view = space.view;
           break;
         case 0x86: // call of a sub-program

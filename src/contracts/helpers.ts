@@ -1,0 +1,50 @@
+/**
+ * What is known of every helper, by id: its name, whether only GPL-compatible programs may call it, and whether this
+ * project's subsystem can run it or only verify it.
+ */
+import { HELPER_NAMES } from '../uapi/index.ts';
+
+/**
+ * Called from a program with the licence `Proprietary`, each of these is refused with "cannot call GPL-restricted function
+ * from non-GPL compatible program". Measured on Linux 6.18, with every program type that may call the helper.
+ */
+const GPL_ONLY =
+  '4 6 22 25 27 35 45 55-56 67 69 100 110 112-115 119 126-127 150 158 163 165 169-173 175-177 191 204-207';
+
+/** Not measured: no program type that this kernel loads under another licence may call them. */
+const UNKNOWN = '36 58 77-78 92 116 145-146 159 161 183-185 193';
+
+/** Implemented in src/helpers. */
+const RUNS = '1-3 5-8 14-16 26 42 68 118 125 160 208';
+
+/** `4 6-8` to the set of these numbers. */
+function ids(ranges: string): ReadonlySet<number> {
+  const set = new Set<number>();
+  for (const range of ranges.split(' ')) {
+    const [first, last = first] = range.split('-').map(Number);
+    for (let id = first; id <= last; id++) set.add(id);
+  }
+  return set;
+}
+
+const gplOnly = ids(GPL_ONLY);
+const unknown = ids(UNKNOWN);
+const runs = ids(RUNS);
+
+export interface HelperInfo {
+  readonly id: number;
+  /** With `bpf_`. */
+  readonly name: string;
+  /** Undefined where it could not be measured. */
+  readonly gplOnly: boolean | undefined;
+  /** `verify-only`: loading a program that calls it into the userspace subsystem answers -ENOTSUPP. */
+  readonly runs: 'userspace' | 'verify-only';
+}
+
+/** All helpers; index is the id, 0 is `unspec` and no helper. */
+export const HELPERS: readonly HelperInfo[] = HELPER_NAMES.map((name, id) => ({
+  id,
+  name: `bpf_${name}`,
+  gplOnly: unknown.has(id) ? undefined : gplOnly.has(id),
+  runs: runs.has(id) ? 'userspace' : 'verify-only',
+}));

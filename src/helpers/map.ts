@@ -1,0 +1,29 @@
+/** Map access. Key and value are checked here, in the map's sizes; everything else is the map's business. */
+import { Trap } from '../errors/index.ts';
+import type { BpfMap } from '../maps/index.ts';
+import type { Family, HelperEnv } from './env.ts';
+import { memory, returnInt, returnUint, uint64 } from './registers.ts';
+
+/** The map in r1. The verifier proves that it is one; an unverified program traps. */
+function mapOf(env: HelperEnv, r: Int32Array, slot: number): BpfMap {
+  const map = r[3] === 0 ? env.mapAt(r[2] >>> 0) : undefined;
+  if (map === undefined) throw new Trap(`r1 is not a map`, slot);
+  return map;
+}
+
+export const mapFamily: Family = {
+  map_lookup_elem(env, r, slot) {
+    const map = mapOf(env, r, slot);
+    returnUint(r, map.lookupElem(memory(env.space, r, 2, map.info.keySize, false, slot), env.cpu));
+  },
+  map_update_elem(env, r, slot) {
+    const map = mapOf(env, r, slot);
+    const key = memory(env.space, r, 2, map.info.keySize, false, slot);
+    const value = memory(env.space, r, 3, map.info.valueSize, false, slot);
+    returnInt(r, map.updateElem(key, value, uint64(r, 4), env.cpu));
+  },
+  map_delete_elem(env, r, slot) {
+    const map = mapOf(env, r, slot);
+    returnInt(r, map.deleteElem(memory(env.space, r, 2, map.info.keySize, false, slot)));
+  },
+};
