@@ -9,6 +9,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { findBtfId, LinuxUnavailableError, openLinux } from '../src/linux/index.ts';
+import type { Kernel } from '../src/kernel/index.ts';
 import type { LinuxSys } from '../src/linux/index.ts';
 import type { ExchangeBackend } from '../src/loader/index.ts';
 import type { BpfSys } from '../src/sys/index.ts';
@@ -62,7 +63,7 @@ export interface BackendContext {
    * Leave out what no two runs share: addresses, times, ids.
    */
   ledger(question: string, answer: Answer): void;
-  /** Call `body` with these capabilities only (bits of `CAP`) on a subsystem of its own. */
+  /** Call `body` with these capabilities only (bits of `CAP`) on the same subsystem. */
   withCaps<T>(held: bigint, body: (sys: BpfSys) => T): T;
 }
 
@@ -78,7 +79,8 @@ export function onBackends(
   const fresh: Record<string, Answer> = {};
   const asked = new Set<string>();
   const context = (name: string, backend: 'userspace' | 'linux'): BackendContext => {
-    const opened = new OpenDescriptors(backend === 'linux' ? (linux as LinuxSys) : createKernel({}));
+    const raw = backend === 'linux' ? (linux as LinuxSys) : createKernel({});
+    const opened = new OpenDescriptors(raw);
     return {
       sys: opened,
       backend,
@@ -95,7 +97,7 @@ export function onBackends(
       withCaps: (held, body) =>
         backend === 'linux'
           ? (linux as LinuxSys).withCaps(held, () => body(opened))
-          : body(createKernel({ caps: held })),
+          : (raw as Kernel).withCaps(held, () => body(opened)),
     };
   };
   const run = async (name: string, backend: 'userspace' | 'linux'): Promise<void> => {

@@ -1,0 +1,182 @@
+/**
+ * The userspace subsystem: `BpfSys` in this process. It is one dispatch table; each command's rules stand in the file that
+ * the table names. Nothing here throws for what a caller passes: every command answers -errno.
+ */
+import { PROG_TYPE_RULES } from '../contracts/index.ts';
+import { ERRNO, InternalError, Trap, UnsupportedError } from '../errors/index.ts';
+import type { Clock, Task } from '../helpers/index.ts';
+import { testRun } from '../hooks/index.ts';
+import type { Host } from '../hooks/index.ts';
+import type { BpfMap } from '../maps/index.ts';
+import { AddressSpace, Rcu } from '../memory/index.ts';
+import type { BpfAttrs, BpfCmd, BpfSys, MapView, ProgLoadAttr, ProgTestRunAttr } from '../sys/index.ts';
+import { BPF_CMD as CMD } from '../uapi/index.ts';
+import { checkNumbers } from './arguments.ts';
+import { assumeVerified } from './assume-verified.ts';
+import { btfLoad } from './btf-load.ts';
+import { getFdById, getNextId } from './ids.ts';
+import { mapCreate } from './map-create.ts';
+import { mapDelete, mapFreeze, mapGetNextKey, mapLookup, mapLookupAndDelete, mapMmap, mapUpdate } from './map-elem.ts';
+import { objGetInfo } from './obj-info.ts';
+import { progLoad } from './prog-load.ts';
+import { Subsystem } from './subsystem.ts';
+
+export interface KernelOptions {
+  /** CPUs that per-CPU maps have values for; 1. Programs run on CPU 0 unless a test run asks for another. */
+  cpus?: number;
+  /** Capabilities of the caller: bits of `CAP`; all. */
+  caps?: bigint;
+  /** Clocks that programs read; the host's. */
+  clock?: Clock;
+  /** 32 random bits, unsigned; the host's. */
+  random?: () => number;
+  /** The task that programs run in; pid 1 of root, `skep`. */
+  task?: Task;
+  /** Most bytes of memory: maps, contexts, packets, stacks; 4 GiB less 64 KiB. At least 1 MiB. */
+  memoryLimit?: number;
+  /** Called with each line of `bpf_trace_printk`; by default they are lost. */
+  trace?: (line: string) => void;
+}
+
+export interface Kernel extends BpfSys {
+  readonly backend: 'userspace';
+  /** Bytes of memory in use. */
+  readonly memoryBytes: number;
+  /** Call `body` with only these of the caller's capabilities; they are back when it returns. */
+  withCaps<T>(held: bigint, body: () => T): T;
+  /**
+   * PROG_LOAD without the verifier, for running programs checked: an access that Linux would not allow is a Trap thrown
+   * by PROG_TEST_RUN. Not part of `BpfSys`: nothing that is meant for Linux may depend on it.
+   */
+  loadUnverified(attr: ProgLoadAttr): number;
+  /** Close every descriptor. */
+  [Symbol.dispose](): void;
+}
+
+const ALL_CAPS = (1n << 64n) - 1n;
+const TAI_OFFSET_SECONDS = 37;
+
+/** A userspace kernel with nothing in it. */
+export function createKernel(options: KernelOptions = {}): Kernel {
+  return new UserspaceKernel(options);
+}
+
+type Command<C extends BpfCmd> = (sub: Subsystem, attr: BpfAttrs[C]) => number;
+
+const COMMANDS: { readonly [C in BpfCmd]: Command<C> } = {
+  [CMD.MAP_CREATE]: mapCreate,
+  [CMD.MAP_LOOKUP_ELEM]: mapLookup,
+  [CMD.MAP_UPDATE_ELEM]: mapUpdate,
+  [CMD.MAP_DELETE_ELEM]: mapDelete,
+  [CMD.MAP_GET_NEXT_KEY]: mapGetNextKey,
+  [CMD.MAP_LOOKUP_AND_DELETE_ELEM]: mapLookupAndDelete,
+  [CMD.MAP_FREEZE]: mapFreeze,
+  [CMD.PROG_LOAD]: (sub, attr) => progLoad(sub, attr),
+  [CMD.PROG_TEST_RUN]: progTestRun,
+  [CMD.BTF_LOAD]: btfLoad,
+  [CMD.PROG_GET_NEXT_ID]: (sub, attr) => getNextId(sub, sub.progs, attr),
+  [CMD.MAP_GET_NEXT_ID]: (sub, attr) => getNextId(sub, sub.maps, attr),
+  [CMD.BTF_GET_NEXT_ID]: (sub, attr) => getNextId(sub, sub.btfs, attr),
+  [CMD.PROG_GET_FD_BY_ID]: (sub, attr) => getFdById(sub, sub.progs, attr),
+  [CMD.MAP_GET_FD_BY_ID]: (sub, attr) => getFdById(sub, sub.maps, attr),
+  [CMD.BTF_GET_FD_BY_ID]: (sub, attr) => getFdById(sub, sub.btfs, attr),
+  [CMD.OBJ_GET_INFO_BY_FD]: objGetInfo,
+};
+
+class UserspaceKernel implements Kernel {
+  readonly backend = 'userspace';
+  readonly possibleCpus: number;
+  readonly #sub: Subsystem;
+
+  constructor(options: KernelOptions) {
+    this.possibleCpus = options.cpus ?? 1;
+    const mapAt = new Map<number, BpfMap>();
+    const host = createHost(options, this.possibleCpus, mapAt);
+    this.#sub = new Subsystem(host, options.caps ?? ALL_CAPS, mapAt);
+  }
+
+  get memoryBytes(): number {
+    return this.#sub.host.space.used;
+  }
+
+  bpf<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C]): number {
+    const command: Command<C> | undefined = COMMANDS[cmd];
+    if (command === undefined) return -ERRNO.EINVAL;
+    return checkNumbers(attr) || command(this.#sub, attr);
+  }
+
+  loadUnverified(attr: ProgLoadAttr): number {
+    return checkNumbers(attr) || progLoad(this.#sub, attr, assumeVerified);
+  }
+
+  close(fd: number): void {
+    this.#sub.close(fd);
+  }
+
+  mmap(fd: number, length: number, offset: number): MapView {
+    return mapMmap(this.#sub, fd, length, offset);
+  }
+
+  /** Nothing here becomes ready yet. */
+  poll(): Promise<void> {
+    return Promise.reject(new UnsupportedError('poll of a descriptor of the userspace subsystem'));
+  }
+
+  /** No socket here takes programs yet. */
+  setsockopt(): number {
+    return -ERRNO.EOPNOTSUPP;
+  }
+
+  withCaps<T>(held: bigint, body: () => T): T {
+    const before = this.#sub.caps;
+    this.#sub.caps = before & held;
+    try {
+      return body();
+    } finally {
+      this.#sub.caps = before;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of [...this.#sub.fds.numbers()]) this.#sub.close(fd);
+  }
+}
+
+function createHost(options: KernelOptions, possibleCpus: number, mapAt: Map<number, BpfMap>): Host {
+  return {
+    space: new AddressSpace(options.memoryLimit),
+    rcu: new Rcu(),
+    clock: options.clock ?? hostClock,
+    task: options.task ?? { pid: 1, tgid: 1, uid: 0, gid: 0, comm: 'skep' },
+    possibleCpus,
+    mapAt: (address) => mapAt.get(address),
+    random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),
+    trace: options.trace ?? (() => {}),
+  };
+}
+
+const NANOSECONDS = 1e6;
+
+const hostClock: Clock = {
+  monotonic: () => Math.floor(performance.now() * NANOSECONDS),
+  boottime: () => Math.floor(performance.now() * NANOSECONDS),
+  tai: () => (Date.now() + TAI_OFFSET_SECONDS * 1000) * NANOSECONDS,
+};
+
+/** PROG_TEST_RUN. -EBADF, -EINVAL for a bad descriptor; -ENOTSUPP for types that have no test run; the rest is the hook's. */
+function progTestRun(sub: Subsystem, attr: ProgTestRunAttr): number {
+  const descriptor = sub.get(attr.progFd | 0, 'prog');
+  if (typeof descriptor === 'number') return descriptor;
+  const { object } = descriptor;
+  if (!PROG_TYPE_RULES[object.parts.verified.progType]?.testRun) return -ERRNO.ENOTSUPP;
+  sub.progs.hold(object);
+  try {
+    return testRun(sub.cpu, object.image, attr);
+  } catch (error) {
+    if (object.trusted && error instanceof Trap)
+      throw new InternalError(`a verified program was stopped: ${error.message}`);
+    throw error;
+  } finally {
+    sub.progs.drop(object);
+  }
+}

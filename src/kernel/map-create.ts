@@ -1,0 +1,105 @@
+/**
+ * MAP_CREATE. Refuses, in this order: what no map can be made of (-EINVAL, -E2BIG, see maps), missing capabilities
+ * (-EPERM), a network device (-EOPNOTSUPP), a table that is too large (-E2BIG), a bad name (-EINVAL), no memory (-ENOMEM),
+ * a BTF descriptor that is none (-EBADF, -EINVAL), BTF types that do not fit the sizes (-EINVAL), BTF types whose values need more
+ * than plain memory (-ENOTSUPP).
+ */
+import { KIND } from '../btf/index.ts';
+import type { Btf } from '../btf/index.ts';
+import { ERRNO } from '../errors/index.ts';
+import type { MapInfo } from '../maps/index.ts';
+import { checkMap, createMap } from '../maps/index.ts';
+import type { MapCreateAttr } from '../sys/index.ts';
+import { CAP, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
+import { objectName } from './arguments.ts';
+import { capable, mayCreateMap } from './capabilities.ts';
+import { hasSpecialFields } from './map-fields.ts';
+import { MapObject } from './objects.ts';
+import type { BtfObject, MapTypes } from './objects.ts';
+import type { Subsystem } from './subsystem.ts';
+
+export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
+  const info = mapInfo(attr);
+  if (attr.btfVmlinuxValueTypeId) return -ERRNO.EINVAL;
+  if (attr.btfKeyTypeId && !attr.btfValueTypeId) return -ERRNO.EINVAL;
+  const refused =
+    checkMap(info, (attr.numaNode ?? 0) >>> 0) || checkPermission(sub.caps, info) || checkDevice(attr, info);
+  if (refused) return refused;
+  const { space: memory, rcu, possibleCpus: cpus } = sub.host;
+  const map = createMap(info, { memory, rcu, cpus, random: () => sub.host.random() });
+  if (typeof map === 'number') return map;
+  const named = objectName(attr.mapName) !== undefined;
+  const types = named ? mapTypes(sub, attr, info) : -ERRNO.EINVAL;
+  if (typeof types === 'number') {
+    map.destroy();
+    return types;
+  }
+  return publish(sub, new MapObject(map, types, valueReader(sub), released(sub, map, types)), info.flags);
+}
+
+function mapInfo(attr: MapCreateAttr): MapInfo {
+  return {
+    type: attr.mapType >>> 0,
+    keySize: attr.keySize >>> 0,
+    valueSize: attr.valueSize >>> 0,
+    maxEntries: attr.maxEntries >>> 0,
+    flags: (attr.mapFlags ?? 0) >>> 0,
+    extra: attr.mapExtra ?? 0,
+    name: objectName(attr.mapName) ?? '',
+  };
+}
+
+function checkPermission(caps: bigint, info: MapInfo): number {
+  const seeded = (info.flags & MAP_FLAG.ZERO_SEED) === 0 || capable(caps, CAP.SYS_ADMIN);
+  return seeded && mayCreateMap(caps, info.type) ? 0 : -ERRNO.EPERM;
+}
+
+/** Maps that live on a network device: none here can. */
+function checkDevice(attr: MapCreateAttr, info: MapInfo): number {
+  if (!attr.mapIfindex) return 0;
+  const offloads = info.type === MAP_TYPE.HASH || info.type === MAP_TYPE.ARRAY;
+  return offloads ? -ERRNO.EOPNOTSUPP : -ERRNO.EINVAL;
+}
+
+/** The types of key and value, held; undefined where none are named. */
+function mapTypes(sub: Subsystem, attr: MapCreateAttr, info: MapInfo): MapTypes | undefined | number {
+  const { btfKeyTypeId: keyTypeId = 0, btfValueTypeId: valueTypeId = 0 } = attr;
+  if (!keyTypeId && !valueTypeId) return undefined;
+  const descriptor = sub.get((attr.btfFd ?? 0) | 0, 'btf');
+  if (typeof descriptor === 'number') return descriptor;
+  const btf: BtfObject = descriptor.object;
+  if (!fits(btf.btf, keyTypeId, valueTypeId, info)) return -ERRNO.EINVAL;
+  if (hasSpecialFields(btf.btf, valueTypeId)) return -ERRNO.ENOTSUPP;
+  return { btf: sub.btfs.hold(btf), keyTypeId, valueTypeId };
+}
+
+function fits(btf: Btf, key: number, value: number, info: MapInfo): boolean {
+  if (key >>> 0 >= btf.length || value >>> 0 >= btf.length || btf.size(value) !== info.valueSize) return false;
+  // The array behind a section of variables has no key type.
+  const section = info.type === MAP_TYPE.ARRAY && info.maxEntries === 1 && btf.resolve(value).kind === KIND.DATASEC;
+  if (key === 0) return section;
+  if (btf.size(key) !== info.keySize) return false;
+  if (info.type !== MAP_TYPE.ARRAY && info.type !== MAP_TYPE.PERCPU_ARRAY) return true;
+  const index = btf.resolve(key);
+  return index.kind === KIND.INT && index.bits === 32 && index.offset === 0;
+}
+
+function valueReader(sub: Subsystem) {
+  return { read: (address: number, size: number) => sub.host.space.bytes.slice(address, address + size) };
+}
+
+function released(sub: Subsystem, map: MapObject['map'], types: MapTypes | undefined): () => void {
+  const unpublish = sub.publish(map);
+  return () => {
+    unpublish();
+    if (types !== undefined) sub.btfs.drop(types.btf);
+  };
+}
+
+function publish(sub: Subsystem, object: MapObject, flags: number): number {
+  sub.maps.add(object);
+  object.refs++;
+  const fd = sub.open(object, { read: !(flags & MAP_FLAG.WRONLY), write: !(flags & MAP_FLAG.RDONLY) });
+  sub.maps.drop(object);
+  return fd;
+}

@@ -1,0 +1,157 @@
+/**
+ * PROG_LOAD. Refuses, in this order: unknown flags (-EINVAL), no CAP_BPF (-EPERM), no instruction or more than a million
+ * (-E2BIG), the capability that the type asks for (-EPERM), attach arguments that do not fit the type, a network device
+ * (-EINVAL), a missing licence (-EFAULT), a bad name, an unknown type, a bad log (-EINVAL), a BTF descriptor that is
+ * none (-EBADF, -EINVAL); then what the verifier refuses, and -ENOSPC where its log does not fit.
+ *
+ * -ENOTSUPP says that Linux may know the answer and this project does not; the log's last line names the construct.
+ */
+import { PROG_TYPE_RULES } from '../contracts/index.ts';
+import { ERRNO, InternalError } from '../errors/index.ts';
+import { SLOT, decode } from '../isa/index.ts';
+import type { ProgLoadAttr } from '../sys/index.ts';
+import { CAP, MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
+import { verify } from '../verifier/index.ts';
+import type { ProgramBtf, VerifiedProgram, VerifyInput, VerifyResult } from '../verifier/index.ts';
+import { UserLog, objectName } from './arguments.ts';
+import { capable } from './capabilities.ts';
+import { programTag } from './obj-info.ts';
+import { MapObject, ProgObject } from './objects.ts';
+import type { BtfObject } from './objects.ts';
+import type { Subsystem } from './subsystem.ts';
+
+const KNOWN_FLAGS = Object.values(PROG_FLAG).reduce((all, flag) => all | flag, 0);
+
+/** Program types that attach to something with a BTF id. */
+const ATTACHES_BY_BTF = new Set<number>([PROG_TYPE.TRACING, PROG_TYPE.LSM, PROG_TYPE.STRUCT_OPS, PROG_TYPE.EXT]);
+
+/** What decides whether a program may run: the verifier, or for programs that run checked, nobody. */
+export type Verify = (input: VerifyInput) => VerifyResult;
+
+export function progLoad(sub: Subsystem, attr: ProgLoadAttr, judge: Verify = verify): number {
+  const log = new UserLog(attr.logLevel, attr.logBuf);
+  attr.logTrueSize = 0;
+  const name = objectName(attr.progName);
+  const refused = checkArguments(sub.caps, attr, name) || log.check();
+  if (refused) return refused;
+  const btf = programBtf(sub, attr);
+  if (typeof btf === 'number') return btf;
+  const result = judge(verifyInput(sub, attr, btf?.records, log.level));
+  const cut = log.finish(logText(result));
+  attr.logTrueSize = log.trueSize;
+  if (cut) return cut;
+  if (!result.ok) return -result.errno;
+  return install(sub, attr, result.program, name ?? '', btf, judge === verify);
+}
+
+function checkArguments(caps: bigint, attr: ProgLoadAttr, name: string | undefined): number {
+  const flags = (attr.progFlags ?? 0) >>> 0;
+  if (flags & ~KNOWN_FLAGS) return -ERRNO.EINVAL;
+  if (!capable(caps, CAP.BPF)) return -ERRNO.EPERM;
+  if (attr.insns === undefined) return -ERRNO.EFAULT;
+  const count = attr.insns.length / SLOT;
+  if (count === 0 || count > MAX_INSNS) return -ERRNO.E2BIG;
+  const refused = checkType(caps, attr);
+  if (refused) return refused;
+  if (attr.progIfindex || !Number.isInteger(count)) return -ERRNO.EINVAL;
+  if (attr.license === undefined) return -ERRNO.EFAULT;
+  return name === undefined || PROG_TYPE_RULES[attr.progType] === undefined ? -ERRNO.EINVAL : 0;
+}
+
+/** An unknown type passes here: Linux says so only after it has read the other arguments. */
+function checkType(caps: bigint, attr: ProgLoadAttr): number {
+  const rules = PROG_TYPE_RULES[attr.progType];
+  if (rules?.cap !== undefined && !capable(caps, rules.cap)) return -ERRNO.EPERM;
+  const byBtf = ATTACHES_BY_BTF.has(attr.progType);
+  if ((attr.attachBtfId && !byBtf) || (attr.attachProgFd && !attr.attachBtfId)) return -ERRNO.EINVAL;
+  const { attachTypes } = rules ?? {};
+  return attachTypes === undefined || attachTypes.includes(attachType(attr)) ? 0 : -ERRNO.EINVAL;
+}
+
+function attachType(attr: ProgLoadAttr): number {
+  return (attr.expectedAttachType ?? 0) >>> 0 || (PROG_TYPE_RULES[attr.progType]?.defaultAttachType ?? 0);
+}
+
+interface HeldBtf {
+  readonly object: BtfObject;
+  readonly records: ProgramBtf;
+}
+
+/** The BTF that the program's records refer to; without records the descriptor is not looked at. */
+function programBtf(sub: Subsystem, attr: ProgLoadAttr): HeldBtf | undefined | number {
+  const { funcInfo = new Uint8Array(), lineInfo = new Uint8Array() } = attr;
+  if (funcInfo.length === 0 && lineInfo.length === 0) return undefined;
+  const descriptor = sub.get((attr.progBtfFd ?? 0) | 0, 'btf');
+  if (typeof descriptor === 'number') return descriptor;
+  const { object } = descriptor;
+  const records = {
+    btf: object.btf.bytes,
+    funcInfo: funcInfo.slice(),
+    funcInfoRecSize: attr.funcInfoRecSize ?? 0,
+    lineInfo: lineInfo.slice(),
+    lineInfoRecSize: attr.lineInfoRecSize ?? 0,
+  };
+  return { object, records };
+}
+
+function verifyInput(sub: Subsystem, attr: ProgLoadAttr, btf: ProgramBtf | undefined, logLevel: number): VerifyInput {
+  return {
+    insns: decode(attr.insns),
+    progType: attr.progType,
+    expectedAttachType: attachType(attr),
+    progFlags: attr.progFlags ?? 0,
+    license: attr.license,
+    caps: sub.caps,
+    mapOf: (fd) => {
+      const descriptor = sub.get(fd, 'map');
+      if (typeof descriptor !== 'number') return descriptor.object;
+      return descriptor === -ERRNO.EBADF ? undefined : descriptor;
+    },
+    fdArray: attr.fdArray,
+    btf,
+    logLevel,
+  };
+}
+
+function logText(result: VerifyResult): string {
+  if (result.ok || result.unsupported === undefined) return result.log;
+  const line = `unsupported by skep: ${result.unsupported}\n`;
+  return result.log.endsWith(line) ? result.log : result.log + line;
+}
+
+function install(
+  sub: Subsystem,
+  attr: ProgLoadAttr,
+  verified: VerifiedProgram,
+  name: string,
+  btf: HeldBtf | undefined,
+  trusted: boolean,
+): number {
+  const maps = verified.maps.map((map) => {
+    if (!(map instanceof MapObject)) throw new InternalError('the verifier answered a map it was not given');
+    return map;
+  });
+  for (const map of maps) sub.maps.hold(map);
+  if (btf !== undefined) sub.btfs.hold(btf.object);
+  const parts = {
+    verified,
+    expectedAttachType: attachType(attr),
+    name,
+    tag: programTag(attr.insns),
+    maps,
+    btf: btf?.object,
+    records: btf?.records,
+    loadTime: sub.host.clock.boottime(),
+    uid: sub.host.task.uid,
+  };
+  const release = () => {
+    for (const map of maps) sub.maps.drop(map);
+    if (btf !== undefined) sub.btfs.drop(btf.object);
+  };
+  // A program that is closed while it runs keeps its maps until it has ended.
+  const program = new ProgObject(parts, trusted, () => sub.host.rcu.defer(release));
+  sub.progs.hold(sub.progs.add(program));
+  const fd = sub.open(program);
+  sub.progs.drop(program);
+  return fd;
+}

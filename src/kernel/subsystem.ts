@@ -1,0 +1,75 @@
+/** What all commands share: the memory, the objects and who holds them. */
+import { ERRNO } from '../errors/index.ts';
+import { createCpu } from '../hooks/index.ts';
+import type { Cpu, Host } from '../hooks/index.ts';
+import type { BpfMap } from '../maps/index.ts';
+import { DescriptorTable } from './descriptors.ts';
+import type { Descriptor } from './descriptors.ts';
+import { ObjectTable } from './objects.ts';
+import type { AnyObject, BtfObject, MapObject, ProgObject } from './objects.ts';
+
+/** What a descriptor may be used for. */
+export interface Access {
+  readonly read: boolean;
+  readonly write: boolean;
+}
+
+export const READ_WRITE: Access = { read: true, write: true };
+
+export class Subsystem {
+  readonly host: Host;
+  /** Capabilities that the caller holds. */
+  caps: bigint;
+  readonly fds = new DescriptorTable();
+  readonly maps = new ObjectTable<MapObject>();
+  readonly progs = new ObjectTable<ProgObject>();
+  readonly btfs = new ObjectTable<BtfObject>();
+  readonly #mapAt: Map<number, BpfMap>;
+  #cpu: Cpu | undefined;
+
+  /** @param mapAt the maps by header address: the table that `host.mapAt` reads. */
+  constructor(host: Host, caps: bigint, mapAt: Map<number, BpfMap>) {
+    this.host = host;
+    this.caps = caps;
+    this.#mapAt = mapAt;
+  }
+
+  /** What programs run on; its memory is taken when the first one runs. */
+  get cpu(): Cpu {
+    this.#cpu ??= createCpu(this.host);
+    return this.#cpu;
+  }
+
+  /** Make a running program able to find a map. @returns what undoes it. */
+  publish(map: BpfMap): () => void {
+    this.#mapAt.set(map.address, map);
+    return () => void this.#mapAt.delete(map.address);
+  }
+
+  /** A new descriptor for an object, which it holds. @returns its number, or -EMFILE. */
+  open(object: AnyObject, access: Access = READ_WRITE): number {
+    const fd = this.fds.add({ object, read: access.read, write: access.write });
+    if (fd >= 0) object.refs++;
+    return fd;
+  }
+
+  close(fd: number): void {
+    const descriptor = this.fds.remove(fd);
+    if (descriptor !== undefined) this.drop(descriptor.object);
+  }
+
+  drop(object: AnyObject): void {
+    if (object.kind === 'map') this.maps.drop(object);
+    else if (object.kind === 'prog') this.progs.drop(object);
+    else this.btfs.drop(object);
+  }
+
+  /** The descriptor of an object of one kind; -EBADF for a closed one, -EINVAL for another kind's. */
+  get<K extends AnyObject['kind']>(fd: number, kind: K): TypedDescriptor<K> | number {
+    const descriptor = this.fds.get(fd);
+    if (descriptor === undefined) return -ERRNO.EBADF;
+    return descriptor.object.kind === kind ? (descriptor as TypedDescriptor<K>) : -ERRNO.EINVAL;
+  }
+}
+
+export type TypedDescriptor<K extends AnyObject['kind']> = Descriptor & { readonly object: AnyObject & { kind: K } };
