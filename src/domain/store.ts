@@ -2,11 +2,11 @@
  * The scalar store: what the verifier knows of each number, as opaque integer handles. Equal knowledge has equal handles,
  * so that states compare by `===`; results of operations are remembered by (operation, a, b). One store per program.
  */
-import { tnumIsAligned as isAligned, tnumIntersect } from './tnum.ts';
-import { alu, forks, neg } from './reference-alu.ts';
-import { branchTaken, refine, type Verdict } from './reference-branch.ts';
-import * as ref from './reference.ts';
-import type { Scalar } from './reference.ts';
+import { tnumIsAligned as isAligned, tnumIntersect } from './reference/tnum.ts';
+import { alu, forks, neg } from './reference/alu.ts';
+import { branchTaken, refine, type Verdict } from './reference/branch.ts';
+import * as ref from './reference/scalar.ts';
+import type { Scalar } from './reference/scalar.ts';
 
 const key = (s: Scalar): string =>
   `${s.tnum.value},${s.tnum.mask},${s.smin},${s.smax},${s.umin},${s.umax},${s.smin32},${s.smax32},${s.umin32},${s.umax32}`;

@@ -2,8 +2,8 @@
  * Conditional jumps on what is known of two numbers: whether the jump is decided, and what each outcome teaches about
  * both sides. Comparisons of the lower halves (`is32`) refine only the 32-bit ranges and the low bits, then sync.
  */
-import { JMP } from '../isa/index.ts';
-import { maxBig, minBig, sync, unknown, W64, type Draft, type Scalar, type Width } from './reference.ts';
+import { JMP } from '../../isa/index.ts';
+import { maxBig, minBig, sync, unknown, W64, type Draft, type Scalar, type Width } from './scalar.ts';
 import { tnumCast, tnumIntersect, tnumIsConst, tnumOverlap, tnumWithLow, type Tnum } from './tnum.ts';
 
 /** Certainly, certainly not, or cannot tell. */

@@ -4,7 +4,7 @@
  *
  * Always unknown afterwards: DIV, MOD, END, shifts by an amount that is unknown or not smaller than the operand.
  */
-import { ALU } from '../isa/index.ts';
+import { ALU } from '../../isa/index.ts';
 import {
   constant,
   isConst,
@@ -17,7 +17,7 @@ import {
   type Draft,
   type Scalar,
   type Width,
-} from './reference.ts';
+} from './scalar.ts';
 import * as tnum from './tnum.ts';
 
 type Range = readonly [min: bigint, max: bigint];
