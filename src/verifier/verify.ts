@@ -1,8 +1,107 @@
-/** The order of passes. */
-import { ERRNO } from '../errors/index.ts';
-import type { VerifyInput, VerifyResult } from './api.ts';
+/**
+ * The order of passes (@kernel bpf_check) and the verdict. What each pass rejects is told in its own file.
+ */
+import { formatInsn } from '../asm/index.ts';
+import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
+import { ERRNO, type VerifierStats } from '../errors/index.ts';
+import { MAX_INSNS, MAX_BPF_STACK } from '../uapi/index.ts';
+import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
+import { checkBtfInfo } from './btf-info.ts';
+import { checkCfg } from './cfg.ts';
+import { UnsupportedConstruct } from './context.ts';
+import { Env } from './env.ts';
+import { AUX } from './insn-aux.ts';
+import { resolveInsns } from './insns.ts';
+import { computeLiveRegs } from './liveness.ts';
+import { lastMessage } from './log/message.ts';
+import { computeScc } from './scc.ts';
+import { checkSubprogs, findSubprogs } from './subprogs.ts';
+import { walk } from './walk.ts';
 
-/** Verify one program. */
-export function verify(_input: VerifyInput): VerifyResult {
-  return { ok: false, errno: ERRNO.ENOTSUPP, log: '', summary: '', insn: -1, stats: undefined, unsupported: 'all' };
+/** Verify one program. Never throws for a program, however malformed. */
+export function verify(input: VerifyInput): VerifyResult {
+  const env = new Env(input);
+  const began = performance.now();
+  let err: number;
+  try {
+    err = runPasses(env);
+  } catch (problem) {
+    if (!(problem instanceof UnsupportedConstruct)) throw problem;
+    return unsupported(env, problem.construct);
+  }
+  const stats = statsOf(env);
+  if (!err && !env.log.verbose) env.log.reset(0);
+  printStats(env, stats, performance.now() - began);
+  const log = env.log.text();
+  if (err) return { ok: false, errno: -err, log, summary: lastMessage(log), insn: env.insnIdx, stats };
+  return { ok: true, log, stats, program: verified(env, stats) };
+}
+
+function runPasses(env: Env): number {
+  if (!env.perfmonCapable) throw new UnsupportedConstruct('verification without CAP_PERFMON');
+  const text = (index: number): string => formatInsn(env.insns, index);
+  const err =
+    findSubprogs(env) ||
+    checkSubprogs(env) ||
+    checkBtfInfo(env) ||
+    resolveInsns(env) ||
+    checkCfg(env) ||
+    computeScc(env) ||
+    computeLiveRegs(env, text);
+  if (err) return err;
+  if (env.aux.subprogs.length > 1) throw new UnsupportedConstruct('bpf-to-bpf call');
+  if (!(env.input.progType in PROG_TYPE_RULES)) {
+    throw new UnsupportedConstruct(`program type ${env.input.progType}`);
+  }
+  return walk(env);
+}
+
+function statsOf(env: Env): VerifierStats {
+  return {
+    insns: env.insnProcessed,
+    maxStatesPerInsn: env.maxStatesPerInsn,
+    totalStates: env.totalStates,
+    peakStates: env.peakStates,
+    stackDepth: env.aux.subprogs.map((s) => Math.min(s.stackDepth, MAX_BPF_STACK)).join('+'),
+  };
+}
+
+/** @kernel print_verification_stats */
+function printStats(env: Env, stats: VerifierStats, ms: number): void {
+  if (env.log.level & LOG_LEVEL.STATS) {
+    env.log.write(`verification time ${Math.round(ms * 1000)} usec\nstack depth ${stats.stackDepth}\n`);
+  }
+  const states = `max_states_per_insn ${stats.maxStatesPerInsn} total_states ${stats.totalStates}`;
+  const peak = `peak_states ${stats.peakStates} mark_read 0`;
+  env.log.write(`processed ${stats.insns} insns (limit ${MAX_INSNS}) ${states} ${peak}\n`);
+}
+
+function verified(env: Env, stats: VerifierStats) {
+  const { input, aux, insns } = env;
+  const unreachable = new Set<number>();
+  for (let i = 0; i < insns.length; i++) if (!(aux.flags[i] & (AUX.SEEN | AUX.IMM64_TAIL))) unreachable.add(i);
+  return {
+    insns,
+    progType: input.progType,
+    gplCompatible: isGplCompatible(input.license),
+    mapRefs: aux.mapRefs,
+    maps: aux.maps,
+    helpers: [...env.helpers].sort((a, b) => a - b),
+    unreachable,
+    stackDepth: aux.subprogs[0].stackDepth,
+    stats,
+  };
+}
+
+function unsupported(env: Env, construct: string): VerifyResult {
+  env.log.write(`unsupported by skep: ${construct}\n`);
+  return {
+    ok: false,
+    errno: ERRNO.ENOTSUPP,
+    log: env.log.text(),
+    summary: `unsupported by skep: ${construct}`,
+    insn: env.insnIdx,
+    stats: undefined,
+    unsupported: construct,
+  };
 }

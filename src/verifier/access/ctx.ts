@@ -1,0 +1,60 @@
+/**
+ * Loads and stores of the context. Rejects (EACCES): offsets and sizes outside the table of the program type
+ * (`invalid bpf_context access off=%d size=%d`), and pointers to the context that were moved.
+ */
+import { ctxAccess } from '../../contracts/index.ts';
+import { ERRNO } from '../../errors/index.ts';
+import { UnsupportedConstruct } from '../context.ts';
+import type { Env } from '../env.ts';
+import { tnumText } from '../log/state-text.ts';
+import { MAYBE_NULL, pointer, REG, type Reg, typeName } from '../state/reg.ts';
+
+/** The kinds that the contracts table names. */
+const KINDS: Record<string, number> = {
+  pkt: REG.PACKET,
+  pkt_end: REG.PACKET_END,
+  pkt_meta: REG.PACKET_META,
+  flow_keys: REG.FLOW_KEYS,
+  sock: REG.SOCKET,
+  sock_or_null: REG.SOCKET | MAYBE_NULL,
+  sock_common_or_null: REG.SOCK_COMMON | MAYBE_NULL,
+  tp_buffer: REG.TP_BUFFER,
+};
+
+/** Whether a pointer is used where it was given. @kernel check_ptr_off_reg */
+export function checkUnmoved(env: Env, reg: Reg, r: number, fixedOk = false): number {
+  const kind = typeName(reg.type);
+  if (reg.off < 0) {
+    return env.fail(ERRNO.EACCES, `negative offset ${kind} ptr R${r} off=${reg.off} disallowed`);
+  }
+  if (!fixedOk && reg.off) {
+    return env.fail(ERRNO.EACCES, `dereference of modified ${kind} ptr R${r} off=${reg.off} disallowed`);
+  }
+  if (reg.s !== env.store.ZERO) {
+    return env.fail(ERRNO.EACCES, `variable ${kind} access var_off=${tnumText(env.store, reg.s)} disallowed`);
+  }
+  return 0;
+}
+
+/** Access through context pointer `r`; a load fills `dst` unless it is negative. */
+export function checkCtx(env: Env, r: number, off: number, size: number, write: boolean, dst: number): number {
+  const reg = env.regs[r];
+  const err = checkUnmoved(env, reg, r);
+  if (err) return err;
+  const { progType, expectedAttachType } = env.input;
+  const rules = ctxAccess(progType, expectedAttachType);
+  if (!rules) throw new UnsupportedConstruct(`context of program type ${progType}`);
+  if (!(write ? rules.canWrite(off, size) : rules.canRead(off, size))) {
+    return env.fail(ERRNO.EACCES, `invalid bpf_context access off=${off} size=${size}`);
+  }
+  if (write || dst < 0) return 0;
+  const kind = rules.pointerAt(off);
+  if (kind === undefined) {
+    env.regs[dst] = env.unknown();
+    return 0;
+  }
+  const type = KINDS[kind];
+  if (type === undefined) throw new UnsupportedConstruct(`context field of kind ${kind}`);
+  env.regs[dst] = pointer(type, env.store.ZERO, type & MAYBE_NULL ? ++env.idGen : 0);
+  return 0;
+}

@@ -1,0 +1,145 @@
+/**
+ * The walk's workspace (@kernel bpf_verifier_env): the current state, the paths still to walk, the checkpoints, what was
+ * counted, and what the log has to print next. One per program.
+ */
+import { ScalarStore } from '../domain/index.ts';
+import type { Instruction } from '../isa/index.ts';
+import { CAP, PROG_FLAG } from '../uapi/index.ts';
+import type { VerifyInput } from './api.ts';
+import type { Context, SourceLine } from './context.ts';
+import { InsnAux } from './insn-aux.ts';
+import { LiveStack } from './live-stack.ts';
+import { Log } from './log/log.ts';
+import type { Reg } from './state/reg.ts';
+import { pointer, REG, scalar } from './state/reg.ts';
+import { Frame, freshRegs, type HistoryEntry, State } from './state/state.ts';
+
+/** A path put aside at a branch. */
+export interface PendingPath {
+  readonly state: State;
+  readonly insn: number;
+  readonly prevInsn: number;
+  /** Length of the log then. */
+  readonly logLength: number;
+}
+
+/** A state that later paths are compared with, and how often that helped. */
+export interface Checkpoint {
+  readonly state: State;
+  hits: number;
+  misses: number;
+  /** Taken out of its list; forgotten when its last path ends. */
+  evicted: boolean;
+}
+
+export class Env implements Context {
+  readonly input: VerifyInput;
+  readonly insns: readonly Instruction[];
+  readonly log: Log;
+  readonly aux: InsnAux;
+  readonly bpfCapable: boolean;
+  readonly perfmonCapable: boolean;
+  /** BPF_F_STRICT_ALIGNMENT: packet and map accesses must be aligned. */
+  readonly strictAlignment: boolean;
+  /** BPF_F_TEST_STATE_FREQ: a checkpoint at every prune point. */
+  readonly testStateFreq: boolean;
+  lines: readonly SourceLine[] = [];
+
+  readonly store = new ScalarStore();
+  readonly liveStack: LiveStack;
+  cur: State;
+  insnIdx = 0;
+  prevInsnIdx = -1;
+  readonly pending: PendingPath[] = [];
+  /** Checkpoints by instruction, newest first. */
+  readonly checkpoints: Checkpoint[][];
+  /** The checkpoint that wraps a state, while it is in a list or evicted with paths open. */
+  readonly checkpointOf = new Map<State, Checkpoint>();
+  /** Loops being walked, by number of the component: the first checkpoint inside. */
+  readonly openSccs = new Map<number, State>();
+  /** History entry of the instruction being walked. */
+  curHistory: HistoryEntry | undefined;
+  idGen = 0;
+  /** Helpers called. */
+  readonly helpers = new Set<number>();
+
+  insnProcessed = 0;
+  jmpsProcessed = 0;
+  prevInsnProcessed = 0;
+  prevJmpsProcessed = 0;
+  totalStates = 0;
+  peakStates = 0;
+  maxStatesPerInsn = 0;
+  /** Checkpoints in lists, and evicted ones whose paths are still open. */
+  listedStates = 0;
+  evictedStates = 0;
+
+  /** Registers and slots that the next state line prints: bit r; slots 0-31 and 32-63. */
+  scratchedRegs = 0;
+  scratchedLow = 0;
+  scratchedHigh = 0;
+  /** Log length behind the last printed instruction, 0 = none, and the length of its text with the newline. */
+  prevLogPos = 0;
+  prevInsnPrintLength = 0;
+  /** A path begins: the next instruction prints `from X to Y`. */
+  printState = false;
+
+  constructor(input: VerifyInput) {
+    this.input = input;
+    this.insns = input.insns;
+    this.log = new Log(input.logLevel);
+    this.aux = new InsnAux(input.insns.length);
+    const has = (cap: number): boolean => ((input.caps >> BigInt(cap)) & 1n) !== 0n;
+    this.bpfCapable = has(CAP.BPF) || has(CAP.SYS_ADMIN);
+    this.perfmonCapable = has(CAP.PERFMON) || has(CAP.SYS_ADMIN);
+    this.strictAlignment = (input.progFlags & PROG_FLAG.STRICT_ALIGNMENT) !== 0;
+    this.testStateFreq = (input.progFlags & PROG_FLAG.TEST_STATE_FREQ) !== 0;
+    this.checkpoints = input.insns.map(() => []);
+    this.liveStack = new LiveStack(this);
+    this.cur = this.entryState();
+  }
+
+  /** The state in which the main program starts: r1 is the context, r10 the frame. */
+  private entryState(): State {
+    const zero = this.store.ZERO;
+    const regs = freshRegs(pointer(REG.STACK, zero));
+    regs[1] = pointer(REG.CTX, zero);
+    return new State([new Frame(0, 0, -1, regs, [])]);
+  }
+
+  get regs(): Reg[] {
+    return this.cur.top.regs;
+  }
+
+  /** A number of which nothing is known. */
+  unknown(): Reg {
+    return scalar(this.store.UNKNOWN);
+  }
+
+  /** Write the telling line and refuse. @returns -errno */
+  fail(errno: number, message: string): number {
+    this.log.write(`${message}\n`);
+    return -errno;
+  }
+
+  scratchReg(reg: number): void {
+    this.scratchedRegs |= 1 << reg;
+  }
+
+  scratchSlot(slot: number): void {
+    if (slot < 32) this.scratchedLow |= 1 << slot;
+    else this.scratchedHigh |= 1 << (slot - 32);
+  }
+
+  isSlotScratched(slot: number): boolean {
+    return ((slot < 32 ? this.scratchedLow >>> slot : this.scratchedHigh >>> (slot - 32)) & 1) !== 0;
+  }
+
+  scratchAll(): void {
+    this.scratchedRegs = this.scratchedLow = this.scratchedHigh = -1;
+  }
+
+  clearScratched(): void {
+    this.scratchedRegs = this.scratchedLow = this.scratchedHigh = 0;
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Pointer plus or minus number (@kernel adjust_ptr_min_max_vals). A known number moves the fixed offset, an unknown one
+ * makes a new variable offset; a packet pointer then starts over with a new id and nothing checked.
+ * Rejects (EACCES): arithmetic on pointers that may be null, on kinds that must not move, 32-bit and bitwise operators,
+ * subtraction from the frame or of a pointer from a number; (EINVAL) offsets beyond ±2^29.
+ */
+import type { ScalarStore } from '../../domain/index.ts';
+import { ERRNO } from '../../errors/index.ts';
+import { ALU, CLASS, type Instruction } from '../../isa/index.ts';
+import type { Env } from '../env.ts';
+import { isPacket, mayBeNull, baseType, REG, Reg, scalar, typeName } from '../state/reg.ts';
+
+/** Offsets stay below this, so that sums of a few never overflow. @kernel BPF_MAX_VAR_OFF */
+export const MAX_VAR_OFF = 1 << 29;
+
+const SYMBOL: Record<number, string> = {
+  [ALU.ADD]: '+=',
+  [ALU.SUB]: '-=',
+  [ALU.MUL]: '*=',
+  [ALU.DIV]: '/=',
+  [ALU.OR]: '|=',
+  [ALU.AND]: '&=',
+  [ALU.LSH]: '<<=',
+  [ALU.RSH]: '>>=',
+  [ALU.NEG]: 'neg',
+  [ALU.MOD]: '%=',
+  [ALU.XOR]: '^=',
+  [ALU.MOV]: '=',
+  [ALU.ARSH]: 's>>=',
+  [ALU.END]: 'endian',
+};
+export const aluSymbol = (op: number): string => SYMBOL[op] ?? '';
+
+/** Whether the value can be added to a pointer of this kind, or be one, without leaving ±2^29. */
+function isSaneOffset(env: Env, reg: Reg, kind: string): boolean {
+  const { store } = env;
+  const smin = store.sminN(reg.s);
+  let problem = '';
+  if (store.isConst(reg.s) && Math.abs(smin) >= MAX_VAR_OFF) {
+    problem = `math between ${kind} pointer and ${store.smin(reg.s)} is not allowed`;
+  } else if (Math.abs(reg.off) >= MAX_VAR_OFF) {
+    problem = `${kind} pointer offset ${reg.off} is not allowed`;
+  } else if (store.smin(reg.s) === -(1n << 63n)) {
+    problem = `math between ${kind} pointer and register with unbounded min value is not allowed`;
+  } else if (Math.abs(smin) >= MAX_VAR_OFF) {
+    problem = `value ${store.smin(reg.s)} makes ${kind} pointer be out of bounds`;
+  }
+  if (problem) env.log.write(`${problem}\n`);
+  return !problem;
+}
+
+/** Kinds that may move by anything. */
+const MOVABLE = new Set<number>([
+  REG.CTX,
+  REG.MAP_VALUE,
+  REG.MAP_KEY,
+  REG.STACK,
+  REG.PACKET_META,
+  REG.PACKET,
+  REG.TP_BUFFER,
+  REG.BTF_ID,
+  REG.MEM,
+  REG.BUF,
+  REG.FUNC,
+  REG.DYNPTR,
+]);
+
+/** Whether a pointer of this kind may take part at all; adding a known 0 is always harmless to a map pointer. */
+function isMovable(type: number, known: boolean, value: number, op: number): boolean {
+  const base = baseType(type);
+  if (MOVABLE.has(base)) return true;
+  if (base === REG.FLOW_KEYS && known) return true;
+  return (base === REG.FLOW_KEYS || base === REG.MAP_PTR) && known && value === 0 && op === ALU.ADD;
+}
+
+/** Pointers carry no 32-bit ranges of their own: those follow from the 64-bit sum. */
+function variableOffset(store: ScalarStore, op: number, a: number, b: number): number {
+  const sum = store.alu64(op, 0, a, b);
+  const { smin, smax, umin, umax, tnum } = store.scalar(sum);
+  return store.intersectTnum(store.withRange(store.UNKNOWN, { smin, smax, umin, umax }), tnum.value, tnum.mask);
+}
+
+/** `ptr` ± `off` when the result is a pointer; `off` known moves the fixed part while it fits 32 bits. */
+function move(env: Env, op: number, ptr: Reg, off: Reg): Reg {
+  const { store } = env;
+  const add = op === ALU.ADD;
+  if (store.isConst(off.s)) {
+    const delta = store.sminN(off.s);
+    const fixed = add ? ptr.off + delta : ptr.off - delta;
+    if (fixed === (fixed | 0)) return ptr.withOffset(fixed, ptr.s);
+  }
+  const s = variableOffset(store, op, ptr.s, off.s);
+  if (!isPacket(ptr.type)) return ptr.withOffset(ptr.off, s);
+  // A new base: distances to pointers derived from the old one are unknown.
+  const keepsRange = !add && store.sminN(off.s) >= 0;
+  return new Reg(ptr.type, s, ptr.off, ++env.idGen, false, ptr.refId, ptr.map, keepsRange ? ptr.range : 0, ptr.frame);
+}
+
+/**
+ * `dst op= …` where one side is the pointer `ptr` and the other the number `off`; `swapped` when the number is in dst.
+ * Sets the destination register. @returns 0 or -errno
+ */
+export function pointerAlu(env: Env, insn: Instruction, ptr: Reg, off: Reg, swapped: boolean): number {
+  const { store } = env;
+  const { dst } = insn;
+  const op = insn.opcode & 0xf0;
+  const kind = typeName(ptr.type);
+  if (store.crossed(off.s)) {
+    // The number's range is empty: dead code.
+    env.regs[dst] = env.unknown();
+    return 0;
+  }
+  if ((insn.opcode & 7) !== CLASS.ALU64) {
+    if (op === ALU.SUB && env.perfmonCapable) {
+      env.regs[dst] = env.unknown();
+      return 0;
+    }
+    return env.fail(ERRNO.EACCES, `R${dst} 32-bit pointer arithmetic prohibited`);
+  }
+  if (mayBeNull(ptr.type)) {
+    return env.fail(ERRNO.EACCES, `R${dst} pointer arithmetic on ${kind} prohibited, null-check it first`);
+  }
+  const known = store.isConst(off.s);
+  if (!isMovable(ptr.type, known, known ? store.sminN(off.s) : NaN, op)) {
+    return env.fail(ERRNO.EACCES, `R${dst} pointer arithmetic on ${kind} prohibited`);
+  }
+  if (!isSaneOffset(env, off, kind) || !isSaneOffset(env, ptr, kind)) return -ERRNO.EINVAL;
+  switch (op) {
+    case ALU.ADD:
+      break;
+    case ALU.SUB:
+      if (swapped) return env.fail(ERRNO.EACCES, `R${dst} tried to subtract pointer from scalar`);
+      if (ptr.type === REG.STACK) return env.fail(ERRNO.EACCES, `R${dst} subtraction from stack pointer prohibited`);
+      break;
+    case ALU.AND:
+    case ALU.OR:
+    case ALU.XOR:
+      return env.fail(ERRNO.EACCES, `R${dst} bitwise operator ${aluSymbol(op)} on pointer prohibited`);
+    default:
+      return env.fail(ERRNO.EACCES, `R${dst} pointer arithmetic with ${aluSymbol(op)} operator prohibited`);
+  }
+  const result = move(env, op, ptr, off);
+  env.regs[dst] = result;
+  return isSaneOffset(env, result, kind) ? 0 : -ERRNO.EINVAL;
+}
+
+/** A register as the immediate of an instruction. */
+export const immediate = (env: Env, imm: number): Reg => scalar(env.store.constantNumber(imm));

@@ -1,0 +1,205 @@
+/**
+ * Which numbers had to be known exactly (@kernel mark_chain_precision). When a decision depended on a number, the walk
+ * goes back along the path to where it came from, and marks it precise in every checkpoint on the way: later paths may be
+ * pruned against such a checkpoint only if their number lies within. All other numbers are compared not at all.
+ * Rejects nothing; where the origin cannot be followed, every number of the path becomes precise.
+ */
+import { formatInsn } from '../../asm/index.ts';
+import { InternalError } from '../../errors/index.ts';
+import { ALU, ATOMIC, CLASS, type Instruction, JMP, MODE, SRC } from '../../isa/index.ts';
+import { UnsupportedConstruct } from '../context.ts';
+import type { Env } from '../env.ts';
+import { stateText } from '../log/state-text.ts';
+import { REG } from '../state/reg.ts';
+import { isScalarSpill } from '../state/slot.ts';
+import { FP, HISTORY, type HistoryEntry, NREGS, type State } from '../state/state.ts';
+import { entryAt } from './history.ts';
+import { Track } from './track.ts';
+
+const ARG_REGS = 0x3e;
+
+/** Register `r` of the current frame must be exact. @returns 0 */
+export function markPrecise(env: Env, r: number): number {
+  const track = new Track();
+  track.frame = env.cur.frames.length - 1;
+  if (env.cur.top.regs[r].type !== REG.SCALAR) throw new InternalError(`backtracking of r${r}, which is no number`);
+  track.setReg(r);
+  return backtrack(env, env.cur, track);
+}
+
+/** Walk back from `start` until everything in `track` is found. @returns 0; whether marks were added is in `changed`. */
+export function backtrack(env: Env, start: State, track: Track, changed?: { value: boolean }): number {
+  if (!env.bpfCapable || track.empty) return 0;
+  let state = start;
+  let first = state.firstInsn;
+  let last = start.insn;
+  let subsequent = -1;
+  let skip = true;
+  for (;;) {
+    if (env.log.verbose) {
+      env.log.write(`mark_precise: frame${track.frame}: last_idx ${last} first_idx ${first} subseq_idx ${subsequent} \n`);
+    }
+    let at = last;
+    let history = state.history.length;
+    for (;;) {
+      if (skip) skip = false;
+      else if (!step(env, at, entryAt(state, history, at), track)) {
+        markAllPrecise(env, start);
+        return 0;
+      }
+      if (track.empty) return 0;
+      subsequent = at;
+      const entry = entryAt(state, history, at);
+      const isFirst = at === state.firstInsn && (history === 0 || (history === 1 && entry !== undefined));
+      if (isFirst) break;
+      if (entry) {
+        at = entry.prev;
+        history--;
+      } else {
+        at--;
+      }
+    }
+    if (!state.parent) break;
+    state = state.parent;
+    markCheckpoint(env, state, track, changed);
+    if (track.empty) return 0;
+    subsequent = first;
+    last = state.lastInsn;
+    first = state.firstInsn;
+  }
+  // Something was stored in a way that cannot be followed.
+  if (!track.empty) markAllPrecise(env, start);
+  return 0;
+}
+
+/** Mark what is wanted in a checkpoint; what is already marked there, or is no number, need not be followed further. */
+function markCheckpoint(env: Env, state: State, track: Track, changed?: { value: boolean }): void {
+  for (let f = track.frame; f >= 0; f--) {
+    const frame = state.frames[f];
+    for (let r = 0; r < NREGS; r++) {
+      if (!track.hasReg(r, f)) continue;
+      if (frame.regs[r].type !== REG.SCALAR || (frame.preciseRegs >>> r) & 1) track.clearReg(r, f);
+      else {
+        frame.preciseRegs |= 1 << r;
+        if (changed) changed.value = true;
+      }
+    }
+    for (const i of track.slots(f)) {
+      const slot = frame.stack[i];
+      if (slot === undefined || !isScalarSpill(slot) || frame.isSlotPrecise(i)) track.clearSlot(f, i);
+      else {
+        frame.markSlotPrecise(i);
+        if (changed) changed.value = true;
+      }
+    }
+    if (env.log.verbose) {
+      const wanted = `regs=${track.regText(f)} stack=${track.slotText(f)}`;
+      env.log.write(`mark_precise: frame${f}: parent state ${wanted}: ${stateText(env, state, f, true)}\n`);
+    }
+  }
+}
+
+/** Undo one instruction. @returns false where the origin cannot be followed */
+function step(env: Env, index: number, entry: HistoryEntry | undefined, track: Track): boolean {
+  const insn = env.insns[index];
+  if (insn.opcode === 0) return true;
+  if (env.log.verbose) {
+    const wanted = `regs=${track.regText()} stack=${track.slotText()}`;
+    env.log.write(`mark_precise: frame${track.frame}: ${wanted} before ${index}: ${formatInsn(env.insns, index)}\n`);
+  }
+  track.spread(entry?.linked);
+  const followed = undo(insn, entry, track);
+  if (followed) track.spread(entry?.linked);
+  return followed;
+}
+
+/** What was wanted behind the instruction, expressed by what is wanted before it. */
+function undo(insn: Instruction, entry: HistoryEntry | undefined, track: Track): boolean {
+  const cls = insn.opcode & 7;
+  switch (cls) {
+    case CLASS.ALU:
+    case CLASS.ALU64:
+      undoAlu(insn, track);
+      return true;
+    case CLASS.LDX:
+      undoLoad(insn.dst, entry, track);
+      return true;
+    case CLASS.ST:
+    case CLASS.STX:
+      return undoStore(insn, cls, entry, track);
+    case CLASS.JMP:
+    case CLASS.JMP32:
+      undoJump(insn, cls, entry, track);
+      return true;
+    default: {
+      if (!track.hasReg(insn.dst)) return true;
+      track.clearReg(insn.dst);
+      const mode = insn.opcode & 0xe0;
+      return mode !== MODE.ABS && mode !== MODE.IND;
+    }
+  }
+}
+
+function undoAlu(insn: Instruction, track: Track): void {
+  if (!track.hasReg(insn.dst)) return;
+  const op = insn.opcode & 0xf0;
+  if (op === ALU.END || op === ALU.NEG) return;
+  if (op === ALU.MOV) track.clearReg(insn.dst);
+  if ((insn.opcode & SRC.X) !== 0 && insn.src !== FP) track.setReg(insn.src);
+}
+
+function undoLoad(reg: number, entry: HistoryEntry | undefined, track: Track): void {
+  if (!track.hasReg(reg)) return;
+  track.clearReg(reg);
+  // A number from anywhere but the stack begins there.
+  if (entry && entry.flags & HISTORY.STACK_ACCESS) track.setSlot(entry.frame, entry.slot);
+}
+
+function undoStore(insn: Instruction, cls: number, entry: HistoryEntry | undefined, track: Track): boolean {
+  const isAtomic = cls === CLASS.STX && (insn.opcode & 0xe0) === MODE.ATOMIC;
+  if (isAtomic && insn.imm === ATOMIC.LOAD_ACQ) {
+    undoLoad(insn.dst, entry, track);
+    return true;
+  }
+  if (track.hasReg(insn.dst)) return false;
+  if (!entry || !(entry.flags & HISTORY.STACK_ACCESS) || !track.hasSlot(entry.frame, entry.slot)) return true;
+  track.clearSlot(entry.frame, entry.slot);
+  if (cls === CLASS.STX) track.setReg(insn.src);
+  return true;
+}
+
+function undoJump(insn: Instruction, cls: number, entry: HistoryEntry | undefined, track: Track): void {
+  const op = insn.opcode & 0xf0;
+  if (op === JMP.CALL && cls === CLASS.JMP) {
+    if (insn.src !== 0) throw new UnsupportedConstruct('precision across bpf-to-bpf and kfunc calls');
+    track.clearReg(0);
+    if (track.regs[track.frame] & ARG_REGS) throw new InternalError('backtracking found arguments behind a call');
+    return;
+  }
+  if (op === JMP.EXIT || op === JMP.JA || !(insn.opcode & SRC.X)) return;
+  if (!track.hasReg(insn.dst) && !track.hasReg(insn.src)) return;
+  if (!entry || !(entry.flags & HISTORY.SRC_REG_STACK)) track.setReg(insn.src);
+  if (!entry || !(entry.flags & HISTORY.DST_REG_STACK)) track.setReg(insn.dst);
+}
+
+/** The last resort: every number in every checkpoint of this path is precise. */
+function markAllPrecise(env: Env, start: State): void {
+  const verbose = env.log.verbose;
+  if (verbose) {
+    env.log.write(`mark_precise: frame${start.frames.length - 1}: falling back to forcing all scalars precise\n`);
+  }
+  for (let state = start.parent; state; state = state.parent) {
+    for (const frame of state.frames) {
+      for (let r = 0; r < FP; r++) {
+        if (frame.regs[r].type !== REG.SCALAR || (frame.preciseRegs >>> r) & 1) continue;
+        frame.preciseRegs |= 1 << r;
+        if (verbose) env.log.write(`force_precise: frame${frame.frameno}: forcing r${r} to be precise\n`);
+      }
+      frame.stack.forEach((slot, i) => {
+        if (!isScalarSpill(slot) || frame.isSlotPrecise(i)) return;
+        frame.markSlotPrecise(i);
+        if (verbose) env.log.write(`force_precise: frame${frame.frameno}: forcing fp${-(i + 1) * 8} to be precise\n`);
+      });
+    }
+  }
+}

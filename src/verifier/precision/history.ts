@@ -1,0 +1,35 @@
+/**
+ * The path's steps that cannot be read off the program: jumps taken, stack slots touched, registers that learned
+ * together. Kept per stretch between two checkpoints (@kernel bpf_jmp_history_entry).
+ */
+import type { Env } from '../env.ts';
+import type { HistoryEntry, LinkedReg, State } from '../state/state.ts';
+
+/** Remember that the path passed the current instruction, and what it did there. One entry an instruction. */
+export function pushHistory(
+  env: Env,
+  flags: number,
+  place: { frame: number; slot: number } = { frame: 0, slot: 0 },
+  linked?: readonly LinkedReg[],
+): void {
+  const known = env.curHistory;
+  if (known !== undefined) {
+    // Atomics touch their slot twice; a comparison adds what it linked.
+    known.flags |= flags;
+    if (flags) {
+      known.frame = place.frame;
+      known.slot = place.slot;
+    }
+    known.linked = linked ?? known.linked;
+    return;
+  }
+  const entry: HistoryEntry = { insn: env.insnIdx, prev: env.prevInsnIdx, flags, ...place, linked };
+  env.cur.history.push(entry);
+  env.curHistory = entry;
+}
+
+/** The entry of instruction `insn` if it is the last before position `end`. */
+export function entryAt(state: State, end: number, insn: number): HistoryEntry | undefined {
+  const entry = end > 0 ? state.history[end - 1] : undefined;
+  return entry?.insn === insn ? entry : undefined;
+}

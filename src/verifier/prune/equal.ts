@@ -1,0 +1,132 @@
+/**
+ * When a state adds nothing to a checkpoint that was found safe (@kernel states_equal). A number that mattered must lie
+ * within what was known then; one that did not matter is not compared; a packet pointer must reach at least as far; what
+ * was never read was forgotten before.
+ */
+import type { Env } from '../env.ts';
+import { baseType, REG, type Reg, sameValue } from '../state/reg.ts';
+import { all, isScalarSpill64, kindAt, type Slot, STACK } from '../state/slot.ts';
+import { type Frame, NREGS, type State } from '../state/state.ts';
+import { IdMap } from './idmap.ts';
+
+/** How closely states are compared. @kernel enum exact_level */
+export const EXACT = {
+  /** Only what mattered. */
+  NOT: 0,
+  /** The very same: the walk goes round in a circle. */
+  YES: 1,
+  /** All numbers as if they had mattered: for loops whose marks are not complete yet. */
+  WITHIN: 2,
+} as const;
+export type Exact = (typeof EXACT)[keyof typeof EXACT];
+
+const ids = new IdMap();
+
+export function statesEqual(env: Env, old: State, cur: State, exact: Exact): boolean {
+  if (old.frames.length !== cur.frames.length) return false;
+  ids.reset(env.idGen);
+  return old.frames.every((frame, i) => {
+    const other = cur.frames[i];
+    if (frame.callsite !== other.callsite) return false;
+    const insn = i === old.frames.length - 1 ? old.insn : old.frames[i + 1].callsite;
+    return framesEqual(env, frame, other, env.aux.liveRegs[insn], exact);
+  });
+}
+
+function framesEqual(env: Env, old: Frame, cur: Frame, live: number, exact: Exact): boolean {
+  for (let r = 0; r < NREGS; r++) {
+    if (!((live >>> r) & 1)) continue;
+    if (!regSafe(env, old.regs[r], cur.regs[r], ((old.preciseRegs >>> r) & 1) !== 0, exact)) return false;
+  }
+  return stackSafe(env, old, cur, exact);
+}
+
+const regsExact = (old: Reg, cur: Reg): boolean =>
+  sameValue(old, cur) && ids.match(scalarId(old), scalarId(cur)) && ids.match(old.refId, cur.refId);
+
+/** The distance of a linked number is part of its name. */
+const scalarId = (reg: Reg): number => (reg.linked ? reg.id | 0x4000_0000 : reg.id);
+
+/** Whether what is known of `cur` allows all that was found safe for `old`. @kernel regsafe */
+function regSafe(env: Env, old: Reg, cur: Reg, precise: boolean, exact: Exact): boolean {
+  if (exact === EXACT.YES) return regsExact(old, cur);
+  if (old.type === REG.NOT_INIT) return true;
+  if (old.type !== cur.type) return false;
+  const { store } = env;
+  switch (baseType(old.type)) {
+    case REG.SCALAR:
+      if (!precise && exact === EXACT.NOT) return true;
+      if (old.linked !== cur.linked || (old.linked && old.off !== cur.off)) return false;
+      return store.within(old.s, cur.s) && ids.matchScalar(scalarId(old), scalarId(cur));
+    case REG.MAP_KEY:
+    case REG.MAP_VALUE:
+    case REG.MEM:
+    case REG.BUF:
+    case REG.TP_BUFFER:
+      if (old.off !== cur.off || old.map !== cur.map || old.range !== cur.range) return false;
+      return store.within(old.s, cur.s) && ids.match(old.id, cur.id) && ids.match(old.refId, cur.refId);
+    case REG.PACKET:
+    case REG.PACKET_META:
+      if (old.range < 0 || cur.range < 0 ? old.range !== cur.range : old.range > cur.range) return false;
+      return old.off === cur.off && ids.match(old.id, cur.id) && store.within(old.s, cur.s);
+    case REG.STACK:
+      return regsExact(old, cur) && old.frame === cur.frame;
+    default:
+      return regsExact(old, cur);
+  }
+}
+
+/** A slot as the number it loads as: a whole spilled one, or eight bytes of anything. */
+function asScalar(env: Env, slot: Slot): Reg | undefined {
+  if (isScalarSpill64(slot)) return slot.reg;
+  if (slot.types === all(STACK.MISC)) return env.unknown();
+  if (!env.perfmonCapable) return undefined;
+  for (let i = 0; i < 8; i++) {
+    const kind = kindAt(slot.types, i);
+    if (kind !== STACK.MISC && kind !== STACK.INVALID) return undefined;
+  }
+  return env.unknown();
+}
+
+/** @kernel stacksafe */
+function stackSafe(env: Env, old: Frame, cur: Frame, exact: Exact): boolean {
+  for (let i = 0; i < old.stack.length; i++) {
+    const slot = old.stack[i];
+    const other = i < cur.stack.length ? cur.stack[i] : undefined;
+    if (exact === EXACT.YES && slot.types !== other?.types) return false;
+    if (slot === other && exact !== EXACT.WITHIN && slot.types === 0) continue;
+    if (!slotSafe(env, old, i, slot, other, exact)) return false;
+  }
+  return true;
+}
+
+function slotSafe(env: Env, old: Frame, i: number, slot: Slot, other: Slot | undefined, exact: Exact): boolean {
+  const precise = old.isSlotPrecise(i);
+  for (let byte = 0; byte < 8; byte++) {
+    const kind = kindAt(slot.types, byte);
+    if (kind === STACK.INVALID || (kind === STACK.MISC && env.perfmonCapable)) continue;
+    if (!other) return false;
+    const a = asScalar(env, slot);
+    const b = asScalar(env, other);
+    if (a && b) return regSafe(env, a, b, precise && a === slot.reg, exact);
+    const otherKind = kindAt(other.types, byte);
+    if (kind === STACK.MISC && otherKind === STACK.ZERO) continue;
+    if (kind !== otherKind) return false;
+  }
+  const last = kindAt(slot.types, 7);
+  return last !== STACK.SPILL || !other || regSafe(env, slot.reg, other.reg, precise, exact);
+}
+
+/** Whether the registers are the very same, ids included: a cheap first look for circles. @kernel states_maybe_looping */
+export function maybeLooping(old: State, cur: State): boolean {
+  if (old.frames.length !== cur.frames.length) return false;
+  const a = old.top.regs;
+  const b = cur.top.regs;
+  for (let r = 0; r < NREGS; r++) {
+    if (a[r] === b[r]) continue;
+    if (!sameValue(a[r], b[r]) || a[r].id !== b[r].id || a[r].linked !== b[r].linked || a[r].refId !== b[r].refId) {
+      return false;
+    }
+  }
+  return true;
+}

@@ -1,0 +1,158 @@
+/**
+ * At a prune point: has a state like this been found safe before, does the walk go in circles, and should this state be
+ * kept for later comparisons (@kernel is_state_visited)?
+ *
+ * When a state is kept and when one is dropped are heuristics that show in the statistics, so they are Linux's own; each
+ * number was pinned by programs of growing loops and branch chains on Linux 6.18.
+ * Rejects: `infinite loop detected at insn %d` (EINVAL).
+ */
+import { ERRNO } from '../../errors/index.ts';
+import type { Env } from '../env.ts';
+import { AUX } from '../insn-aux.ts';
+import { printLine } from '../log/lines.ts';
+import { stateText } from '../log/state-text.ts';
+import { backtrack } from '../precision/backtrack.ts';
+import { pushHistory } from '../precision/history.ts';
+import { Track } from '../precision/track.ts';
+import { REG } from '../state/reg.ts';
+import { isScalarSpill } from '../state/slot.ts';
+import { NREGS, type State } from '../state/state.ts';
+import { cleanCheckpoints } from './clean.ts';
+import { EXACT, maybeLooping, statesEqual } from './equal.ts';
+
+/** A state is worth keeping after this many jumps and instructions since the last kept one. */
+const MIN_JUMPS = 2;
+const MIN_INSNS = 8;
+/** Inside a loop it takes more, so that a long one does not fill memory. */
+const LOOP_JUMPS = 20;
+const LOOP_INSNS = 100;
+/** A history longer than this is cut by a kept state. */
+const MAX_HISTORY = 40;
+/** A kept state is dropped when it was compared in vain this many times more often than with success. */
+const MISSES_PER_HIT = 3;
+const MISSES_PER_HIT_FORCED = 64;
+
+export const VISITED = { NEW: 0, SAFE: 1 } as const;
+
+/** @returns VISITED.SAFE: the path may end here; NEW: walk on; -errno. */
+export function checkVisited(env: Env): number {
+  const at = env.insnIdx;
+  const { cur } = env;
+  const forced = (env.aux.flags[at] & AUX.FORCE_CHECKPOINT) !== 0;
+  const always = env.testStateFreq || forced || cur.history.length > MAX_HISTORY;
+  const jumps = env.jmpsProcessed - env.prevJmpsProcessed;
+  const insns = env.insnProcessed - env.prevInsnProcessed;
+  let keep = always || (jumps >= MIN_JUMPS && insns >= MIN_INSNS);
+  cleanCheckpoints(env, at);
+  const list = env.checkpoints[at];
+  const compared = list.length;
+  for (let i = 0; i < list.length; i++) {
+    const checkpoint = list[i];
+    const old = checkpoint.state;
+    if (old.branches > 0) {
+      if (maybeLooping(old, cur) && statesEqual(env, old, cur, EXACT.YES)) return refuseLoop(env, old);
+      if (!always && jumps < LOOP_JUMPS && insns < LOOP_INSNS) keep = false;
+    } else if (statesEqual(env, old, cur, EXACT.NOT)) {
+      checkpoint.hits++;
+      return inherit(env, old);
+    }
+    if (keep) checkpoint.misses++;
+    const patience = forced && old.branches > 0 ? MISSES_PER_HIT_FORCED : MISSES_PER_HIT;
+    if (checkpoint.misses > checkpoint.hits * patience + patience) {
+      list.splice(i--, 1);
+      evict(env, checkpoint.state);
+    }
+  }
+  env.maxStatesPerInsn = Math.max(env.maxStatesPerInsn, compared);
+  if (keep) addCheckpoint(env, at);
+  return VISITED.NEW;
+}
+
+function refuseLoop(env: Env, old: State): number {
+  printLine(env, env.insnIdx, '; ');
+  env.log.write(`infinite loop detected at insn ${env.insnIdx}\n`);
+  const frame = env.cur.frames.length - 1;
+  env.log.write(`cur state:${stateText(env, env.cur, frame, true)}\n`);
+  env.log.write(`old state:${stateText(env, old, frame, true)}\n`);
+  return -ERRNO.EINVAL;
+}
+
+/** What had to be exact for the old state to be safe has to be exact on the way to the current one too. */
+function inherit(env: Env, old: State): number {
+  if (env.aux.flags[env.insnIdx] & AUX.JMP_POINT) pushHistory(env, 0);
+  const track = new Track();
+  track.frame = env.cur.frames.length - 1;
+  old.frames.forEach((frame, f) => {
+    const names: string[] = [];
+    for (let r = 0; r < NREGS; r++) {
+      if (!((frame.preciseRegs >>> r) & 1) || frame.regs[r].type !== REG.SCALAR) continue;
+      track.setReg(r, f);
+      names.push(`r${r}`);
+    }
+    frame.stack.forEach((slot, i) => {
+      if (!frame.isSlotPrecise(i) || !isScalarSpill(slot)) return;
+      track.setSlot(f, i);
+      names.push(`fp${-(i + 1) * 8}`);
+    });
+    if (env.log.verbose && names.length) env.log.write(`frame ${f}: propagating ${names.join(',')}\n`);
+  });
+  return backtrack(env, env.cur, track) || VISITED.SAFE;
+}
+
+/** Keep the current state, and go on as its first branch. */
+function addCheckpoint(env: Env, at: number): void {
+  const { cur } = env;
+  const state = cur.fork();
+  state.insn = at;
+  const checkpoint = { state, hits: 0, misses: 0, evicted: false };
+  env.checkpoints[at].unshift(checkpoint);
+  env.checkpointOf.set(state, checkpoint);
+  env.totalStates++;
+  env.listedStates++;
+  updatePeak(env);
+  env.prevJmpsProcessed = env.jmpsProcessed;
+  env.prevInsnProcessed = env.insnProcessed;
+  const scc = env.aux.scc[at];
+  if (scc && !env.openSccs.has(scc)) {
+    env.openSccs.set(scc, state);
+    if (env.log.verbose) env.log.write(`SCC enter (${scc})\n`);
+  }
+  cur.parent = state;
+  cur.firstInsn = at;
+  cur.history = [];
+  env.curHistory = undefined;
+}
+
+export function updatePeak(env: Env): void {
+  env.peakStates = Math.max(env.peakStates, env.listedStates + env.evictedStates);
+}
+
+/** Out of its list; what its open paths still need stays until they end. */
+function evict(env: Env, state: State): void {
+  const checkpoint = env.checkpointOf.get(state)!;
+  checkpoint.evicted = true;
+  env.listedStates--;
+  env.evictedStates++;
+  forget(env, state);
+}
+
+function forget(env: Env, state: State): void {
+  if (!env.checkpointOf.get(state)?.evicted || state.branches > 0) return;
+  env.checkpointOf.delete(state);
+  env.evictedStates--;
+}
+
+/** The current path ended: count down the open paths of the checkpoints it came through. @kernel update_branch_counts */
+export function endPath(env: Env): void {
+  for (let state: State | undefined = env.cur; state; ) {
+    if (--state.branches > 0) return;
+    const scc = env.aux.scc[state.insn];
+    if (scc && env.openSccs.get(scc) === state) {
+      env.openSccs.delete(scc);
+      if (env.log.verbose) env.log.write(`SCC exit (${scc})\n`);
+    }
+    const { parent }: State = state;
+    if (state !== env.cur) forget(env, state);
+    state = parent;
+  }
+}

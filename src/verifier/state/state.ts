@@ -1,0 +1,128 @@
+/**
+ * What is known at one point of one path (@kernel bpf_verifier_state): the frames of the calls in progress, and how the
+ * path came here. Copying is cheap: arrays of shared, unchanging registers and slots.
+ */
+import { NOT_INIT, REG, type Reg } from './reg.ts';
+import { isSpill, Slot } from './slot.ts';
+
+/** Number of registers, r0 to r10. */
+export const NREGS = 11;
+export const FP = 10;
+
+/** Why an instruction is in the history; bits of `HistoryEntry.flags`. */
+export const HISTORY = { STACK_ACCESS: 1, DST_REG_STACK: 2, SRC_REG_STACK: 4 } as const;
+
+/** A step of the path that precision backtracking cannot see from the instructions alone. */
+export interface HistoryEntry {
+  readonly insn: number;
+  /** The instruction before it on this path. */
+  readonly prev: number;
+  flags: number;
+  /** For STACK_ACCESS: where. */
+  frame: number;
+  slot: number;
+  /** Registers and slots that one comparison taught something together. */
+  linked: readonly LinkedReg[] | undefined;
+}
+
+/** A register (`slot` < 0) or a spilled one. */
+export interface LinkedReg {
+  readonly frame: number;
+  readonly reg: number;
+  readonly slot: number;
+}
+
+/** @kernel bpf_func_state */
+export class Frame {
+  readonly frameno: number;
+  readonly subprog: number;
+  /** Instruction of the call that opened it, -1 for the outermost. */
+  readonly callsite: number;
+  regs: Reg[];
+  /** Slots from fp-8 down; length * 8 bytes are in use. */
+  stack: Slot[];
+  /** Checkpoints only: bit r is set when the exact value of scalar r mattered. */
+  preciseRegs = 0;
+  /** Checkpoints only: the same for spilled scalars, slots 0-31 and 32-63. */
+  preciseLow = 0;
+  preciseHigh = 0;
+
+  constructor(frameno: number, subprog: number, callsite: number, regs: Reg[], stack: Slot[]) {
+    this.frameno = frameno;
+    this.subprog = subprog;
+    this.callsite = callsite;
+    this.regs = regs;
+    this.stack = stack;
+  }
+
+  copy(): Frame {
+    return new Frame(this.frameno, this.subprog, this.callsite, this.regs.slice(), this.stack.slice());
+  }
+
+  isSlotPrecise(slot: number): boolean {
+    return ((slot < 32 ? this.preciseLow >>> slot : this.preciseHigh >>> (slot - 32)) & 1) !== 0;
+  }
+
+  markSlotPrecise(slot: number): void {
+    if (slot < 32) this.preciseLow |= 1 << slot;
+    else this.preciseHigh |= 1 << (slot - 32);
+  }
+}
+
+export class State {
+  frames: Frame[];
+  /** Paths that go on from here and have not ended; 1 for the current path. */
+  branches = 1;
+  /** The checkpoint before. */
+  parent: State | undefined;
+  /** Where the checkpoint was taken; for the current state, the instruction being walked. */
+  insn = 0;
+  /** First and last instruction walked since the parent. */
+  firstInsn = 0;
+  lastInsn = -1;
+  history: HistoryEntry[] = [];
+  /** Registers that nobody reads later were forgotten. */
+  cleaned = false;
+
+  constructor(frames: Frame[]) {
+    this.frames = frames;
+  }
+
+  get top(): Frame {
+    return this.frames[this.frames.length - 1];
+  }
+
+  /** A path that goes on from here by itself. */
+  fork(): State {
+    const copy = new State(this.frames.map((frame) => frame.copy()));
+    copy.parent = this.parent;
+    copy.insn = this.insn;
+    copy.firstInsn = this.firstInsn;
+    copy.lastInsn = this.lastInsn;
+    copy.history = this.history.slice();
+    return copy;
+  }
+}
+
+/** Replace every register and spilled register for which `change` returns another. */
+export function mapRegs(state: State, change: (reg: Reg) => Reg): void {
+  for (const frame of state.frames) {
+    for (let r = 0; r < NREGS; r++) {
+      const reg = frame.regs[r];
+      if (reg.type !== REG.NOT_INIT) frame.regs[r] = change(reg);
+    }
+    for (let i = 0; i < frame.stack.length; i++) {
+      const slot = frame.stack[i];
+      if (!isSpill(slot)) continue;
+      const reg = change(slot.reg);
+      if (reg !== slot.reg) frame.stack[i] = new Slot(slot.types, reg);
+    }
+  }
+}
+
+/** Registers of a function that starts: none written but the frame pointer. */
+export function freshRegs(framePointer: Reg): Reg[] {
+  const regs: Reg[] = new Array<Reg>(NREGS).fill(NOT_INIT);
+  regs[FP] = framePointer;
+  return regs;
+}

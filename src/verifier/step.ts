@@ -1,0 +1,105 @@
+/**
+ * One instruction: dispatch by class (@kernel do_check_insn). Sets `env.insnIdx` to the next one.
+ */
+import { accessSize, CALL, CLASS, EXIT, type Instruction, JMP, LD_IMM64, MODE } from '../isa/index.ts';
+import { CALL_PSEUDO } from '../uapi/index.ts';
+import { checkAtomic } from './access/atomic.ts';
+import { checkMem, rememberKind } from './access/mem.ts';
+import { checkHelperCall } from './call/helper.ts';
+import { checkLdAbs } from './call/ld-abs.ts';
+import { isGoto, isMayGoto, jumpTarget } from './cfg.ts';
+import { UnsupportedConstruct } from './context.ts';
+import type { Env } from './env.ts';
+import { checkExit } from './exit.ts';
+import { checkFields } from './insns.ts';
+import { readReg, writeReg } from './state/access-reg.ts';
+import { pointer, REG, scalar } from './state/reg.ts';
+import { checkAlu } from './value/alu.ts';
+import { checkBranch } from './value/branch.ts';
+
+/** What became of the path. */
+export const STEP = { NEXT: 0, PATH_ENDS: 1 } as const;
+
+/** @returns STEP.NEXT, STEP.PATH_ENDS, or -errno */
+export function step(env: Env): number {
+  const insn = env.insns[env.insnIdx];
+  const err = checkFields(env, env.insnIdx);
+  if (err) return err;
+  switch (insn.opcode & 7) {
+    case CLASS.ALU:
+    case CLASS.ALU64:
+      return advance(env, checkAlu(env, insn));
+    case CLASS.LDX:
+      return advance(env, checkLoad(env, insn));
+    case CLASS.STX:
+      if ((insn.opcode & 0xe0) === MODE.ATOMIC) return advance(env, checkAtomic(env, insn));
+      return advance(env, checkStore(env, insn, insn.src));
+    case CLASS.ST:
+      return advance(env, checkStore(env, insn, -1));
+    case CLASS.LD:
+      return insn.opcode === LD_IMM64 ? checkLdImm64(env, insn) : advance(env, checkLdAbs(env, insn));
+    default:
+      env.jmpsProcessed++;
+      return checkJump(env, insn);
+  }
+}
+
+function advance(env: Env, err: number): number {
+  if (!err) env.insnIdx++;
+  return err;
+}
+
+function checkLoad(env: Env, insn: Instruction): number {
+  const { dst, src, off } = insn;
+  const err = readReg(env, src) || writeReg(env, dst);
+  if (err) return err;
+  const { type } = env.regs[src];
+  const signed = (insn.opcode & 0xe0) === MODE.MEMSX;
+  const access = { ptr: src, off, size: accessSize(insn.opcode), write: false, value: dst, signed };
+  return checkMem(env, access) || rememberKind(env, type);
+}
+
+/** A store of register `value`, or of the immediate where it is -1. */
+function checkStore(env: Env, insn: Instruction, value: number): number {
+  const { dst, off } = insn;
+  const err = (value >= 0 && readReg(env, value)) || readReg(env, dst);
+  if (err) return err;
+  const { type } = env.regs[dst];
+  const access = { ptr: dst, off, size: accessSize(insn.opcode), write: true, value };
+  return checkMem(env, access) || rememberKind(env, type);
+}
+
+function checkLdImm64(env: Env, insn: Instruction): number {
+  const err = writeReg(env, insn.dst);
+  if (err) return err;
+  const { store, aux } = env;
+  const ref = aux.mapRefs.get(env.insnIdx);
+  if (ref) {
+    const type = ref.valueOffset === undefined ? REG.MAP_PTR : REG.MAP_VALUE;
+    const reg = pointer(type, store.ZERO, 0, ref.map);
+    env.regs[insn.dst] = reg.withOffset(ref.valueOffset ?? 0, reg.s);
+  } else if (insn.src !== 0) {
+    throw new UnsupportedConstruct(`ld_imm64 of kind ${insn.src}`);
+  } else {
+    env.regs[insn.dst] = scalar(store.constant32(insn.imm, env.insns[env.insnIdx + 1].imm));
+  }
+  env.insnIdx += 2;
+  return 0;
+}
+
+function checkJump(env: Env, insn: Instruction): number {
+  if (insn.opcode === CALL) {
+    if (insn.src !== CALL_PSEUDO.HELPER) {
+      throw new UnsupportedConstruct(insn.src === CALL_PSEUDO.CALL ? 'bpf-to-bpf call' : 'kfunc call');
+    }
+    return advance(env, checkHelperCall(env, insn));
+  }
+  if (insn.opcode === EXIT) return checkExit(env) || STEP.PATH_ENDS;
+  if (isGoto(insn)) {
+    env.insnIdx = jumpTarget(insn, env.insnIdx);
+    return STEP.NEXT;
+  }
+  if (isMayGoto(insn)) throw new UnsupportedConstruct('may_goto');
+  if ((insn.opcode & 0xf0) === JMP.CALL) throw new UnsupportedConstruct('callx');
+  return checkBranch(env, insn);
+}
