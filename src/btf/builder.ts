@@ -123,7 +123,7 @@ export interface Fixups {
 
 /** A copy of the blob with sections and functions changed; ids and string offsets stay. @throws FormatError */
 export function withFixups(btf: Btf, fixups: Fixups, where: BtfWhere = btf.where): Btf {
-  const bytes = btf.bytes.slice();
+  const bytes = new Uint8Array(btf.bytes); // not slice(): of a Buffer that is a view
   const view = new DataView(bytes.buffer);
   for (const [id, { size, vars }] of fixups.sections ?? []) {
     const at = btf.recordOffset(id);

@@ -34,7 +34,9 @@ export class CaptureParser {
   }
 
   /** Read the next piece of the file. @throws FormatError */
-  push(piece: Uint8Array): void {
+  push(bytes: Uint8Array): void {
+    // Plain arrays in packets, not Node's Buffers: their slice() is a view, and they are slower to make.
+    const piece = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     let pos = 0;
     while (pos < piece.length) {
       if (this.#skip > 0) pos += this.#skipIn(piece.length - pos);
