@@ -69,7 +69,8 @@ export class ElfFile {
 
   private constructor(bytes: Uint8Array, file: string) {
     this.file = file;
-    this.bytes = bytes;
+    // A Buffer's slice() is a view, not a copy: keep to plain arrays from here on.
+    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#checkHeader();
     this.sections = this.#readSections();
@@ -99,7 +100,7 @@ export class ElfFile {
     return out.sort((a, b) => a.offset - b.offset);
   }
 
-  #fail(problem: string, section = '', offset = -1): never {
+  #fail(problem: string, section = '', offset = 0): never {
     throw new FormatError(problem, { file: this.file, section, offset });
   }
 
