@@ -10,21 +10,33 @@ import { KIND, KIND_NAMES } from './types.ts';
 
 const MAX_DEPTH = 64;
 
-const u8 = (...kinds: number[]) => {
+/** A set of kinds, indexed by kind. */
+const kindSet = (...kinds: number[]) => {
   const set = new Uint8Array(32);
   for (const kind of kinds) set[kind] = 1;
   return set;
 };
 
 const MODIFIERS = [KIND.VOLATILE, KIND.CONST, KIND.RESTRICT, KIND.TYPE_TAG];
+const MODIFIED = kindSet(...MODIFIERS);
 /** Kinds that hold a value of another type. */
-const CONTAINS = u8(KIND.TYPEDEF, ...MODIFIERS, KIND.ARRAY, KIND.STRUCT, KIND.UNION, KIND.VAR, KIND.DATASEC);
+const CONTAINS = kindSet(KIND.TYPEDEF, ...MODIFIERS, KIND.ARRAY, KIND.STRUCT, KIND.UNION, KIND.VAR, KIND.DATASEC);
 /** Kinds that spell another type out when they are written in C. */
-const SPELLS = u8(KIND.PTR, ...MODIFIERS, KIND.ARRAY, KIND.FUNC_PROTO);
+const SPELLS = kindSet(KIND.PTR, ...MODIFIERS, KIND.ARRAY, KIND.FUNC_PROTO);
 /** Kinds a member, an element or a variable cannot have. */
-const NO_VALUE = u8(KIND.VOID, KIND.FWD, KIND.FUNC, KIND.FUNC_PROTO, KIND.VAR, KIND.DATASEC, KIND.DECL_TAG);
+const NO_VALUE = kindSet(KIND.VOID, KIND.FWD, KIND.FUNC, KIND.FUNC_PROTO, KIND.VAR, KIND.DATASEC, KIND.DECL_TAG);
 /** Kinds that are not types at all: nothing but DATASEC, DECL_TAG and func_info refers to them. */
-const NOT_TYPES = u8(KIND.FUNC, KIND.VAR, KIND.DATASEC, KIND.DECL_TAG);
+const NOT_TYPES = kindSet(KIND.FUNC, KIND.VAR, KIND.DATASEC, KIND.DECL_TAG);
+
+const OPEN = 255;
+
+/** A type that the walk is in: its next edge, and the longest way down found so far. */
+interface Step {
+  readonly id: number;
+  readonly kind: number;
+  next: number;
+  below: number;
+}
 
 /** @throws FormatError */
 export function checkGraph(view: DataView, offsets: Uint32Array, where: BtfWhere): void {
@@ -110,46 +122,34 @@ class Graph {
     }
   }
 
-  /** Depth-first over the edges of `kinds`, without recursion. */
+  /** Depth-first over the edges of `kinds`, without recursion: a hostile chain is as long as the file. */
   checkAcyclic(kinds: Uint8Array, problem: string): void {
-    const UNSEEN = 0;
-    const OPEN = 255;
-    // Of a finished type: 1 + the longest way down from it.
+    // Of a finished type, how many types the longest way down from it counts; OPEN while the walk is in it.
     const height = new Uint8Array(this.#offsets.length);
-    const stack: number[] = [];
-    const next: number[] = [];
+    const path: Step[] = [];
+    const enter = (id: number): void => {
+      // A way that is already this long cannot become shorter.
+      if (path.length >= MAX_DEPTH) this.#fail(id, `is nested deeper than ${MAX_DEPTH}`);
+      height[id] = OPEN;
+      path.push({ id, kind: this.#kind(id), next: 0, below: 0 });
+    };
     for (let root = 1; root < this.#offsets.length; root++) {
-      if (height[root] !== UNSEEN || !kinds[this.#kind(root)]) continue;
-      stack.push(root);
-      next.push(0);
-      height[root] = OPEN;
-      let below = 0;
-      const heights = [0];
-      while (stack.length > 0) {
-        const id = stack[stack.length - 1];
-        const kind = this.#kind(id);
-        const i = next[next.length - 1]++;
-        if (i >= this.#degree(id, kind)) {
-          stack.pop();
-          next.pop();
-          below = heights.pop()! + 1;
-          if (below > MAX_DEPTH) this.#fail(id, `is nested deeper than ${MAX_DEPTH}`);
-          height[id] = below;
-          if (heights.length > 0) heights[heights.length - 1] = Math.max(heights[heights.length - 1], below);
+      if (height[root] !== 0 || !kinds[this.#kind(root)]) continue;
+      enter(root);
+      for (let step = path.at(-1); step !== undefined; step = path.at(-1)) {
+        if (step.next < this.#degree(step.id, step.kind)) {
+          const to = this.#edge(step.id, step.kind, step.next);
+          if (height[to] === OPEN) this.#fail(to, problem);
+          if (height[to] === 0 && kinds[this.#kind(to)]) enter(to);
+          else {
+            step.below = Math.max(step.below, height[to]);
+            step.next++;
+          }
           continue;
         }
-        const to = this.#edge(id, kind, i);
-        if (!kinds[this.#kind(to)]) continue;
-        if (height[to] === OPEN) this.#fail(to, problem);
-        if (height[to] !== UNSEEN) heights[heights.length - 1] = Math.max(heights[heights.length - 1], height[to]);
-        else {
-          // A way that is already this long cannot become shorter.
-          if (stack.length > MAX_DEPTH) this.#fail(to, `is nested deeper than ${MAX_DEPTH}`);
-          stack.push(to);
-          next.push(0);
-          heights.push(0);
-          height[to] = OPEN;
-        }
+        if (step.below >= MAX_DEPTH) this.#fail(step.id, `is nested deeper than ${MAX_DEPTH}`);
+        height[step.id] = step.below + 1;
+        path.pop();
       }
     }
   }
@@ -185,7 +185,7 @@ class Graph {
   #resolve(id: number): number {
     for (;;) {
       const kind = this.#kind(id);
-      if (kind !== KIND.TYPEDEF && !(MODIFIERS as number[]).includes(kind)) return id;
+      if (kind !== KIND.TYPEDEF && !MODIFIED[kind]) return id;
       id = this.#edge(id, kind, 0);
     }
   }

@@ -37,7 +37,6 @@ export function typeName(btf: Btf, id: number): string {
 }
 
 const LINKAGE_NAMES = ['static', 'global', 'extern'];
-const VAR_LINKAGE_NAMES = ['static', 'global', 'extern'];
 
 /** Every type, one record a paragraph, as bpftool lists them. */
 export function dumpTypes(btf: Btf): string {
@@ -83,7 +82,7 @@ function dumpType(btf: Btf, type: BtfType): string {
         type.params.map((p) => `'${p.name || '(anon)'}' type_id=${p.type}`),
       );
     case KIND.VAR:
-      return `${head} type_id=${type.type}, linkage=${VAR_LINKAGE_NAMES[type.linkage]}`;
+      return `${head} type_id=${type.type}, linkage=${LINKAGE_NAMES[type.linkage]}`;
     case KIND.DATASEC:
       return lines(
         `${head} size=${type.size} vlen=${type.vars.length}`,

@@ -236,8 +236,9 @@ function isBytes(btf: Btf, type: BtfArray): boolean {
 function array(btf: Btf, type: BtfArray): Accessor {
   const element = btf.resolve(type.type);
   if (isBytes(btf, type)) {
-    const signed = element.kind === KIND.INT && (element.encoding & INT_ENCODING.CHAR || element.name === 'char');
-    return signed ? text(type.count) : byteArray(type.count);
+    // Compilers call `char` a signed integer; some set the encoding that says character.
+    const isText = element.kind === KIND.INT && (element.encoding === INT_ENCODING.CHAR || element.name === 'char');
+    return isText ? text(type.count) : byteArray(type.count);
   }
   const stride = btf.size(type.type) ?? 0;
   const count = stride === 0 ? 0 : type.count;
@@ -324,12 +325,10 @@ function memberAccessor(btf: Btf, member: BtfMember, type: BtfType, base: number
 }
 
 function datasec(btf: Btf, type: BtfType & { kind: typeof KIND.DATASEC }): Accessor {
-  const all = type.vars.map(({ type, offset }) => ({ ...compile(btf, type), offset, name: btf.type(type).name }));
   // Until a loader has filled the section in, it has no size and its variables have no place.
-  return parts(
-    all.filter((v, i) => v.offset + type.vars[i].size <= type.size),
-    `section ${type.name}`,
-  );
+  const placed = type.vars.filter((v) => v.offset + Math.max(v.size, btf.size(v.type) ?? 0) <= type.size);
+  const all = placed.map((v) => ({ ...compile(btf, v.type), offset: v.offset, name: btf.type(v.type).name }));
+  return parts(all, `section ${type.name}`);
 }
 
 function parts(all: readonly Part[], what: string): Accessor {

@@ -2,7 +2,7 @@
 #include "bpf.h"
 
 enum color { RED, GREEN = 5, BLUE = -1 };
-enum big : __u64 { SMALL = 1, LARGE = 0xfedcba9876543210ull };
+enum big { SMALL = 1, LARGE = 0xfedcba9876543210ull };
 
 struct flags {
   __u32 low : 3, mid : 11;
