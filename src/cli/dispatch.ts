@@ -51,7 +51,7 @@ function version(): string {
 /** Run one command line. @returns the exit code */
 export async function dispatch(args: string[], io: Io): Promise<number> {
   const [first, ...rest] = args;
-  if (first === undefined) throw new UsageError('no command');
+  if (first === undefined) return (await import('./demo.ts')).demo(io);
   if (first === '--help' || first === '-h' || (first === 'help' && rest.length === 0)) {
     io.out(usage());
     return 0;

@@ -1,0 +1,139 @@
+/** `skep verify`: what Linux's verifier says of every program of an object, or of a stream of program objects. */
+import { parseArgs } from 'node:util';
+import { BpfError, ERRNO, UnsupportedError, VerifierError } from '../errors/index.ts';
+import { loadCollectionSpec, reasonOf, statsOf } from '../loader/index.ts';
+import type { CollectionSpec, ExchangeBackend, ProgramSpec } from '../loader/index.ts';
+import { CAP } from '../uapi/index.ts';
+import { UsageError } from './command.ts';
+import type { Command, Io } from './command.ts';
+import { backendName, openExchangeBackend, runBatch } from './exchange.ts';
+import { inputName, readInput } from './input.ts';
+import { jsonReport, textReport } from './verify-report.ts';
+import type { Verdict } from './verify-report.ts';
+
+const help = `usage: skep verify OBJ... [options]
+       skep verify --batch [FILE|-] [options]
+
+Verifies every program of the objects and prints a table. Of a refused program it shows why, the instruction, and the line
+of the source where the object has BTF. Exit code 1 if a program is refused.
+
+  --program NAME       only the program of that name
+  --log-level N        print the verifier's log: 1 the refused path, 2 every instruction, 4 statistics
+  --json               one JSON array of verdicts
+  --backend NAME       userspace (default) or linux, the running kernel (needs root and the package koffi)
+  --nonperfmon         as a caller without CAP_PERFMON and CAP_SYS_ADMIN: pointers may not leak
+
+  --batch              program objects in, one JSON object a line; answers out, one a line in the same order
+  --level N            bits of the log: 1 basic, 2 verbose, 4 statistics (default 5)
+  --full-log           put the log into the answers
+  --btf-dir DIR        where the BTF that objects call "@name" lies (default btf)
+
+examples:
+  skep verify filter.o
+  skep verify --log-level 2 --program drop filter.o
+  skep verify --batch programs.jsonl > answers.jsonl
+`;
+
+const options = {
+  program: { type: 'string' },
+  'log-level': { type: 'string' },
+  json: { type: 'boolean' },
+  backend: { type: 'string' },
+  nonperfmon: { type: 'boolean' },
+  batch: { type: 'boolean' },
+  level: { type: 'string' },
+  'full-log': { type: 'boolean' },
+  'btf-dir': { type: 'string' },
+} as const;
+
+/** What --nonperfmon takes away. */
+const PERFMON = (1n << BigInt(CAP.PERFMON)) | (1n << BigInt(CAP.SYS_ADMIN));
+const ALL_CAPS = (1n << 64n) - 1n;
+
+async function run(args: string[], io: Io): Promise<number> {
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const backend = await openExchangeBackend(backendName(values.backend));
+  if (values.batch) {
+    if (positionals.length > 1) throw new UsageError('--batch takes one file');
+    await runBatch(positionals[0], io, backend, {
+      logLevel: logLevel('--level', values.level) ?? 5,
+      fullLog: values['full-log'],
+      btfDir: values['btf-dir'],
+      withoutCaps: values.nonperfmon ? PERFMON : undefined,
+    });
+    return 0;
+  }
+  if (positionals.length === 0) throw new UsageError('which object?');
+  const level = logLevel('--log-level', values['log-level']);
+  const caps = values.nonperfmon ? ALL_CAPS & ~PERFMON : undefined;
+  const verdicts: Verdict[] = [];
+  for (const file of positionals) {
+    const spec = loadCollectionSpec(await readInput(file, io), { file: inputName(file) });
+    for (const warning of spec.warnings) io.err(`${inputName(file)}: ${warning}\n`);
+    for (const program of choose(spec, values.program)) verdicts.push(judge(spec, program, backend, caps, level));
+  }
+  if (values.json) io.out(jsonReport(verdicts, level !== undefined));
+  else io.out(textReport(verdicts, level !== undefined));
+  return verdicts.every(({ verdict }) => verdict === 'accept') ? 0 : 1;
+}
+
+function logLevel(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const level = Number(text);
+  if (Number.isInteger(level) && level >= 0 && level <= 15 && text !== '') return level;
+  throw new UsageError(`${option} is a number from 0 to 15, not ${text}`);
+}
+
+function choose(spec: CollectionSpec, name: string | undefined): ProgramSpec[] {
+  const all = Object.values(spec.programs);
+  if (name === undefined) return all;
+  const chosen = all.filter((program) => program.name === name);
+  if (chosen.length) return chosen;
+  throw new UsageError(
+    `${spec.file} has no program ${name}; there are: ${Object.keys(spec.programs).join(', ') || 'none'}`,
+  );
+}
+
+/** Loads one program, with the maps it uses, and lets go of it again. */
+function judge(
+  spec: CollectionSpec,
+  program: ProgramSpec,
+  backend: ExchangeBackend,
+  caps: bigint | undefined,
+  level: number | undefined,
+): Verdict {
+  const base = { file: spec.file, program };
+  const started = performance.now();
+  const done = (log: string, more: Pick<Verdict, 'verdict' | 'errno' | 'reason' | 'insn'>): Verdict => {
+    const measured = (performance.now() - started) * 1000;
+    const stats = statsOf(log);
+    return { ...base, ...more, stats, log, usec: stats.verif_usec ?? Math.round(measured) };
+  };
+  try {
+    const log = backend.with(caps, (sys) => {
+      const collection = spec.load(sys, { programs: [program.name], logLevel: level || 5 });
+      const text = collection.programs[program.name].log;
+      collection.close();
+      return text;
+    });
+    return done(log, { verdict: 'accept', errno: 0, reason: [], insn: -1 });
+  } catch (error) {
+    if (error instanceof UnsupportedError)
+      return done('', { verdict: 'unsupported', errno: ERRNO.ENOTSUPP, reason: [error.message], insn: -1 });
+    if (!(error instanceof BpfError)) throw error;
+    if (!(error instanceof VerifierError)) {
+      const verdict = error.cmd === 'BPF_PROG_LOAD' ? 'reject' : 'setup-failed';
+      return done('', { verdict, errno: error.errno, reason: [error.message], insn: -1 });
+    }
+    const reason = reasonOf(error.log);
+    const unsupported = reason.at(-1)?.startsWith('unsupported by skep: ') || error.errno === ERRNO.ENOTSUPP;
+    return done(error.log, {
+      verdict: unsupported ? 'unsupported' : 'reject',
+      errno: error.errno,
+      reason: reason.length ? reason : [error.summary],
+      insn: error.insn,
+    });
+  }
+}
+
+export const command: Command = { help, run };
