@@ -86,9 +86,12 @@ export const XDP_MD = struct('xdp_md', 24, [
   ['egress_ifindex', 20, 4],
 ]);
 
-/** Offset of a field. @throws where the struct has none of that name. */
-export function fieldOffset(struct: CtxStruct, name: string): number {
-  const field = struct.fields.find((f) => f.name === name);
-  if (field === undefined) throw new RangeError(`struct ${struct.name} has no field ${name}`);
-  return field.offset;
+/** Offsets of fields by name. @throws RangeError where the struct has none of a name. */
+export function offsetsOf<K extends string>(struct: CtxStruct, names: readonly K[]): Readonly<Record<K, number>> {
+  const entries = names.map((name) => {
+    const field = struct.fields.find((f) => f.name === name);
+    if (field === undefined) throw new RangeError(`struct ${struct.name} has no field ${name}`);
+    return [name, field.offset];
+  });
+  return Object.fromEntries(entries) as Record<K, number>;
 }

@@ -23,6 +23,7 @@ const rows = [
   [38, 'ENOSYS', 'Function not implemented'],
   [40, 'ELOOP', 'Too many levels of symbolic links'],
   [71, 'EPROTO', 'Protocol error'],
+  [74, 'EBADMSG', 'Bad message'],
   [75, 'EOVERFLOW', 'Value too large for defined data type'],
   [77, 'EBADFD', 'File descriptor in bad state'],
   [90, 'EMSGSIZE', 'Message too long'],

@@ -1,14 +1,11 @@
 /**
- * What the subsystem needs of this folder: make an image of a verified program once, make a `Cpu` once, then `testRun`.
- *
- *     const cpu = createCpu(host);                                        // per kernel
- *     const image = createImage(verified, expectedAttachType, maps);      // per program
- *     const errno = testRun(cpu, image, attr);                            // per PROG_TEST_RUN
+ * What the subsystem gives, and what this folder makes of it.
  */
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import type { AddressSpace, Rcu, Region } from '../memory/index.ts';
 import type { Executable, Interpreter, Packet } from '../vm/index.ts';
+import type { NarrowContext } from './narrow-fields.ts';
 
 /** The world that programs run in; given by the subsystem. */
 export interface Host {
@@ -40,8 +37,12 @@ export interface Cpu {
   readonly interpreter: Interpreter<HelperEnv>;
   /** Context structs are made here. */
   readonly ctx: Region;
+  /** The same as a `__sk_buff`. */
+  readonly skbContext: NarrowContext;
   /** Packets are copied here. */
   readonly packet: Region;
+  /** What `__sk_buff.sk` points to. */
+  readonly sock: Region;
   /** The one `Packet` that `env.packet` refers to while a program with a packet runs. */
   readonly packetView: Packet;
 }

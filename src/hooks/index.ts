@@ -1,2 +1,40 @@
-/** Program types: how each one's context is made, run and read back. */
+/**
+ * Program types: how each one's context is made, run and read back.
+ *
+ *     const cpu = createCpu(host);                                        // per kernel
+ *     const image = createImage(verified, expectedAttachType, maps);      // per program
+ *     const errno = testRun(cpu, image, attr);                            // per PROG_TEST_RUN
+ */
+import { ERRNO } from '../errors/index.ts';
+import type { ProgTestRunAttr } from '../sys/index.ts';
+import { PROG_TYPE } from '../uapi/index.ts';
+import type { Cpu, ProgramImage } from './api.ts';
+import { testRunSkb } from './skb.ts';
+import { testRunXdp } from './xdp.ts';
+
 export type { Cpu, Host, ProgramImage } from './api.ts';
+export { createCpu, createImage } from './cpu.ts';
+
+type TestRun = (cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr) => number;
+
+/** Linux has no test run for tracepoint, kprobe and others; what is missing here of those that have one answers the same. */
+const TEST_RUNS: Readonly<Record<number, TestRun>> = {
+  [PROG_TYPE.SOCKET_FILTER]: testRunSkb,
+  [PROG_TYPE.SCHED_CLS]: testRunSkb,
+  [PROG_TYPE.SCHED_ACT]: testRunSkb,
+  [PROG_TYPE.XDP]: testRunXdp,
+};
+
+/**
+ * PROG_TEST_RUN: run a program on `dataIn` and `ctxIn`, `repeat` times; fills `retval`, `duration`, the buffers and
+ * their sizes.
+ * @returns 0; -EINVAL, -E2BIG, -ENODEV, -ENOMEM, -EBADMSG as the program type's file says; -ENOSPC where a buffer is too
+ * short, results filled; -ENOTSUPP for a type without a test run.
+ * @throws Trap where a program does what its verification should have excluded.
+ */
+export function testRun(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr): number {
+  // A buffer without a length is refused before the program's type matters.
+  if (attr.ctxIn?.length === 0 || attr.ctxOut?.length === 0) return -ERRNO.EINVAL;
+  const run = TEST_RUNS[image.progType];
+  return run === undefined ? -ERRNO.ENOTSUPP : run(cpu, image, attr);
+}

@@ -1,0 +1,66 @@
+/** A CPU and its preallocated memory, and programs made ready to run on it. */
+import { InternalError } from '../errors/index.ts';
+import { SK_BUFF } from '../contracts/index.ts';
+import { helperRegistry } from '../helpers/index.ts';
+import type { HelperEnv } from '../helpers/index.ts';
+import type { BpfMap } from '../maps/index.ts';
+import type { RegionKind, Region } from '../memory/index.ts';
+import type { VerifiedProgram } from '../verifier/index.ts';
+import { Interpreter, compile } from '../vm/index.ts';
+import { narrowContext } from './narrow-fields.ts';
+import type { Cpu, Host, ProgramImage } from './api.ts';
+
+/** Longest packet that a run takes. */
+export const MAX_PACKET = 65535;
+/** Bytes of the object behind `__sk_buff.sk`; programs see that it is there and nothing of it. */
+const SOCK_SIZE = 64;
+
+/** Take the memory of a CPU: once per kernel. */
+export function createCpu(host: Host): Cpu {
+  const { space } = host;
+  const region = (size: number, kind: RegionKind, name: string, writable: boolean): Region => {
+    const made = space.allocate(size, { kind, name, writable });
+    if (made === undefined) throw new InternalError(`no memory for ${name}`);
+    return made;
+  };
+  const env: HelperEnv = {
+    space,
+    clock: host.clock,
+    task: host.task,
+    cpu: 0,
+    packet: undefined,
+    mapAt: (address) => host.mapAt(address),
+    random: () => host.random(),
+    trace: (line) => host.trace(line),
+  };
+  const ctx = region(SK_BUFF.size, 'ctx', 'context', true);
+  return {
+    host,
+    env,
+    interpreter: new Interpreter(env),
+    ctx,
+    skbContext: narrowContext(space, ctx, SK_BUFF),
+    packet: region(MAX_PACKET + 1, 'packet', 'packet', true),
+    sock: region(SOCK_SIZE, 'mem', 'sock', false),
+    packetView: { data: 0, length: 0, mac: 0, network: 0 },
+  };
+}
+
+/**
+ * Make a verified program ready to run.
+ * @param maps the map behind each entry of `program.maps`
+ */
+export function createImage(
+  program: VerifiedProgram,
+  expectedAttachType: number,
+  maps: readonly BpfMap[],
+): ProgramImage {
+  const resolve = (slot: number): number | undefined => {
+    const ref = program.mapRefs.get(slot);
+    if (ref === undefined) return undefined;
+    const map = maps[ref.map];
+    return ref.valueOffset === undefined ? map.address : map.directValueAddress(ref.valueOffset);
+  };
+  const executable = compile(program.insns, { helpers: helperRegistry, resolve });
+  return { executable, progType: program.progType, expectedAttachType };
+}
