@@ -39,13 +39,16 @@ export class VerifierError extends BpfError {
   readonly stats: VerifierStats | undefined;
   /** One line that says why. */
   readonly summary: string;
-  constructor(errno: number, summary: string, log: string, insn: number, stats?: VerifierStats) {
-    super(errno, 'BPF_PROG_LOAD', summary);
+  /** Name of the program; empty where it is not known. */
+  readonly program: string;
+  constructor(errno: number, summary: string, log: string, insn: number, stats?: VerifierStats, program = '') {
+    super(errno, 'BPF_PROG_LOAD', program === '' ? summary : `program ${program}: ${summary}`);
     this.name = 'VerifierError';
     this.log = log;
     this.insn = insn;
     this.stats = stats;
     this.summary = summary;
+    this.program = program;
   }
 }
 

@@ -247,5 +247,5 @@ function logText({ logBuf, logLevel }: ProgLoadAttr): string {
 function loadError(spec: ProgramSpec, errno: number, log: string): BpfError {
   const { summary, insn, stats } = summariseLog(log);
   if (log === '' && errno !== -ERRNO.ENOTSUPP) return new BpfError(errno, 'BPF_PROG_LOAD', `program ${spec.name}`);
-  return new VerifierError(errno, summary === '' ? `program ${spec.name}` : summary, log, insn, stats);
+  return new VerifierError(errno, summary === '' ? 'refused without a log' : summary, log, insn, stats, spec.name);
 }
