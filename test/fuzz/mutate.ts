@@ -5,7 +5,7 @@ const EXTREMES = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x
 
 /** @returns a changed copy, at most twice as long plus 64 bytes */
 export function mutate(file: Uint8Array, random: Random): Uint8Array {
-  let bytes = file.slice();
+  let bytes: Uint8Array = file.slice();
   for (let rounds = 1 + random.below(4); rounds > 0; rounds--) bytes = mutateOnce(bytes, random);
   return bytes.subarray(0, 2 * file.length + 64);
 }

@@ -55,9 +55,9 @@ export function option(endian: Endian, code: number, value: Uint8Array): Uint8Ar
 
 export function interfaceBlock(
   endian: Endian,
-  { linkType = 1, snapLength = 0, options = new Uint8Array(0) } = {},
+  { linkType = 1, snapLength = 0, options }: { linkType?: number; snapLength?: number; options?: Uint8Array } = {},
 ): Uint8Array {
-  return block(endian, 1, pack(endian, [16, linkType], [16, 0], [32, snapLength], options));
+  return block(endian, 1, pack(endian, [16, linkType], [16, 0], [32, snapLength], options ?? new Uint8Array(0)));
 }
 
 /** An enhanced packet block; `ticks` is the 64-bit time stamp. */
