@@ -6,6 +6,8 @@ export interface Io {
   out(text: string): void;
   /** Write to standard error. */
   err(text: string): void;
+  /** Resolves when the reader of standard output can take more; for commands whose output has no bounds. */
+  drained?(): Promise<void>;
   /** All of standard input. */
   stdin(): AsyncIterable<Uint8Array>;
   /** Whether standard error is a terminal: progress is shown only then. */

@@ -71,5 +71,8 @@ export async function runBatch(
     btfs.set(name, bytes);
     return bytes;
   };
-  for await (const line of answerLines(input, backend, { ...options, readBtf })) io.out(line);
+  for await (const line of answerLines(input, backend, { ...options, readBtf })) {
+    io.out(line);
+    await io.drained?.();
+  }
 }

@@ -1,4 +1,5 @@
 /** The process's own standard streams. */
+import { once } from 'node:events';
 import type { Io } from './command.ts';
 
 /** A reader that went away (`| head`) is no failure: the rest of the output is not wanted. */
@@ -13,6 +14,9 @@ export function processIo(): Io {
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    drained: async () => {
+      if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+    },
     stdin: () => process.stdin,
     interactive: process.stderr.isTTY === true,
   };
