@@ -1,13 +1,307 @@
-/** Which stack slots are read later. Stand-in until the data flow lands: every slot is. */
+/**
+ * Which 8-byte stack slots may still be read after an instruction, on any path. Pruning forgets the others, so that
+ * states which differ only in dead slots are equal. Rejects nothing.
+ *
+ * While the walk goes, every visit of an instruction notes what it read and what it surely wrote. A slot counts as
+ * written by an instruction only when each visit wrote it. When a path ends, a backward data flow over the whole
+ * function, visited or not, computes for each instruction
+ *
+ *     written = wrote ∪ ⋂ written of the successors        (on every way to the end of the function)
+ *     live    = read  ∪ (⋃ live of the successors \ wrote)
+ *
+ * A function is analysed once for each chain of calls that leads to it, and for each frame on the chain: a callee reads
+ * its callers' slots through pointers. What it reads and writes there counts as done by the call.
+ *
+ * The walk calls, for each instruction, `beginVisit`, then `recordRead` and `recordWrite`, then `endVisit`; and `update`
+ * whenever a path ends: at `exit` of any function and where a state was found safe.
+ *
+ * Slots are counted from 0 = fp-8; frames from 0 = the main program's.
+ */
+import { successors } from './cfg.ts';
 import type { Context } from './context.ts';
-export class LiveStack {
-  constructor(_ctx: Context) {}
-  beginVisit(_insn: number): void {}
-  recordRead(_frame: number, _slot: number): void {}
-  recordWrite(_frame: number, _slot: number): void {}
-  endVisit(): void {}
-  update(): void {}
-  isLive(_insn: number, _frame: number, _slot: number): boolean {
-    return true;
+import { AUX } from './insn-aux.ts';
+import { isLocalCall } from './subprogs.ts';
+
+/** A call in progress, as in a state's frames. */
+export interface CallFrame {
+  readonly subprog: number;
+  /** Slot of the call instruction, -1 for the main program. */
+  readonly callsite: number;
+}
+
+/** The main program alone. */
+const MAIN: readonly CallFrame[] = [{ subprog: 0, callsite: -1 }];
+
+/** Sets of slots of one frame, by instruction: words 2i and 2i+1 hold slots 0-31 and 32-63. */
+class FrameSets {
+  readonly read: Uint32Array;
+  readonly wrote: Uint32Array;
+  readonly written: Uint32Array;
+  readonly live: Uint32Array;
+
+  constructor(count: number) {
+    this.read = new Uint32Array(2 * count);
+    this.wrote = new Uint32Array(2 * count);
+    this.written = new Uint32Array(2 * count);
+    this.live = new Uint32Array(2 * count);
   }
+}
+
+/** One function at the end of one chain of calls. */
+class Instance {
+  readonly name: string;
+  readonly start: number;
+  readonly count: number;
+  /** By frame; created at the frame's first access. */
+  readonly frames: (FrameSets | undefined)[] = [];
+  readonly visited: Uint8Array;
+  /** Something was noted that the data flow does not know yet. */
+  dirty = false;
+  /** An instruction did not write what it wrote before: `written` has to be computed anew. */
+  dropped = false;
+
+  constructor(ctx: Context, chain: readonly CallFrame[]) {
+    const { start, end } = ctx.aux.subprogs[chain[chain.length - 1].subprog];
+    this.start = start;
+    this.count = end - start;
+    this.visited = new Uint8Array(this.count);
+    this.name = `(${[...chain.slice(1).map((frame) => frame.callsite), start].join(',')})`;
+  }
+
+  frame(index: number): FrameSets {
+    return (this.frames[index] ??= new FrameSets(this.count));
+  }
+
+  /** Note that the instruction at index `at` read `slots` of word `w`. */
+  addRead(sets: FrameSets, at: number, w: number, slots: number): void {
+    const word = 2 * at + w;
+    sets.read[word] |= slots;
+    // What is live already changes nothing.
+    if (slots & ~sets.live[word]) this.dirty = true;
+  }
+
+  /** Note what a visit of the instruction wrote; the first visit decides, later ones can only take away. */
+  addWrite(sets: FrameSets, at: number, w: number, slots: number): void {
+    const word = 2 * at + w;
+    if (!this.visited[at]) {
+      sets.wrote[word] = slots;
+      if (slots) this.dirty = true;
+    } else if (sets.wrote[word] & ~slots) {
+      sets.wrote[word] &= slots;
+      this.dirty = this.dropped = true;
+    }
+  }
+}
+
+export class LiveStack {
+  readonly #ctx: Context;
+  readonly #instances = new Map<string, Instance>();
+  readonly #orders = new Map<number, Int32Array>();
+  #main: Instance | undefined;
+  /** The instance and the instruction being visited. */
+  #current: Instance | undefined;
+  #at = 0;
+  /** What this visit wrote, two words a frame. */
+  readonly #writes: number[] = [];
+  #hasWrites = false;
+
+  constructor(ctx: Context) {
+    this.#ctx = ctx;
+  }
+
+  /** The walk comes to `insn` in the last of `frames`. */
+  beginVisit(insn: number, frames: readonly CallFrame[] = MAIN): void {
+    this.#current = this.#instance(frames, frames.length);
+    this.#at = insn - this.#current.start;
+    if (this.#hasWrites) this.#writes.fill(0);
+    this.#hasWrites = false;
+  }
+
+  /** The instruction may read a slot, or part of it. */
+  recordRead(frame: number, slot: number): void {
+    const instance = this.#current!;
+    instance.addRead(instance.frame(frame), this.#at, slot >>> 5, (1 << (slot & 31)) >>> 0);
+  }
+
+  /** The instruction overwrites a whole slot, whatever happens. */
+  recordWrite(frame: number, slot: number): void {
+    while (this.#writes.length < 2 * (frame + 1)) this.#writes.push(0);
+    this.#current!.frame(frame);
+    this.#writes[2 * frame + (slot >>> 5)] |= 1 << (slot & 31);
+    this.#hasWrites = true;
+  }
+
+  endVisit(): void {
+    const instance = this.#current!;
+    const at = this.#at;
+    // What a call does is what its callee does; `update` notes it.
+    if (isLocalCall(this.#ctx.insns[instance.start + at])) return;
+    for (let f = 0; f < instance.frames.length; f++) {
+      const sets = instance.frames[f];
+      if (!sets) continue;
+      instance.addWrite(sets, at, 0, (this.#writes[2 * f] ?? 0) >>> 0);
+      instance.addWrite(sets, at, 1, (this.#writes[2 * f + 1] ?? 0) >>> 0);
+    }
+    instance.visited[at] = 1;
+  }
+
+  /** A path ended in the last of `frames`: bring the data flow up to date, from there outwards. */
+  update(frames: readonly CallFrame[] = MAIN): void {
+    for (let depth = frames.length; depth > 0; depth--) {
+      const instance = this.#instance(frames, depth);
+      if (!instance.dirty) continue;
+      this.#flow(instance, frames[depth - 1].subprog);
+      if (depth > 1) this.#noteCall(instance, this.#instance(frames, depth - 1), frames[depth - 1].callsite, depth - 1);
+    }
+  }
+
+  /**
+   * Whether a slot of `frame` may be read by the instruction at `insn` of the last of `frames` or later, also after the
+   * calls in progress have returned.
+   */
+  isLive(insn: number, frame: number, slot: number, frames: readonly CallFrame[] = MAIN): boolean {
+    for (let depth = frame + 1; depth <= frames.length; depth++) {
+      const instance = this.#instance(frames, depth);
+      const sets = instance.frames[frame];
+      const position = depth === frames.length ? insn : frames[depth].callsite + 1;
+      const word = 2 * (position - instance.start) + (slot >>> 5);
+      if (sets && (sets.live[word] >>> (slot & 31)) & 1) return true;
+    }
+    return false;
+  }
+
+  /** The instance of the first `depth` frames. */
+  #instance(frames: readonly CallFrame[], depth: number): Instance {
+    if (depth === 1 && this.#main) return this.#main;
+    let key = '';
+    for (let i = 1; i < depth; i++) key += `${frames[i].callsite},`;
+    key += frames[depth - 1].subprog;
+    let instance = this.#instances.get(key);
+    if (!instance) this.#instances.set(key, (instance = new Instance(this.#ctx, frames.slice(0, depth))));
+    if (depth === 1) this.#main = instance;
+    return instance;
+  }
+
+  /** What the callee does to its callers' `count` frames is done by the call at `callsite`. */
+  #noteCall(callee: Instance, caller: Instance, callsite: number, count: number): void {
+    const at = callsite - caller.start;
+    for (let f = 0; f < count; f++) {
+      const from = callee.frames[f];
+      if (!from) continue;
+      for (let w = 0; w < 2; w++) {
+        caller.addRead(caller.frame(f), at, w, from.live[w]);
+        caller.addWrite(caller.frame(f), at, w, from.written[w]);
+      }
+    }
+    caller.visited[at] = 1;
+  }
+
+  /** Iterate the data flow of one instance until nothing changes. */
+  #flow(instance: Instance, subprog: number): void {
+    if (instance.dropped) for (const sets of instance.frames) sets?.written.fill(0);
+    instance.dirty = instance.dropped = false;
+    const order = this.#postorder(instance, subprog);
+    let iterations = 0;
+    for (let changed = true; changed; iterations++) {
+      changed = false;
+      for (let f = 0; f < instance.frames.length; f++) {
+        const sets = instance.frames[f];
+        if (sets && this.#round(instance, f, sets, order)) changed = true;
+      }
+    }
+    const { log } = this.#ctx;
+    if (log.verbose) log.write(`${instance.name} live stack update done in ${iterations} iterations\n`);
+  }
+
+  /** One round over the instructions for one frame. @returns whether a set changed. */
+  #round(instance: Instance, frame: number, sets: FrameSets, order: Int32Array): boolean {
+    const { insns } = this.#ctx;
+    const { read, wrote, written, live } = sets;
+    const { start } = instance;
+    const verbose = this.#ctx.log.verbose;
+    const next = [0, 0];
+    let changed = false;
+    for (let i = 0; i < order.length; i++) {
+      const at = order[i];
+      const count = successors(insns, at, next);
+      const word = 2 * (at - start);
+      const old = verbose ? [live[word], live[word + 1], written[word], written[word + 1]] : undefined;
+      let insnChanged = false;
+      for (let w = word; w < word + 2; w++) {
+        let liveAfter = 0;
+        let writtenAfter = count ? -1 : 0;
+        for (let n = 0; n < count; n++) {
+          const to = 2 * (next[n] - start) + (w - word);
+          liveAfter |= live[to];
+          writtenAfter &= written[to];
+        }
+        const liveBefore = (read[w] | (liveAfter & ~wrote[w])) >>> 0;
+        const writtenBefore = (wrote[w] | writtenAfter) >>> 0;
+        if (liveBefore === live[w] && writtenBefore === written[w]) continue;
+        live[w] = liveBefore;
+        written[w] = writtenBefore;
+        insnChanged = true;
+      }
+      if (!insnChanged) continue;
+      changed = true;
+      if (old && this.#isShown(instance, sets, at)) {
+        const prefix = `${instance.name} frame ${frame} insn ${at} `;
+        this.#print(prefix, 'live', old[0], old[1], live[word], live[word + 1]);
+        this.#print(prefix, 'written', old[2], old[3], written[word], written[word + 1]);
+      }
+    }
+    return changed;
+  }
+
+  /** Linux shows changes where a state may be compared, where the function begins and where it accesses the stack. */
+  #isShown(instance: Instance, { read, wrote }: FrameSets, at: number): boolean {
+    const word = 2 * (at - instance.start);
+    if (at === instance.start || this.#ctx.aux.flags[at] & AUX.PRUNE_POINT) return true;
+    return (read[word] | read[word + 1] | wrote[word] | wrote[word + 1]) !== 0;
+  }
+
+  #print(prefix: string, what: string, oldLow: number, oldHigh: number, low: number, high: number): void {
+    const added = slotNames(low & ~oldLow, high & ~oldHigh);
+    const removed = slotNames(oldLow & ~low, oldHigh & ~high);
+    if (!added && !removed) return;
+    this.#ctx.log.write(`${prefix}${added && `+${what} ${added} `}${removed && `-${what} ${removed}`}\n`);
+  }
+
+  /**
+   * Order of a round: successors before predecessors as far as loops allow. Both successors of an instruction are put
+   * on the stack when it is first seen, the jump target on top; this fixes how many rounds a loop takes.
+   */
+  #postorder(instance: Instance, subprog: number): Int32Array {
+    const known = this.#orders.get(subprog);
+    if (known) return known;
+    const { insns } = this.#ctx;
+    const seen = new Uint8Array(instance.count);
+    const stack = [instance.start];
+    const order: number[] = [];
+    const next = [0, 0];
+    seen[0] = 1;
+    while (stack.length) {
+      const at = stack[stack.length - 1];
+      const size = stack.length;
+      const count = successors(insns, at, next);
+      for (let n = 0; n < count; n++) {
+        if (seen[next[n] - instance.start]) continue;
+        seen[next[n] - instance.start] = 1;
+        stack.push(next[n]);
+      }
+      if (stack.length === size) order.push(stack.pop()!);
+    }
+    const result = Int32Array.from(order);
+    this.#orders.set(subprog, result);
+    return result;
+  }
+}
+
+/** `-8,-16` for slots 0 and 1. */
+function slotNames(low: number, high: number): string {
+  const names: number[] = [];
+  for (let slot = 0; slot < 64; slot++) {
+    if (((slot < 32 ? low : high) >>> (slot & 31)) & 1) names.push(-8 * (slot + 1));
+  }
+  return names.join(',');
 }
