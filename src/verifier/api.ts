@@ -34,6 +34,8 @@ export interface VerifyInput {
   readonly btf?: ProgramBtf;
   /** LOG_LEVEL bits; 0 writes no log. */
   readonly logLevel: number;
+  /** Most bytes of log kept; default 16 MiB. */
+  readonly logSize?: number;
 }
 
 /** What the engines and the subsystem need of a program that passed. */
@@ -56,12 +58,14 @@ export interface VerifiedProgram {
 }
 
 export type VerifyResult =
-  | { readonly ok: true; readonly log: string; readonly stats: VerifierStats; readonly program: VerifiedProgram }
+  | { readonly ok: true; readonly log: string; readonly logLength: number; readonly stats: VerifierStats; readonly program: VerifiedProgram }
   | {
       readonly ok: false;
       /** Positive error number. */
       readonly errno: number;
       readonly log: string;
+      /** Bytes the whole log has, kept or not. */
+      readonly logLength: number;
       /** The last telling line of the log; empty where Linux prints none. */
       readonly summary: string;
       /** Slot index of the refused instruction, -1 where there is none. */

@@ -14,6 +14,9 @@ import type { Reg } from './state/reg.ts';
 import { pointer, REG, scalar } from './state/reg.ts';
 import { Frame, freshRegs, type HistoryEntry, State } from './state/state.ts';
 
+/** Bytes of log kept where the caller does not say. */
+const DEFAULT_LOG_SIZE = 16 << 20;
+
 /** A path put aside at a branch. */
 export interface PendingPath {
   readonly state: State;
@@ -87,7 +90,7 @@ export class Env implements Context {
   constructor(input: VerifyInput) {
     this.input = input;
     this.insns = input.insns;
-    this.log = new Log(input.logLevel);
+    this.log = new Log(input.logLevel, input.logSize ?? DEFAULT_LOG_SIZE);
     this.aux = new InsnAux(input.insns.length);
     const has = (cap: number): boolean => ((input.caps >> BigInt(cap)) & 1n) !== 0n;
     this.bpfCapable = has(CAP.BPF) || has(CAP.SYS_ADMIN);

@@ -1,7 +1,6 @@
 /**
  * The order of passes (@kernel bpf_check) and the verdict. What each pass rejects is told in its own file.
  */
-import { formatInsn } from '../asm/index.ts';
 import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ERRNO, type VerifierStats } from '../errors/index.ts';
 import { MAX_INSNS, MAX_BPF_STACK } from '../uapi/index.ts';
@@ -13,6 +12,7 @@ import { Env } from './env.ts';
 import { AUX } from './insn-aux.ts';
 import { resolveInsns } from './insns.ts';
 import { computeLiveRegs } from './liveness.ts';
+import { insnText } from './log/insn-text.ts';
 import { lastMessage } from './log/message.ts';
 import { computeScc } from './scc.ts';
 import { checkSubprogs, findSubprogs } from './subprogs.ts';
@@ -33,13 +33,13 @@ export function verify(input: VerifyInput): VerifyResult {
   if (!err && !env.log.verbose) env.log.reset(0);
   printStats(env, stats, performance.now() - began);
   const log = env.log.text();
-  if (err) return { ok: false, errno: -err, log, summary: lastMessage(log), insn: env.insnIdx, stats };
-  return { ok: true, log, stats, program: verified(env, stats) };
+  const logLength = env.log.length;
+  if (err) return { ok: false, errno: -err, log, logLength, summary: lastMessage(log), insn: env.insnIdx, stats };
+  return { ok: true, log, logLength, stats, program: verified(env, stats) };
 }
 
 function runPasses(env: Env): number {
   if (!env.perfmonCapable) throw new UnsupportedConstruct('verification without CAP_PERFMON');
-  const text = (index: number): string => formatInsn(env.insns, index);
   const err =
     findSubprogs(env) ||
     checkSubprogs(env) ||
@@ -47,7 +47,7 @@ function runPasses(env: Env): number {
     resolveInsns(env) ||
     checkCfg(env) ||
     computeScc(env) ||
-    computeLiveRegs(env, text);
+    computeLiveRegs(env, (index) => insnText(env, index));
   if (err) return err;
   if (env.aux.subprogs.length > 1) throw new UnsupportedConstruct('bpf-to-bpf call');
   if (!(env.input.progType in PROG_TYPE_RULES)) {
@@ -99,6 +99,7 @@ function unsupported(env: Env, construct: string): VerifyResult {
     ok: false,
     errno: ERRNO.ENOTSUPP,
     log: env.log.text(),
+    logLength: env.log.length,
     summary: `unsupported by skep: ${construct}`,
     insn: env.insnIdx,
     stats: undefined,

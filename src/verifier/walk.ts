@@ -2,11 +2,11 @@
  * The walk: every path, instruction by instruction, until each ends or joins what was found safe before (@kernel do_check).
  * Rejects: `BPF program is too large. Processed %d insn` (E2BIG).
  */
-import { formatInsn } from '../asm/index.ts';
 import { ERRNO } from '../errors/index.ts';
 import { MAX_INSNS } from '../uapi/index.ts';
 import type { Env } from './env.ts';
 import { AUX } from './insn-aux.ts';
+import { insnText } from './log/insn-text.ts';
 import { printLine } from './log/lines.ts';
 import { printInsnState, stateText } from './log/state-text.ts';
 import { popPath } from './paths.ts';
@@ -51,10 +51,11 @@ function walkInsn(env: Env): number {
   if (flags & AUX.JMP_POINT) pushHistory(env, 0);
   printInsn(env);
   env.aux.flags[at] |= AUX.SEEN;
-  env.prevInsnIdx = at;
   env.liveStack.beginVisit(at);
   const outcome = step(env);
-  if (outcome >= 0) env.liveStack.endVisit();
+  if (outcome < 0) return outcome;
+  env.liveStack.endVisit();
+  env.prevInsnIdx = at;
   return outcome;
 }
 
@@ -75,7 +76,7 @@ function printInsn(env: Env): void {
   if (env.scratchedRegs || env.scratchedLow || env.scratchedHigh) printInsnState(env, cur);
   printLine(env, insnIdx, '; ');
   env.prevLogPos = log.length;
-  log.write(`${insnIdx}: ${formatInsn(env.insns, insnIdx)}\n`);
+  log.write(`${insnIdx}: ${insnText(env, insnIdx)}\n`);
   env.prevInsnPrintLength = log.length - env.prevLogPos;
   env.prevLogPos = log.length;
 }

@@ -3,7 +3,7 @@
  * cannot use helper %s#%d`, `cannot call GPL-restricted function from non-GPL compatible program`, `cannot pass map_type
  * %d into func %s#%d`; arguments: see args.ts.
  */
-import { helperProto, isGplCompatible, isGplOnly, isHelperAllowed, type HelperProto } from '../../contracts/index.ts';
+import { helperProto, HELPERS, isGplCompatible, isHelperAllowed, type HelperProto } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { accessSize, CLASS, type Instruction, MODE, SIZE } from '../../isa/index.ts';
 import { HELPER_NAMES, MAP_TYPE } from '../../uapi/index.ts';
@@ -29,7 +29,7 @@ export function checkHelperCall(env: Env, insn: Instruction): number {
   if (!isHelperAllowed(progType, expectedAttachType, id, env.perfmonCapable)) {
     return env.fail(ERRNO.EINVAL, `program of this type cannot use helper ${name}`);
   }
-  if (isGplOnly(id) && !isGplCompatible(license)) {
+  if (HELPERS[id].gplOnly && !isGplCompatible(license)) {
     return env.fail(ERRNO.EINVAL, 'cannot call GPL-restricted function from non-GPL compatible program');
   }
   const proto = helperProto(id);
@@ -74,10 +74,8 @@ function result(env: Env, proto: HelperProto, meta: CallMeta) {
     return pointer(type, env.store.ZERO, found ? 0 : ++env.idGen, meta.map);
   }
   if (HELPER_NAMES[proto.id] === 'get_smp_processor_id') {
-    const max = NR_CPUS - 1;
     const { store } = env;
-    const bounds = { smin: 0n, smax: BigInt(max), umin: 0n, umax: BigInt(max), smin32: 0, smax32: max, umin32: 0, umax32: max }; // prettier-ignore
-    return scalar(store.withRange(store.UNKNOWN, bounds));
+    return scalar(store.withRange(store.UNKNOWN, { umin: 0n, umax: BigInt(NR_CPUS - 1) }));
   }
   return env.unknown();
 }

@@ -1,16 +1,26 @@
 /**
  * The log as the kernel keeps it: text grows, and below level 2 it is cut back to where a path began when that path
- * turned out fine, so that a refusal shows only the path that led to it. All text is ASCII.
+ * turned out fine, so that a refusal shows only the path that led to it. A log that outgrows its buffer keeps its end
+ * (its beginning with level bit FIXED), and still counts every byte. All text is ASCII.
  */
 import { LOG_LEVEL } from '../api.ts';
 
+/** Chunks are joined when there are this many, but for the last few, which a reset may take back. */
+const MANY = 8192;
+const KEEP = 64;
+
 export class Log {
   readonly level: number;
+  readonly #capacity: number;
   #chunks: string[] = [];
+  /** Bytes dropped from the beginning, and the end of the text; both count from the first byte ever written. */
+  #start = 0;
   #length = 0;
 
-  constructor(level: number) {
+  /** @param capacity bytes of text kept. */
+  constructor(level: number, capacity: number) {
     this.level = level;
+    this.#capacity = capacity;
   }
 
   /** Whether BASIC or VERBOSE text is wanted at all. */
@@ -22,7 +32,7 @@ export class Log {
     return (this.level & LOG_LEVEL.VERBOSE) !== 0;
   }
 
-  /** Bytes written so far. */
+  /** Bytes written so far, kept or not. */
   get length(): number {
     return this.#length;
   }
@@ -30,25 +40,50 @@ export class Log {
   /** Append, at any level but 0. */
   write(text: string): void {
     if (this.level === 0) return;
-    this.#chunks.push(text);
+    const isFull = (this.level & LOG_LEVEL.FIXED) !== 0 && this.#length >= this.#capacity;
+    if (!isFull) this.#chunks.push(text);
     this.#length += text.length;
+    if (this.#chunks.length > MANY) this.#compact();
   }
 
   /** Forget everything behind byte `length`. */
   reset(length: number): void {
-    while (this.#length > length) {
-      const last = this.#chunks.pop()!;
-      this.#length -= last.length;
-      if (this.#length < length) {
-        const keep = last.slice(0, length - this.#length);
-        this.#chunks.push(keep);
-        this.#length += keep.length;
+    const { chunks, end } = this.#end();
+    let at = end;
+    while (at > length && chunks.length) {
+      const last = chunks.pop()!;
+      at -= last.length;
+      if (at < length) {
+        chunks.push(last.slice(0, length - at));
+        at = length;
       }
     }
+    this.#length = Math.min(this.#length, length);
+    this.#start = Math.min(this.#start, this.#length);
   }
 
+  /** What is kept. */
   text(): string {
-    if (this.#chunks.length > 1) this.#chunks = [this.#chunks.join('')];
-    return this.#chunks[0] ?? '';
+    const text = this.#chunks.join('');
+    if (text.length <= this.#capacity) return text;
+    return this.level & LOG_LEVEL.FIXED ? text.slice(0, this.#capacity) : text.slice(-this.#capacity);
+  }
+
+  /** The chunks and where their text ends: before `length` only in a full FIXED log. */
+  #end(): { chunks: string[]; end: number } {
+    let end = this.#length;
+    if (this.level & LOG_LEVEL.FIXED) end = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    return { chunks: this.#chunks, end };
+  }
+
+  /** Join the old chunks, and drop what will not be shown. */
+  #compact(): void {
+    const tail = this.#chunks.splice(-KEEP);
+    let head = this.#chunks.join('');
+    if (!(this.level & LOG_LEVEL.FIXED) && head.length > 2 * this.#capacity) {
+      this.#start += head.length - this.#capacity;
+      head = head.slice(-this.#capacity);
+    }
+    this.#chunks = [head, ...tail];
   }
 }

@@ -20,8 +20,9 @@ const isShortSigned = (v: bigint): boolean => v >= -32768n && v <= 32767n;
 const signed = (v: bigint): string => (isShortSigned(v) ? v.toString() : hex(v));
 const unsigned = (v: bigint): string => (v <= 65535n ? v.toString() : hex(v));
 
-/** `(0x0; 0xff)` */
+/** `(0x0; 0xff)`, or the number where all bits are known. */
 export function tnumText(store: ScalarStore, s: number): string {
+  if (store.isConst(s)) return unsigned(store.constValue(s));
   return `(${hex(store.tnumValue(s))}; ${hex(store.tnumMask(s))})`;
 }
 

@@ -105,7 +105,7 @@ export function pointerAlu(env: Env, insn: Instruction, ptr: Reg, off: Reg, swap
   const { dst } = insn;
   const op = insn.opcode & 0xf0;
   const kind = typeName(ptr.type);
-  if (store.crossed(off.s)) {
+  if (store.smin(off.s) > store.smax(off.s) || store.umin(off.s) > store.umax(off.s)) {
     // The number's range is empty: dead code.
     env.regs[dst] = env.unknown();
     return 0;

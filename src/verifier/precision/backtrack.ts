@@ -4,11 +4,11 @@
  * pruned against such a checkpoint only if their number lies within. All other numbers are compared not at all.
  * Rejects nothing; where the origin cannot be followed, every number of the path becomes precise.
  */
-import { formatInsn } from '../../asm/index.ts';
 import { InternalError } from '../../errors/index.ts';
 import { ALU, ATOMIC, CLASS, type Instruction, JMP, MODE, SRC } from '../../isa/index.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
+import { insnText } from '../log/insn-text.ts';
 import { stateText } from '../log/state-text.ts';
 import { REG } from '../state/reg.ts';
 import { isScalarSpill } from '../state/slot.ts';
@@ -105,7 +105,7 @@ function step(env: Env, index: number, entry: HistoryEntry | undefined, track: T
   if (insn.opcode === 0) return true;
   if (env.log.verbose) {
     const wanted = `regs=${track.regText()} stack=${track.slotText()}`;
-    env.log.write(`mark_precise: frame${track.frame}: ${wanted} before ${index}: ${formatInsn(env.insns, index)}\n`);
+    env.log.write(`mark_precise: frame${track.frame}: ${wanted} before ${index}: ${insnText(env, index)}\n`);
   }
   track.spread(entry?.linked);
   const followed = undo(insn, entry, track);
