@@ -161,7 +161,9 @@ function deduceWholeFromHalf(r: Words): void {
   lowerU(r, UMAX, r[UMAX32], r[UMAX + 1]);
   raiseS(r, SMIN, r[UMIN32], r[SMIN + 1]);
   lowerS(r, SMAX, r[UMAX32], r[SMAX + 1]);
-  const fits = (r[SMIN + 1] >= 0 || (r[SMIN + 1] === -1 && r[SMIN] < 0)) && (r[SMAX + 1] < 0 || (r[SMAX + 1] === 0 && r[SMAX] >= 0));
+  const fits =
+    (r[SMIN + 1] >= 0 || (r[SMIN + 1] === -1 && r[SMIN] < 0)) &&
+    (r[SMAX + 1] < 0 || (r[SMAX + 1] === 0 && r[SMAX] >= 0));
   if (fits && r[SMIN32] >= 0) {
     set64(r, SMIN, r[SMIN32], 0);
     set64(r, UMIN, r[SMIN32], 0);
