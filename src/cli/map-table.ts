@@ -36,7 +36,9 @@ export function readMap(name: string, map: LiveMap, skipZeros: boolean): MapCont
 
 function isZero(value: Value): boolean {
   if (value instanceof Uint8Array || Array.isArray(value)) return (value as Iterable<Value> & Value[]).every(isZero);
-  if (typeof value === 'object') return Object.values(value).every(isZero);
+  // A decoded struct also gives its bytes: an enumerator's name does not show whether it is 0.
+  if (isStruct(value) && value.bytes instanceof Uint8Array) return isZero(value.bytes);
+  if (isStruct(value)) return Object.values(value).every(isZero);
   return value === 0 || value === 0n || value === false || value === '';
 }
 
