@@ -17,6 +17,13 @@ export function backendName(text: string | undefined): BackendName {
   throw new UsageError(`--backend is userspace or linux, not ${text}`);
 }
 
+/** An option's value in a range. */
+export function wholeNumber(option: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (text !== '' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new UsageError(`${option} is a whole number from ${min} to ${max}, not ${text || 'nothing'}`);
+}
+
 /** @throws LinuxUnavailableError where the kernel cannot be reached. */
 export async function openExchangeBackend(name: BackendName): Promise<ExchangeBackend> {
   if (name === 'linux') return openLinuxBackend();

@@ -1,27 +1,41 @@
 /** `skep prog`: run programs. */
 import { parseArgs } from 'node:util';
-import { backendName, openExchangeBackend, runBatch } from './exchange.ts';
 import { UsageError } from './command.ts';
 import type { Command, Io } from './command.ts';
+import { backendName, openExchangeBackend, runBatch, wholeNumber } from './exchange.ts';
+import { runProgram } from './prog-run.ts';
 
-const help = `usage: skep prog run --batch [FILE|-] [options]
+const help = `usage: skep prog run OBJ [PROGRAM] [--data HEX|@FILE] [options]
+       skep prog run --batch [FILE|-] [options]
 
-Loads the program objects of a file (or standard input), one JSON object a line, runs each with its "runs", and prints
-one JSON answer a line, in the same order.
+Loads a program of an object, runs it on some bytes, and prints what it returned and the contents of its maps.
 
-  --batch              program objects in, answers out
-  --backend NAME       userspace (default) or linux, the running kernel
+  --data HEX|@FILE     the packet, from its link-layer header on (default 64 zero bytes)
+  --ctx HEX|@FILE      the context struct, where the program type lets the caller give one
+  --repeat N           run it N times; maps keep what each run left (default 1)
+  --json               one JSON object
+  --backend NAME       userspace (default) or linux, the running kernel (needs root and the package koffi)
+
+With --batch: loads the program objects of a file (or standard input), one JSON object a line, runs each with its
+"runs", and prints one JSON answer a line, in the same order.
+
   --level N            bits of the verifier log: 1 basic, 2 verbose, 4 statistics (default 5)
   --full-log           put the log into the answers
   --btf-dir DIR        where the BTF that objects call "@name" lies (default btf)
 
 examples:
+  skep prog run filter.o --data 001122334455667788990011080045
+  skep prog run xdp.o drop --data @packet.bin --repeat 1000
   skep prog run --batch programs.jsonl > answers.jsonl
   skep prog run --batch --backend linux < programs.jsonl
 `;
 
 const options = {
   batch: { type: 'boolean' },
+  data: { type: 'string' },
+  ctx: { type: 'string' },
+  repeat: { type: 'string' },
+  json: { type: 'boolean' },
   backend: { type: 'string' },
   level: { type: 'string' },
   'full-log': { type: 'boolean' },
@@ -30,15 +44,20 @@ const options = {
 
 async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-  const [verb, file, ...rest] = positionals;
+  const [verb, file, program, ...rest] = positionals;
   if (verb !== 'run') throw new UsageError(verb ? `no such command: skep prog ${verb}` : 'skep prog: say what to do');
-  if (!values.batch || rest.length) throw new UsageError('skep prog run takes --batch and one file');
-  const level = Number(values.level ?? 5);
-  if (!Number.isInteger(level) || level < 0 || level > 15) throw new UsageError('--level is a number from 0 to 15');
-  const backend = await openExchangeBackend(backendName(values.backend));
-  await runBatch(file, io, backend, {
+  const backend = backendName(values.backend);
+  if (!values.batch) {
+    if (file === undefined || rest.length) throw new UsageError('skep prog run takes an object and one program');
+    const { data, ctx, json = false } = values;
+    const repeat = wholeNumber('--repeat', values.repeat ?? '1', 1, 2 ** 31 - 1);
+    return runProgram({ object: file, program, backend, data, ctx, repeat, json }, io);
+  }
+  if (program !== undefined) throw new UsageError('--batch takes one file');
+  const logLevel = wholeNumber('--level', values.level ?? '5', 0, 15);
+  await runBatch(file, io, await openExchangeBackend(backend), {
     run: true,
-    logLevel: level,
+    logLevel,
     fullLog: values['full-log'],
     btfDir: values['btf-dir'],
   });

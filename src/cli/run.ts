@@ -80,7 +80,7 @@ async function run(args: string[], io: Io): Promise<number> {
 }
 
 /** The program that was asked for, or the only one. */
-function chooseProgram(spec: CollectionSpec, wanted: string | undefined): string {
+export function chooseProgram(spec: CollectionSpec, wanted: string | undefined): string {
   const names = Object.keys(spec.programs);
   const list = names.join(', ') || 'none';
   if (wanted !== undefined) {
@@ -92,7 +92,7 @@ function chooseProgram(spec: CollectionSpec, wanted: string | undefined): string
   throw new UsageError(`${spec.file} has several programs, say which: ${list}`);
 }
 
-async function openBackend(name: BackendName): Promise<BpfSys> {
+export async function openBackend(name: BackendName): Promise<BpfSys> {
   if (name === 'linux') return (await import('../linux/index.ts')).openLinux();
   return (await import('../kernel/index.ts')).createKernel();
 }

@@ -6,7 +6,7 @@ import type { CollectionSpec, ExchangeBackend, ProgramSpec } from '../loader/ind
 import { CAP } from '../uapi/index.ts';
 import { UsageError } from './command.ts';
 import type { Command, Io } from './command.ts';
-import { backendName, openExchangeBackend, runBatch } from './exchange.ts';
+import { backendName, openExchangeBackend, runBatch, wholeNumber } from './exchange.ts';
 import { inputName, readInput } from './input.ts';
 import { jsonReport, textReport } from './verify-report.ts';
 import type { Verdict } from './verify-report.ts';
@@ -56,7 +56,7 @@ async function run(args: string[], io: Io): Promise<number> {
   if (values.batch) {
     if (positionals.length > 1) throw new UsageError('--batch takes one file');
     await runBatch(positionals[0], io, backend, {
-      logLevel: logLevel('--level', values.level) ?? 5,
+      logLevel: wholeNumber('--level', values.level ?? '5', 0, 15),
       fullLog: values['full-log'],
       btfDir: values['btf-dir'],
       withoutCaps: values.nonperfmon ? PERFMON : undefined,
@@ -64,7 +64,8 @@ async function run(args: string[], io: Io): Promise<number> {
     return 0;
   }
   if (positionals.length === 0) throw new UsageError('which object?');
-  const level = logLevel('--log-level', values['log-level']);
+  const wanted = values['log-level'];
+  const level = wanted === undefined ? undefined : wholeNumber('--log-level', wanted, 0, 15);
   const caps = values.nonperfmon ? ALL_CAPS & ~PERFMON : undefined;
   const verdicts: Verdict[] = [];
   for (const file of positionals) {
@@ -75,13 +76,6 @@ async function run(args: string[], io: Io): Promise<number> {
   if (values.json) io.out(jsonReport(verdicts, level !== undefined));
   else io.out(textReport(verdicts, level !== undefined));
   return verdicts.every(({ verdict }) => verdict === 'accept') ? 0 : 1;
-}
-
-function logLevel(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const level = Number(text);
-  if (Number.isInteger(level) && level >= 0 && level <= 15 && text !== '') return level;
-  throw new UsageError(`${option} is a number from 0 to 15, not ${text}`);
 }
 
 function choose(spec: CollectionSpec, name: string | undefined): ProgramSpec[] {
