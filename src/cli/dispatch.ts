@@ -12,6 +12,7 @@ interface Noun {
 const NOUNS: Readonly<Record<string, Noun>> = {
   asm: { summary: 'text to instructions', load: () => import('./asm.ts') },
   disasm: { summary: "instructions to the text of the kernel's log", load: () => import('./disasm.ts') },
+  exec: { summary: 'run conformance files and compare', load: () => import('./exec.ts') },
   run: { summary: 'run a program of an object on the packets of a capture', load: () => import('./run.ts') },
   verify: { summary: "the verifier's verdict on every program of an object", load: () => import('./verify.ts') },
   prog: { summary: 'run single programs, many at a time', load: () => import('./prog.ts') },
