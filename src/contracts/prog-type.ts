@@ -1,7 +1,7 @@
 /**
- * What PROG_LOAD asks of each program type: the capabilities to load it, the `expected_attach_type`s it may name, and
- * whether PROG_TEST_RUN runs it. Measured with two-instruction programs on Linux 6.18 (x86-64): capabilities by dropping them
- * one by one, attach types by trying 0 to 59 and 0xffffffff, test runs by their errno.
+ * What PROG_LOAD asks of each program type: the capabilities to load it, and the `expected_attach_type`s it may name.
+ * Measured with two-instruction programs on Linux 6.18 (x86-64): capabilities by dropping them one by one, attach types
+ * by trying 0 to 59 and 0xffffffff.
  */
 import { ATTACH_TYPE as A, CAP, PROG_TYPE as P } from '../uapi/index.ts';
 
@@ -12,23 +12,21 @@ export interface ProgTypeRules {
   readonly attachTypes?: readonly number[];
   /** What attach type 0 is taken for. */
   readonly defaultAttachType?: number;
-  /** Whether PROG_TEST_RUN knows the type; elsewhere it answers -ENOTSUPP. */
-  readonly testRun: boolean;
 }
 
-const net = { cap: CAP.NET_ADMIN, testRun: false };
-const perfmon = { cap: CAP.PERFMON, testRun: false };
+const net = { cap: CAP.NET_ADMIN };
+const perfmon = { cap: CAP.PERFMON };
 
 /** By program type. A number that is not here is no program type of Linux 6.18: -EINVAL. */
 export const PROG_TYPE_RULES: Readonly<Record<number, ProgTypeRules>> = {
-  [P.SOCKET_FILTER]: { testRun: true },
+  [P.SOCKET_FILTER]: {},
   [P.KPROBE]: perfmon,
-  [P.SCHED_CLS]: { ...net, testRun: true },
-  [P.SCHED_ACT]: { ...net, testRun: true },
+  [P.SCHED_CLS]: net,
+  [P.SCHED_ACT]: net,
   [P.TRACEPOINT]: perfmon,
-  [P.XDP]: { ...net, testRun: true },
+  [P.XDP]: net,
   [P.PERF_EVENT]: perfmon,
-  [P.CGROUP_SKB]: { attachTypes: [A.CGROUP_INET_INGRESS, A.CGROUP_INET_EGRESS], testRun: true },
+  [P.CGROUP_SKB]: { attachTypes: [A.CGROUP_INET_INGRESS, A.CGROUP_INET_EGRESS] },
   [P.CGROUP_SOCK]: {
     ...net,
     attachTypes: [
@@ -39,14 +37,14 @@ export const PROG_TYPE_RULES: Readonly<Record<number, ProgTypeRules>> = {
     ],
     defaultAttachType: A.CGROUP_INET_SOCK_CREATE,
   },
-  [P.LWT_IN]: { ...net, testRun: true },
-  [P.LWT_OUT]: { ...net, testRun: true },
-  [P.LWT_XMIT]: { ...net, testRun: true },
+  [P.LWT_IN]: net,
+  [P.LWT_OUT]: net,
+  [P.LWT_XMIT]: net,
   [P.SOCK_OPS]: net,
   [P.SK_SKB]: net,
   [P.CGROUP_DEVICE]: net,
   [P.SK_MSG]: net,
-  [P.RAW_TRACEPOINT]: { ...perfmon, testRun: true },
+  [P.RAW_TRACEPOINT]: perfmon,
   [P.CGROUP_SOCK_ADDR]: {
     ...net,
     attachTypes: [
@@ -73,17 +71,16 @@ export const PROG_TYPE_RULES: Readonly<Record<number, ProgTypeRules>> = {
   [P.SK_REUSEPORT]: {
     attachTypes: [A.SK_REUSEPORT_SELECT, A.SK_REUSEPORT_SELECT_OR_MIGRATE],
     defaultAttachType: A.SK_REUSEPORT_SELECT,
-    testRun: false,
   },
-  [P.FLOW_DISSECTOR]: { ...net, testRun: true },
+  [P.FLOW_DISSECTOR]: net,
   [P.CGROUP_SYSCTL]: net,
   [P.RAW_TRACEPOINT_WRITABLE]: perfmon,
   [P.CGROUP_SOCKOPT]: { ...net, attachTypes: [A.CGROUP_GETSOCKOPT, A.CGROUP_SETSOCKOPT] },
-  [P.TRACING]: { ...perfmon, testRun: true },
-  [P.STRUCT_OPS]: { ...perfmon, testRun: true },
+  [P.TRACING]: perfmon,
+  [P.STRUCT_OPS]: perfmon,
   [P.EXT]: perfmon,
   [P.LSM]: perfmon,
-  [P.SK_LOOKUP]: { attachTypes: [A.SK_LOOKUP], testRun: true },
-  [P.SYSCALL]: { attachTypes: [0], testRun: true },
-  [P.NETFILTER]: { ...net, attachTypes: [A.NETFILTER], testRun: true },
+  [P.SK_LOOKUP]: { attachTypes: [A.SK_LOOKUP] },
+  [P.SYSCALL]: { attachTypes: [0] },
+  [P.NETFILTER]: { ...net, attachTypes: [A.NETFILTER] },
 };

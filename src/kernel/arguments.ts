@@ -49,22 +49,27 @@ export class UserLog {
     return (this.#buffer?.length ?? 0) > MAX_LOG ? -ERRNO.EINVAL : 0;
   }
 
+  /** Bytes of text that may be shown: no more need be kept. */
+  get room(): number {
+    return this.#buffer?.length ?? 1;
+  }
+
   /**
    * Hand over the text: its end where it does not fit, its beginning with LOG_LEVEL.FIXED; NUL-terminated.
+   * @param text what was kept of it; @param length bytes that it had, kept or not
    * @returns 0, or -ENOSPC where it was cut.
    */
-  finish(text: string): number {
+  finish(text: string, length?: number): number {
     if (this.level === 0) return 0;
     const bytes = new TextEncoder().encode(text);
-    this.trueSize = bytes.length + 1;
+    this.trueSize = (length ?? bytes.length) + 1;
     const buffer = this.#buffer;
     if (buffer === undefined) return 0;
     const room = buffer.length - 1;
-    const cut = bytes.length > room;
-    const shown =
-      cut && !(this.level & LOG_LEVEL.FIXED) ? bytes.subarray(bytes.length - room) : bytes.subarray(0, room);
+    const atEnd = bytes.length > room && !(this.level & LOG_LEVEL.FIXED);
+    const shown = atEnd ? bytes.subarray(bytes.length - room) : bytes.subarray(0, room);
     buffer.set(shown);
     buffer[shown.length] = 0;
-    return cut ? -ERRNO.ENOSPC : 0;
+    return this.trueSize > buffer.length ? -ERRNO.ENOSPC : 0;
   }
 }

@@ -36,6 +36,7 @@ export function assumeVerified(input: VerifyInput): VerifyResult {
   return {
     ok: true,
     log: '',
+    logLength: 0,
     stats: NO_STATS,
     program: {
       insns,
@@ -52,5 +53,5 @@ export function assumeVerified(input: VerifyInput): VerifyResult {
 }
 
 function refuse(errno: number, insn: number): VerifyResult {
-  return { ok: false, errno: -errno, log: '', summary: 'not a map', insn, stats: undefined };
+  return { ok: false, errno: -errno, log: '', logLength: 0, summary: 'not a map', insn, stats: undefined };
 }

@@ -1,7 +1,8 @@
 /**
  * BTF_LOAD. Refuses: a missing capability (-EPERM), a blob of nothing (-EINVAL) or more than 16 MiB (-E2BIG), a bad log
  * (-EINVAL), another version or unknown flags (-ENOTSUPP), a header that goes on with anything but zeros (-E2BIG),
- * sections that leave a part of the blob over, and everything that the parser refuses (-EINVAL, and the log says why).
+ * sections that leave a part of the blob over (-EINVAL), a type made of itself (-EEXIST), and everything else that the
+ * parser refuses (-EINVAL); the log says why.
  */
 import { BTF_MAGIC, Btf } from '../btf/index.ts';
 import { ERRNO, FormatError } from '../errors/index.ts';
@@ -46,8 +47,14 @@ function parse(bytes: Uint8Array): Parsed {
     return { btf: Btf.parse(bytes), errno: 0, problem: '' };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    return { errno: ERRNO.EINVAL, problem: `${error.message}\n` };
+    return { errno: parserErrno(error.problem), problem: `${error.message}\n` };
   }
+}
+
+/** Linux has errnos of their own for a type that is made of itself, and for one nested too deeply. */
+function parserErrno(problem: string): number {
+  if (/ (contains|is made of) itself/.test(problem)) return ERRNO.EEXIST;
+  return / nested deeper /.test(problem) ? ERRNO.E2BIG : ERRNO.EINVAL;
 }
 
 /** What Linux demands of the header beyond what a file's BTF must have. Offsets count from the end of the header. */

@@ -5,6 +5,7 @@
 import { ERRNO } from '../errors/index.ts';
 import type { AnyObject } from './objects.ts';
 
+/** Lower numbers are open too: standard input, output and error, which are no BPF object. */
 const FIRST = 3;
 /** @kernel fs.nr_open */
 const LIMIT = 1 << 20;
@@ -34,6 +35,11 @@ export class DescriptorTable {
 
   get(fd: number): Descriptor | undefined {
     return this.#slots[fd - FIRST];
+  }
+
+  /** Whether the number is open but no object's. */
+  isForeign(fd: number): boolean {
+    return fd >= 0 && fd < FIRST;
   }
 
   /** @returns what the number referred to. */

@@ -2,7 +2,6 @@
  * The userspace subsystem: `BpfSys` in this process. It is one dispatch table; each command's rules stand in the file that
  * the table names. Nothing here throws for what a caller passes: every command answers -errno.
  */
-import { PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ERRNO, InternalError, Trap, UnsupportedError } from '../errors/index.ts';
 import type { Clock, Task } from '../helpers/index.ts';
 import { testRun } from '../hooks/index.ts';
@@ -163,12 +162,11 @@ const hostClock: Clock = {
   tai: () => (Date.now() + TAI_OFFSET_SECONDS * 1000) * NANOSECONDS,
 };
 
-/** PROG_TEST_RUN. -EBADF, -EINVAL for a bad descriptor; -ENOTSUPP for types that have no test run; the rest is the hook's. */
+/** PROG_TEST_RUN. -EBADF, -EINVAL for a bad descriptor; the rest is the hook's of the program's type. */
 function progTestRun(sub: Subsystem, attr: ProgTestRunAttr): number {
   const descriptor = sub.get(attr.progFd | 0, 'prog');
   if (typeof descriptor === 'number') return descriptor;
   const { object } = descriptor;
-  if (!PROG_TYPE_RULES[object.parts.verified.progType]?.testRun) return -ERRNO.ENOTSUPP;
   sub.progs.hold(object);
   try {
     return testRun(sub.cpu, object.image, attr);

@@ -110,7 +110,7 @@ export function mapMmap(sub: Subsystem, fd: number, length: number, offset: numb
     throw new BpfError(-errno, 'mmap');
   };
   const descriptor = sub.fds.get(fd);
-  if (descriptor === undefined) return fail(ERRNO.EBADF);
+  if (descriptor === undefined) return fail(sub.fds.isForeign(fd) ? ERRNO.ENODEV : ERRNO.EBADF);
   const { object } = descriptor;
   if (object.kind !== 'map') return fail(ERRNO.ENODEV);
   if (!(length > 0) || offset % PAGE !== 0) return fail(ERRNO.EINVAL);

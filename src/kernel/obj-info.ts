@@ -32,7 +32,7 @@ const HASH_SIZE = 32;
 
 export function objGetInfo(sub: Subsystem, attr: ObjInfoAttr): number {
   const object = sub.fds.get(attr.bpfFd | 0)?.object;
-  if (object === undefined) return -ERRNO.EBADFD;
+  if (object === undefined) return sub.fds.isForeign(attr.bpfFd) ? -ERRNO.EINVAL : -ERRNO.EBADFD;
   if (attr.info === undefined) return -ERRNO.EFAULT;
   const layout = LAYOUTS[object.kind];
   if (attr.info.length > MAX_INFO || attr.info.subarray(layout.size).some(Boolean)) return -ERRNO.E2BIG;

@@ -8,9 +8,10 @@
  */
 import { PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ERRNO, InternalError } from '../errors/index.ts';
+import { helperRegistry } from '../helpers/index.ts';
 import { SLOT, decode } from '../isa/index.ts';
 import type { ProgLoadAttr } from '../sys/index.ts';
-import { CAP, MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
+import { CAP, HELPER_NAMES, MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
 import { verify } from '../verifier/index.ts';
 import type { ProgramBtf, VerifiedProgram, VerifyInput, VerifyResult } from '../verifier/index.ts';
 import { UserLog, objectName } from './arguments.ts';
@@ -25,6 +26,9 @@ const KNOWN_FLAGS = Object.values(PROG_FLAG).reduce((all, flag) => all | flag, 0
 /** Program types that attach to something with a BTF id. */
 const ATTACHES_BY_BTF = new Set<number>([PROG_TYPE.TRACING, PROG_TYPE.LSM, PROG_TYPE.STRUCT_OPS, PROG_TYPE.EXT]);
 
+/** The helper that the engine itself is. */
+const TAIL_CALL = 12;
+
 /** What decides whether a program may run: the verifier, or for programs that run checked, nobody. */
 export type Verify = (input: VerifyInput) => VerifyResult;
 
@@ -36,8 +40,9 @@ export function progLoad(sub: Subsystem, attr: ProgLoadAttr, judge: Verify = ver
   if (refused) return refused;
   const btf = programBtf(sub, attr);
   if (typeof btf === 'number') return btf;
-  const result = judge(verifyInput(sub, attr, btf?.records, log.level));
-  const cut = log.finish(logText(result));
+  const result = runnable(judge(verifyInput(sub, attr, btf?.records, log)), judge === verify);
+  const missing = unsupportedLine(result);
+  const cut = log.finish(result.log + missing, result.logLength + missing.length);
   attr.logTrueSize = log.trueSize;
   if (cut) return cut;
   if (!result.ok) return -result.errno;
@@ -94,7 +99,7 @@ function programBtf(sub: Subsystem, attr: ProgLoadAttr): HeldBtf | undefined | n
   return { object, records };
 }
 
-function verifyInput(sub: Subsystem, attr: ProgLoadAttr, btf: ProgramBtf | undefined, logLevel: number): VerifyInput {
+function verifyInput(sub: Subsystem, attr: ProgLoadAttr, btf: ProgramBtf | undefined, log: UserLog): VerifyInput {
   return {
     insns: decode(attr.insns),
     progType: attr.progType,
@@ -109,14 +114,25 @@ function verifyInput(sub: Subsystem, attr: ProgLoadAttr, btf: ProgramBtf | undef
     },
     fdArray: attr.fdArray,
     btf,
-    logLevel,
+    logLevel: log.level,
+    logSize: log.room,
   };
 }
 
-function logText(result: VerifyResult): string {
-  if (result.ok || result.unsupported === undefined) return result.log;
+/** A helper that only the verifier knows makes a verified program one that cannot run here. */
+function runnable(result: VerifyResult, verified: boolean): VerifyResult {
+  if (!result.ok || !verified) return result;
+  const missing = result.program.helpers.find((id) => id !== TAIL_CALL && helperRegistry(id) === undefined);
+  if (missing === undefined) return result;
+  const unsupported = `running helper bpf_${HELPER_NAMES[missing]}`;
+  return { ...result, ok: false, errno: ERRNO.ENOTSUPP, summary: unsupported, insn: -1, unsupported };
+}
+
+/** Names what is missing here, where the verifier has not done so itself. */
+function unsupportedLine(result: VerifyResult): string {
+  if (result.ok || result.unsupported === undefined) return '';
   const line = `unsupported by skep: ${result.unsupported}\n`;
-  return result.log.endsWith(line) ? result.log : result.log + line;
+  return result.log.endsWith(line) ? '' : line;
 }
 
 function install(

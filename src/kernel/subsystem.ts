@@ -18,6 +18,8 @@ export const READ_WRITE: Access = { read: true, write: true };
 
 export class Subsystem {
   readonly host: Host;
+  /** What programs run on. */
+  readonly cpu: Cpu;
   /** Capabilities that the caller holds. */
   caps: bigint;
   readonly fds = new DescriptorTable();
@@ -25,19 +27,13 @@ export class Subsystem {
   readonly progs = new ObjectTable<ProgObject>();
   readonly btfs = new ObjectTable<BtfObject>();
   readonly #mapAt: Map<number, BpfMap>;
-  #cpu: Cpu | undefined;
 
   /** @param mapAt the maps by header address: the table that `host.mapAt` reads. */
   constructor(host: Host, caps: bigint, mapAt: Map<number, BpfMap>) {
     this.host = host;
+    this.cpu = createCpu(host);
     this.caps = caps;
     this.#mapAt = mapAt;
-  }
-
-  /** What programs run on; its memory is taken when the first one runs. */
-  get cpu(): Cpu {
-    this.#cpu ??= createCpu(this.host);
-    return this.#cpu;
   }
 
   /** Make a running program able to find a map. @returns what undoes it. */
@@ -67,7 +63,7 @@ export class Subsystem {
   /** The descriptor of an object of one kind; -EBADF for a closed one, -EINVAL for another kind's. */
   get<K extends AnyObject['kind']>(fd: number, kind: K): TypedDescriptor<K> | number {
     const descriptor = this.fds.get(fd);
-    if (descriptor === undefined) return -ERRNO.EBADF;
+    if (descriptor === undefined) return this.fds.isForeign(fd) ? -ERRNO.EINVAL : -ERRNO.EBADF;
     return descriptor.object.kind === kind ? (descriptor as TypedDescriptor<K>) : -ERRNO.EINVAL;
   }
 }

@@ -109,7 +109,7 @@ onBackends('map-elem', {
 
   'descriptors of nothing and of something else': ({ sys, ledger }) => {
     const prog = load(sys);
-    for (const [what, fd] of Object.entries({ closed: 999, 'minus one': -1, 'a program': prog })) {
+    for (const [what, fd] of Object.entries({ closed: 999, 'minus one': -1, 'standard input': 0, 'a program': prog })) {
       const value = filled(64, 0);
       ledger(what, [
         lookup(sys, fd, u32(0), value),
