@@ -54,6 +54,7 @@ const OP_NOT_TAKEN = 0x100;
 const OP_32 = 1;
 const OP_MOVE = 0x600;
 const OP_NARROW = 0x680;
+const OP_CONSTANT = 0x700;
 /** Tags of one generation. */
 const TAGS = 0x800;
 /** Generations until the memo is wiped and numbering starts over. */
@@ -61,11 +62,6 @@ const GENERATIONS = 0x7fffffff / TAGS;
 
 /** The hash table a reset keeps. */
 const RESET_TABLE = 1 << 14;
-
-const mix = (h: number, word: number): number => {
-  h = Math.imul(h ^ word, 0x9e3779b1);
-  return h ^ (h >>> 15);
-};
 
 export class ScalarStore {
   /** Nothing is known. */
@@ -79,6 +75,7 @@ export class ScalarStore {
   #words: Words = new Int32Array(256 * WORDS);
   /** Whether a scalar is one number by every measure. */
   #exact = new Uint8Array(256);
+  #hashes = new Int32Array(256);
   #count = 0;
   /** Open-addressing hash table of handles + 1; at most half full. */
   #table = new Int32Array(1024);
@@ -110,12 +107,13 @@ export class ScalarStore {
   /** The handle of a draft. */
   #intern(r: Words): number {
     let hash = 0;
-    for (let i = 0; i < WORDS; i++) hash = mix(hash, r[i]);
+    for (let i = 0; i < WORDS; i++) hash = Math.imul(hash ^ r[i], 0x9e3779b1) ^ (hash >>> 13);
+    hash ^= hash >>> 15;
     const table = this.#table;
     const last = table.length - 1;
     for (let slot = hash & last; ; slot = (slot + 1) & last) {
       const handle = table[slot] - 1;
-      if (handle < 0) return this.#append(r, slot);
+      if (handle < 0) return this.#append(r, hash, slot);
       if (this.#equals(r, handle)) return handle;
     }
   }
@@ -127,10 +125,11 @@ export class ScalarStore {
     return true;
   }
 
-  #append(r: Words, slot: number): number {
+  #append(r: Words, hash: number, slot: number): number {
     const handle = this.#count++;
     if (handle === this.#exact.length) this.#grow();
     this.#words.set(r, handle * WORDS);
+    this.#hashes[handle] = hash;
     this.#exact[handle] = isExact(r, 0) ? 1 : 0;
     this.#table[slot] = handle + 1;
     if (this.#count * 2 > this.#table.length) this.#rehash();
@@ -138,31 +137,36 @@ export class ScalarStore {
   }
 
   #grow(): void {
-    const words = new Int32Array(this.#words.length * 2);
+    const room = this.#exact.length * 2;
+    const words = new Int32Array(room * WORDS);
     words.set(this.#words);
     this.#words = words;
-    const exact = new Uint8Array(this.#exact.length * 2);
+    const exact = new Uint8Array(room);
     exact.set(this.#exact);
     this.#exact = exact;
+    const hashes = new Int32Array(room);
+    hashes.set(this.#hashes);
+    this.#hashes = hashes;
   }
 
   #rehash(): void {
     const table = new Int32Array(this.#table.length * 2);
     const last = table.length - 1;
     for (let handle = 0; handle < this.#count; handle++) {
-      let hash = 0;
-      for (let i = 0; i < WORDS; i++) hash = mix(hash, this.#words[handle * WORDS + i]);
-      let slot = hash & last;
+      let slot = this.#hashes[handle] & last;
       while (table[slot] !== 0) slot = (slot + 1) & last;
       table[slot] = handle + 1;
     }
     this.#table = table;
   }
 
-  /** The handle of a constant. */
+  /** The handle of a constant; both halves signed. */
   #number(lo: number, hi: number): number {
+    const tag = this.#tag(OP_CONSTANT);
+    const slot = this.#slot(tag, lo, hi);
+    if (this.#remembers(slot, tag, lo, hi)) return this.#memo[slot + 3];
     setConstant(this.#a, lo, hi);
-    return this.#intern(this.#a);
+    return this.#remember(slot, tag, lo, hi, this.#intern(this.#a), 0);
   }
 
   // --- remembering ------------------------------------------------------------------------------------------------------
