@@ -6,21 +6,15 @@
  * test/expect/linux-6.18.json, which holds what Linux 6.18 answered: so user space is held to the kernel's answers
  * on machines without it. SKEP_BLESS=1 with a kernel writes the ledger anew.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { findBtfId, LinuxUnavailableError, openLinux } from '../src/linux/index.ts';
+import { LinuxUnavailableError, openLinux } from '../src/linux/index.ts';
+import { openExchangeBackend } from '../src/cli/exchange.ts';
+import { createKernel } from '../src/kernel/index.ts';
 import type { Kernel } from '../src/kernel/index.ts';
 import type { LinuxSys } from '../src/linux/index.ts';
 import type { ExchangeBackend } from '../src/loader/index.ts';
 import type { BpfSys } from '../src/sys/index.ts';
-import { verifierOnly } from './verifier-backend.ts';
-
-// Until the userspace kernel is there, the verifier stands in for it.
-const kernelPath = '../src/kernel/index.ts';
-const createKernel = existsSync(new URL(kernelPath, import.meta.url))
-  ? ((await import(/* @vite-ignore */ kernelPath)) as { createKernel(options: { caps?: bigint }): BpfSys }).createKernel
-  : ({ caps }: { caps?: bigint }) => verifierOnly(caps);
-
 export const blessing = !!process.env['SKEP_BLESS'];
 
 let linux: LinuxSys | undefined;
@@ -34,14 +28,10 @@ try {
 }
 
 /** Both backends for program objects; `linux` is undefined where the kernel cannot be reached. */
-export function exchangeBackends(): { userspace: ExchangeBackend; linux: ExchangeBackend | undefined } {
-  const sys = linux;
+export async function exchangeBackends(): Promise<{ userspace: ExchangeBackend; linux: ExchangeBackend | undefined }> {
   return {
-    userspace: { with: (caps, body) => body(createKernel({ caps })) },
-    linux: sys && {
-      with: (caps, body) => (caps === undefined ? body(sys) : sys.withCaps(caps, () => body(sys))),
-      btfId: findBtfId,
-    },
+    userspace: await openExchangeBackend('userspace'),
+    linux: linux && (await openExchangeBackend('linux')),
   };
 }
 
@@ -79,7 +69,7 @@ export function onBackends(
   const fresh: Record<string, Answer> = {};
   const asked = new Set<string>();
   const context = (name: string, backend: 'userspace' | 'linux'): BackendContext => {
-    const raw = backend === 'linux' ? (linux as LinuxSys) : createKernel({});
+    const raw = backend === 'linux' ? (linux as LinuxSys) : createKernel();
     const opened = new OpenDescriptors(raw);
     return {
       sys: opened,
@@ -125,7 +115,26 @@ export function onBackends(
   });
 }
 
+/** Test files run in processes of their own: one writes at a time. */
 function writeTopic(topic: string, answers: Record<string, Answer>): void {
+  const lock = new URL(`${LEDGER.href}.lock`);
+  for (let tries = 0; ; tries++) {
+    try {
+      mkdirSync(lock);
+      break;
+    } catch (error) {
+      if (tries > 500) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+  try {
+    mergeTopic(topic, answers);
+  } finally {
+    rmdirSync(lock);
+  }
+}
+
+function mergeTopic(topic: string, answers: Record<string, Answer>): void {
   const ledger = { ...readLedger(), [topic]: answers };
   const ordered = Object.fromEntries(Object.entries(ledger).sort(([a], [b]) => (a < b ? -1 : 1)));
   writeFileSync(LEDGER, `${JSON.stringify(ordered, null, 1)}\n`);

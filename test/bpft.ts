@@ -43,6 +43,9 @@ export interface BpftProgram {
   readonly answerLines: number;
 }
 
+/** Lines of a log that a file may hold. */
+const LOG_LIMIT = 2000;
+
 interface Draft {
   name: string;
   json: Record<string, unknown>;
@@ -218,7 +221,9 @@ export function answerOf(
   });
   if (program.logLevel !== undefined) {
     const { log = '' } = full(program.logLevel).answer(program.object);
-    for (const line of canonical(log).trimEnd().split('\n')) lines.push(`| ${line}`.trimEnd());
+    const logLines = canonical(log).trimEnd().split('\n');
+    if (logLines.length > LOG_LIMIT) throw new Error(`${program.name}: a log of ${logLines.length} lines: use .log 0`);
+    for (const line of logLines) lines.push(`| ${line}`.trimEnd());
   }
   return lines;
 }

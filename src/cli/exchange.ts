@@ -5,6 +5,7 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { answerLines } from '../loader/index.ts';
 import type { ExchangeBackend, ExchangeOptions } from '../loader/index.ts';
+import type { Kernel } from '../kernel/index.ts';
 import type { BpfSys } from '../sys/index.ts';
 import { UsageError } from './command.ts';
 import type { Io } from './command.ts';
@@ -28,7 +29,7 @@ export function wholeNumber(option: string, text: string, min: number, max: numb
 export async function openExchangeBackend(name: BackendName): Promise<ExchangeBackend> {
   if (name === 'linux') return openLinuxBackend();
   const { createKernel } = await import('../kernel/index.ts');
-  return new UserspaceBackend((caps) => createKernel({ caps }));
+  return new UserspaceBackend(createKernel);
 }
 
 async function openLinuxBackend(): Promise<ExchangeBackend> {
@@ -40,7 +41,7 @@ async function openLinuxBackend(): Promise<ExchangeBackend> {
   };
 }
 
-/** Objects that one userspace kernel answers before it is replaced by a new one, which bounds what ids and memory grow to. */
+/** Objects that one userspace kernel answers before a new one takes its place: bounds what ids and memory grow to. */
 const OBJECTS_PER_KERNEL = 4096;
 
 /**
@@ -48,18 +49,23 @@ const OBJECTS_PER_KERNEL = 4096;
  * what has no descriptor is gone. A kernel that threw is not used again.
  */
 class UserspaceBackend implements ExchangeBackend {
-  readonly #create: (caps: bigint | undefined) => BpfSys;
-  readonly #kernels = new Map<bigint | undefined, { sys: BpfSys; left: number }>();
+  readonly #create: () => Kernel;
+  #kernel: Kernel | undefined;
+  #left = 0;
 
-  constructor(create: (caps: bigint | undefined) => BpfSys) {
+  constructor(create: () => Kernel) {
     this.#create = create;
   }
 
   with<T>(caps: bigint | undefined, body: (sys: BpfSys) => T): T {
-    const kernel = this.#kernels.get(caps) ?? { sys: this.#create(caps), left: OBJECTS_PER_KERNEL };
-    this.#kernels.delete(caps);
-    const result = body(kernel.sys);
-    if (--kernel.left > 0) this.#kernels.set(caps, kernel);
+    if (!this.#kernel || this.#left-- === 0) {
+      this.#kernel = this.#create();
+      this.#left = OBJECTS_PER_KERNEL - 1;
+    }
+    const kernel = this.#kernel;
+    this.#kernel = undefined;
+    const result = caps === undefined ? body(kernel) : kernel.withCaps(caps, () => body(kernel));
+    this.#kernel = kernel;
     return result;
   }
 }
