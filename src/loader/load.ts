@@ -6,11 +6,11 @@ import { encodeFuncInfo, encodeLineInfo, FUNC_INFO_SIZE, LINE_INFO_SIZE } from '
 import { BpfError, ERRNO, UnsupportedError, VerifierError } from '../errors/index.ts';
 import { encode } from '../isa/index.ts';
 import type { BpfSys, MapCreateAttr, ProgLoadAttr } from '../sys/index.ts';
-import { BPF_CMD, BPF_OBJ_NAME_LEN, MAP_TYPE, PSEUDO } from '../uapi/index.ts';
+import { BPF_CMD, BPF_OBJ_NAME_LEN, MAP_TYPE, MAP_TYPE_NAMES, PSEUDO } from '../uapi/index.ts';
 import { Collection } from './collection.ts';
 import { LiveMap } from './live-map.ts';
 import { Program } from './program.ts';
-import { record } from './spec.ts';
+import { record } from './record.ts';
 import type { CollectionSpec, MapSpec, ProgramSpec } from './spec.ts';
 import { summariseLog } from './verifier-log.ts';
 
@@ -223,7 +223,7 @@ function maxEntriesOf({ type, maxEntries }: MapSpec, sys: BpfSys): number {
 }
 
 function mapShape({ mapType, keySize, valueSize, maxEntries, mapFlags }: MapCreateAttr): string {
-  return `type ${mapType}, key ${keySize} bytes, value ${valueSize} bytes, at most ${maxEntries}, flags 0x${(mapFlags ?? 0).toString(16)}`;
+  return `type ${MAP_TYPE_NAMES[mapType] ?? mapType}, key ${keySize} bytes, value ${valueSize} bytes, at most ${maxEntries}, flags 0x${(mapFlags ?? 0).toString(16)}`;
 }
 
 /** PROG_LOAD with a log buffer that grows until the log fits. */

@@ -61,7 +61,7 @@ function readBtfMaps(object: ObjectFile, section: ElfSection, spec: CollectionSp
     for (const member of definition.members) new MapField(object, btf, map, member, offset).apply();
     checkSizes(object, btf, map, offset);
     const values = initialised.find((r) => r.offset >= offset && r.offset < offset + size);
-    if (values !== undefined) map.unsupported = `initial values of ${map.unsupported ?? 'a map'}`;
+    if (values !== undefined) map.unsupported = `initial values of ${map.unsupported ?? 'a program array'}`;
     addMap(object, spec, variable.name, map, section.name);
     keys.set(offset, variable.name);
   }

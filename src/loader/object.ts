@@ -24,7 +24,7 @@ export class ObjectFile {
     if (ext !== undefined) this.ext = BtfExt.parse(this.elf.data(ext), this.btf, { file, section: '.BTF.ext' });
   }
 
-  fail(problem: string, section = '', offset = -1): never {
+  fail(problem: string, section = '', offset = 0): never {
     throw new FormatError(problem, { file: this.elf.file, section, offset });
   }
 

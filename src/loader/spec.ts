@@ -11,6 +11,7 @@ import { ATTACH_TYPE_NAMES, MAP_TYPE_NAMES, PROG_TYPE_NAMES } from '../uapi/inde
 import type { Collection } from './collection.ts';
 import { loadCollection } from './load.ts';
 import type { LoadOptions } from './load.ts';
+import { record } from './record.ts';
 
 /** A map to be made. Every field may be changed before `load`. */
 export class MapSpec {
@@ -207,11 +208,6 @@ export class CollectionSpec {
     const warnings = this.warnings.map((warning) => `warning: ${warning}`);
     return [...maps, ...variables, ...programs, ...warnings].join('\n');
   }
-}
-
-/** An object for names that come from a file: none of them is special. */
-export function record<T>(): Record<string, T> {
-  return Object.create(null) as Record<string, T>;
 }
 
 function mapRecord<T, U>(from: Record<string, T>, f: (value: T) => U): Record<string, U> {
