@@ -36,6 +36,8 @@ interface Row {
   readonly write: string;
   /** Kind of pointer that a load at an offset gives; all other loads give numbers. */
   readonly pointers: Readonly<Record<number, string>>;
+  /** Aligned loads before the context pass too, as they do in Linux 6.18. */
+  readonly belowZero?: boolean;
 }
 
 // prettier-ignore
@@ -44,7 +46,7 @@ const ROWS: readonly Row[] = [
   { progType: PROG_TYPE.KPROBE, attachTypes: [0], read: '(dn)21', write: '', pointers: {} },
   { progType: PROG_TYPE.SCHED_CLS, attachTypes: [0], read: 'n12 dndn4 wwn.13 w..q.nnq.nbq', write: '..ww.4 w..wdndnn.w.19 q', pointers: { 76: 'pkt', 80: 'pkt_end', 140: 'pkt_meta', 168: 'sock_common_or_null' } },
   { progType: PROG_TYPE.SCHED_ACT, attachTypes: [0], read: 'n12 dndn4 wwn.13 w..q.nnq.nbq', write: '..ww.4 w..wdndnn.w.19 q', pointers: { 76: 'pkt', 80: 'pkt_end', 140: 'pkt_meta', 168: 'sock_common_or_null' } },
-  { progType: PROG_TYPE.TRACEPOINT, attachTypes: [0], read: '(dn)1024', write: '', pointers: {} },
+  { progType: PROG_TYPE.TRACEPOINT, attachTypes: [0], read: '..(dn)1023', write: '', pointers: {}, belowZero: true },
   { progType: PROG_TYPE.XDP, attachTypes: [0], read: 'w5', write: '', pointers: { 0: 'pkt', 4: 'pkt_end', 8: 'pkt_meta' } },
   { progType: PROG_TYPE.PERF_EVENT, attachTypes: [0], read: '(q.)21 dndn', write: '', pointers: {} },
   { progType: PROG_TYPE.CGROUP_SKB, attachTypes: [0, 1], read: 'n12 dndnnn.wwnnw10 nn...q..nq.n.q', write: '..w.5 w...dndnn.21 q', pointers: { 76: 'pkt', 80: 'pkt_end', 168: 'sock_common_or_null' } },
@@ -102,7 +104,8 @@ function build(row: Row): CtxAccess {
   const allows = (masks: Uint8Array, off: number, size: number): boolean =>
     off >= 0 && off < masks.length && (masks[off] & size) !== 0;
   return {
-    canRead: (off, size) => allows(read, off, size),
+    canRead: (off, size) =>
+      off < 0 ? row.belowZero === true && off % size === 0 : allows(read, off, size),
     canWrite: (off, size) => allows(write, off, size),
     pointerAt: (off) => row.pointers[off],
   };

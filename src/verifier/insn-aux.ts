@@ -47,8 +47,10 @@ export class InsnAux {
   readonly mapRefs = new Map<number, MapRef>();
   readonly maps: MapDesc[] = [];
   readonly subprogs: Subprog[] = [];
-  /** Index + 1 of the BTF line record that begins at each slot; 0 = none. Filled by btf-info. */
+  /** Index + 1 into `Context.lines` of the line that covers each slot; 0 = none. Filled by btf-info. */
   readonly line: Uint32Array;
+  /** Index + 1 of the line that the log showed last. */
+  lastLine = 0;
 
   constructor(count: number) {
     this.flags = new Uint8Array(count);

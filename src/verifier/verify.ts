@@ -5,7 +5,7 @@ import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ERRNO, type VerifierStats } from '../errors/index.ts';
 import { MAX_INSNS, MAX_BPF_STACK } from '../uapi/index.ts';
 import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
-import { checkBtfInfo } from './btf-info.ts';
+import { checkBtfInfo, checkFuncInfo } from './btf-info.ts';
 import { checkCfg } from './cfg.ts';
 import { UnsupportedConstruct } from './context.ts';
 import { Env } from './env.ts';
@@ -41,6 +41,7 @@ export function verify(input: VerifyInput): VerifyResult {
 function runPasses(env: Env): number {
   if (!env.perfmonCapable) throw new UnsupportedConstruct('verification without CAP_PERFMON');
   const err =
+    checkFuncInfo(env) ||
     findSubprogs(env) ||
     checkSubprogs(env) ||
     checkBtfInfo(env) ||

@@ -22,8 +22,8 @@ export function walk(env: Env): number {
     if (outcome < 0) return outcome;
     if (outcome === STEP.NEXT) continue;
     env.scratchAll();
-    env.liveStack.update();
     endPath(env);
+    env.liveStack.update();
     if (!popPath(env)) return 0;
     env.printState = true;
   }

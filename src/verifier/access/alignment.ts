@@ -34,5 +34,5 @@ export function checkAlignment(env: Env, reg: Reg, off: number, size: number, st
   }
   if (store.tnumIsAligned(reg.s, reg.off + off, size)) return 0;
   const where = `${tnumText(store, reg.s)}+${reg.off}+${off}`;
-  return env.fail(ERRNO.EACCES, `misaligned ${NAMES[base] ?? ''}access off ${where} size ${size}`);
+  return env.fail(ERRNO.EACCES, `misaligned ${NAMES[reg.type] ?? ''}access off ${where} size ${size}`);
 }

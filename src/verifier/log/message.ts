@@ -1,8 +1,15 @@
-/** The line of a log that tells why: the last one that is neither statistics nor bookkeeping. */
-const BOOKKEEPING = /^(processed \d+ insns|verification time|stack depth|mark_precise: |force_precise: |$)/;
+/**
+ * The telling line of a log: the last one that is neither statistics nor bookkeeping; empty where the log ends with an
+ * instruction or a state.
+ */
+const BOOKKEEPING =
+  /^(processed \d+ insns|verification time|stack depth |mark_precise: |force_precise: |func#\d+ @|Live regs before|SCC (enter|exit) |\([\d,]+\) (frame \d+ insn|live stack)|frame \d+: propagating |old state:|cur state:|$)/;
+const TRACE = /^(\s*(\d+ +)?\d+: |from \d+ to \d+: |; )/;
 
 export function lastMessage(log: string): string {
   const lines = log.split('\n');
-  for (let i = lines.length - 1; i >= 0; i--) if (!BOOKKEEPING.test(lines[i])) return lines[i];
+  for (let i = lines.length - 1; i >= 0; i--) {
+    if (!BOOKKEEPING.test(lines[i])) return TRACE.test(lines[i]) ? '' : lines[i];
+  }
   return '';
 }

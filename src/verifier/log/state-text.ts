@@ -44,7 +44,9 @@ function ranges(store: ScalarStore, s: number): string[] {
     if (row.omit) return;
     const negative = row.name[0] === 's' && row.value < 0n;
     let names = `${row.name}=`;
-    for (const other of rows.slice(i + 1)) {
+    // Only lower bounds join lower bounds, and upper ones upper ones: every other row.
+    for (let j = i + 2; j < rows.length; j += 2) {
+      const other = rows[j];
       const same = BigInt.asUintN(64, other.value) === BigInt.asUintN(64, row.value);
       if (other.omit || !same || (other.name[0] === 's' && other.value < 0n) !== negative) continue;
       other.omit = true;
@@ -82,7 +84,7 @@ export function regText(env: Env, reg: Reg, frame: Frame, precise: boolean): str
     parts.push(`ks=${map.keySize}`, `vs=${map.valueSize}`);
   }
   if (!isScalar && reg.off) parts.push(`off=${signed(BigInt(reg.off))}`);
-  if (isPacket(reg.type)) parts.push(`r=${reg.range}`);
+  if (isPacket(reg.type)) parts.push(`r=${unsigned(BigInt.asUintN(64, BigInt(reg.range)))}`);
   if (baseType(reg.type) === REG.MEM) parts.push(`sz=${reg.range}`);
   if (isConst) {
     const value = BigInt.asIntN(64, store.constValue(reg.s));

@@ -3,6 +3,7 @@
  * the numbers compared, every number linked to them, whether a pointer is null, and how far a packet reaches.
  * Rejects (EACCES): `R%d pointer comparison prohibited`.
  */
+import type { ScalarStore } from '../../domain/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { CLASS, type Instruction, JMP, SRC } from '../../isa/index.ts';
 import type { Env } from '../env.ts';
@@ -109,7 +110,7 @@ function learnScalars(
   byReg: boolean,
   other: State,
 ): void {
-  if (isPointer(a) || isPointer(b) || (byReg && insn.dst === insn.src)) return;
+  if (isPointer(a) || isPointer(b)) return;
   const { store } = env;
   for (const [state, taken] of [
     [env.cur, false],
@@ -118,9 +119,16 @@ function learnScalars(
     store.refine(op, is32, a.s, b.s, taken);
     const { outA, outB } = store;
     const { regs } = state.top;
-    regs[insn.dst] = a.withScalar(outA);
-    if (byReg) regs[insn.src] = b.withScalar(outB);
+    // Linux refines a register compared with itself twice, as both sides.
+    regs[insn.dst] = a.withScalar(byReg && insn.dst === insn.src ? bothKnown(store, outA, outB) : outA);
+    if (byReg && insn.dst !== insn.src) regs[insn.src] = b.withScalar(outB);
   }
+}
+
+/** What is known of a number of which both `a` and `b` are known. */
+function bothKnown(store: ScalarStore, a: number, b: number): number {
+  const { tnum, ...bounds } = store.scalar(b);
+  return store.intersectTnum(store.withRange(a, bounds), tnum.value, tnum.mask);
 }
 
 /** A pointer that equals one that is not null is not null. */
