@@ -424,6 +424,13 @@ export class ScalarStore {
     this.#remember(slot, tag, a, b, this.outA, this.outB);
   }
 
+  /** The number after `if a op a` of one register with itself: in `outA`. The kernel does not know that it is decided. */
+  refineSame(op: number, is32: boolean, a: number, taken: boolean): void {
+    load(this.#a, this.#words, a * WORDS);
+    refine(op, is32, this.#a, this.#a, taken);
+    this.outA = this.outB = this.#intern(this.#a);
+  }
+
   // --- comparing and checking -------------------------------------------------------------------------------------------
 
   /** Every range and the tnum of `cur` lie in those of `old`. */

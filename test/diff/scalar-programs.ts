@@ -101,16 +101,15 @@ class Builder {
     this.jumps.push(this.insns.length);
     if (kind < 3 && r.chance(20)) this.emit(cls | op | SRC.X, 5, dst);
     else if (kind < 3) this.emit(cls | op | SRC.X, dst, 5);
-    else if (kind < 6) this.emit(cls | op | SRC.X, dst, this.other(dst));
+    else if (kind < 6) this.emit(cls | op | SRC.X, dst, r.chance(10) ? dst : this.other(dst));
     else this.emit(cls | op | SRC.K, dst, 0, 0, number32(r));
   }
   other(than: number): number {
     return (than + 1 + this.r.below(3)) % 4;
   }
-  arithmetic(): void {
+  arithmetic(dst = this.reg(), src = this.other(dst)): void {
     const { r } = this;
     const cls = r.chance(40) ? CLASS.ALU : CLASS.ALU64;
-    const dst = this.reg();
     const op = r.pick(BINARY);
     const shift = op === ALU.LSH || op === ALU.RSH || op === ALU.ARSH;
     if (shift && r.chance(85))
@@ -121,14 +120,35 @@ class Builder {
         0,
         r.chance(25) && cls === CLASS.ALU64 ? 32 : r.below(cls === CLASS.ALU ? 32 : 64),
       );
-    if (shift) return this.emit(cls | op | SRC.X, dst, this.other(dst));
+    if (shift) return this.emit(cls | op | SRC.X, dst, src);
     const kind = r.below(10);
-    if (kind < 4) return this.emit(cls | op | SRC.X, dst, r.chance(5) ? dst : this.other(dst));
+    if (kind < 4) return this.emit(cls | op | SRC.X, dst, r.chance(5) ? dst : src);
     if (kind < 6) {
       this.constant(5);
       return this.emit(cls | op | SRC.X, dst, 5);
     }
     this.emit(cls | op | SRC.K, dst, 0, 0, number32(r));
+  }
+  /** Multiples of a great power of two, above a small number and not above a 32-bit one: a path that cannot be. */
+  contradiction(): void {
+    const { r } = this;
+    const dst = this.reg();
+    const limit = this.other(dst);
+    this.emit(CLASS.LDX | SIZE.DW | MODE.MEM, dst, FRAME, -8);
+    this.emit(CLASS.LDX | SIZE.W | MODE.MEM, limit, FRAME, -8);
+    this.emit(CLASS.ALU64 | ALU.LSH | SRC.K, dst, 0, 0, 33 + r.below(16));
+    this.jumps.push(this.insns.length);
+    this.emit(CLASS.JMP | JMP.JSLT | SRC.K, dst, 0, 0, 1 + r.below(70000));
+    this.jumps.push(this.insns.length);
+    this.emit(CLASS.JMP | (r.chance(50) ? JMP.JGT : JMP.JSGT) | SRC.X, dst, limit);
+    for (let i = 0; i < 3; i++) {
+      const reg = r.chance(50) ? dst : limit;
+      const kind = r.below(4);
+      if (kind === 0) this.branch(reg);
+      else if (kind === 1) this.arithmetic(reg);
+      else if (kind === 2) this.arithmetic(limit, dst);
+      else this.convert(this.other(reg), reg);
+    }
   }
   /** A register made 0 or -1 by its sign, combined with a number. */
   spreadSign(): void {
@@ -144,10 +164,8 @@ class Builder {
     this.emit(cls | op | SRC.X, dst, r.chance(60) ? 5 : this.other(dst));
   }
   /** Copies of every kind; what is copied is changed at once, which unlinks it. */
-  convert(): void {
+  convert(dst = this.reg(), src = this.other(dst)): void {
     const { r } = this;
-    const dst = this.reg();
-    const src = this.other(dst);
     const kind = r.below(12);
     if (kind < 2) this.emit(CLASS.ALU | ALU.MOV | SRC.X, dst, src);
     else if (kind < 3) this.emit(CLASS.ALU64 | ALU.MOV | SRC.X, dst, src);
@@ -203,7 +221,8 @@ export function randomProgram(r: Random, length: number): Instruction[] {
     if (kind < 10) b.load(b.reg());
     else if (kind < 12) b.constant(b.reg());
     else if (kind < 54) b.branch();
-    else if (kind < 58) b.gap();
+    else if (kind < 57) b.gap();
+    else if (kind < 58) b.contradiction();
     else if (kind < 88) b.arithmetic();
     else b.convert();
   }
@@ -330,10 +349,11 @@ class Model {
       return pc + 2;
     }
     if (cls === CLASS.LDX) {
-      if (insn.off === -16) regs[insn.dst] = store.truncate(this.slot, bytes);
+      if (insn.off === -16) regs[insn.dst] = this.checked('ldx', store.truncate(this.slot, bytes));
       else regs[insn.dst] = signed(insn) ? store.fromSizeSigned(bytes) : store.fromSize(bytes);
     } else if (cls === CLASS.STX) this.slot = regs[insn.src]!;
-    else if (cls === CLASS.ALU || cls === CLASS.ALU64) regs[insn.dst] = this.arithmetic(pc, insn, cls === CLASS.ALU64);
+    else if (cls === CLASS.ALU || cls === CLASS.ALU64)
+      regs[insn.dst] = this.checked('alu', this.arithmetic(pc, insn, cls === CLASS.ALU64));
     else if ((insn.opcode & 0xf0) === JMP.EXIT) return -1;
     else return this.jump(pc, insn, cls === CLASS.JMP32);
     return pc + 1;
@@ -355,9 +375,9 @@ class Model {
       const other = regs.slice();
       other[insn.dst] = store.outB;
       this.pending.push({ target: pc, regs: other });
-      return this.checked('alu', this.binary(op, insn.off, wide, store.outA, b));
+      return this.binary(op, insn.off, wide, store.outA, b);
     }
-    return this.checked('alu', this.binary(op, insn.off, wide, a, b));
+    return this.binary(op, insn.off, wide, a, b);
   }
   binary(op: number, off: number, wide: boolean, a: number, b: number): number {
     const { store } = this;
@@ -371,18 +391,24 @@ class Model {
     const target = pc + 1 + insn.off;
     const taken = store.branchTaken(op, is32, a, b);
     if (taken >= 0) return taken ? target : pc + 1;
+    const same = (insn.opcode & SRC.X) !== 0 && insn.src === insn.dst;
     const other = regs.slice();
     const assign = (into: (number | undefined)[], which: string): void => {
+      const outB = store.outB;
       into[insn.dst] = this.checked(`${which}_reg1`, store.outA);
-      const second = this.checked(`${which}_reg2`, store.outB);
+      const second = this.checked(`${which}_reg2`, same ? into[insn.dst]! : outB);
       if (insn.opcode & SRC.X) into[insn.src] = second;
     };
-    store.refine(op, is32, a, b, true);
+    this.refine(same, op, is32, a, b, true);
     assign(other, 'true');
     this.pending.push({ target, regs: other });
-    store.refine(op, is32, a, b, false);
+    this.refine(same, op, is32, a, b, false);
     assign(regs, 'false');
     return pc + 1;
+  }
+  refine(same: boolean, op: number, is32: boolean, a: number, b: number, taken: boolean): void {
+    if (same) this.store.refineSame(op, is32, a, taken);
+    else this.store.refine(op, is32, a, b, taken);
   }
   /** The kernel's answer to a contradiction: it says so and forgets the ranges. */
   checked(where: string, h: number): number {
