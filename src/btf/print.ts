@@ -4,35 +4,58 @@ import { CORE_RELO_NAMES } from './ext.ts';
 import { INT_ENCODING, KIND, KIND_NAMES } from './types.ts';
 import type { BtfType } from './types.ts';
 
-/** `struct flow`, `__u64`, `const char *`, `char[16]`, `int (*)(void *)`. */
+/** Most types that are spelled out in one name: prototypes may multiply. */
+const MAX_PARTS = 64;
+
+/** `struct flow`, `__u64`, `const char *`, `char[16]`, `int (*)(void *)`; what is too long ends in `…`. */
 export function typeName(btf: Btf, id: number): string {
-  const type = btf.type(id);
-  const name = type.name || '(anon)';
-  switch (type.kind) {
-    case KIND.PTR: {
-      const to = typeName(btf, type.type);
-      return btf.type(type.type).kind === KIND.FUNC_PROTO ? to.replace(' (', ' (*)(') : `${to} *`.replace('* *', '**');
+  return new NameWriter(btf).write(id);
+}
+
+class NameWriter {
+  readonly #btf: Btf;
+  #left = MAX_PARTS;
+
+  constructor(btf: Btf) {
+    this.#btf = btf;
+  }
+
+  write(id: number): string {
+    if (--this.#left < 0) return '…';
+    const type = this.#btf.type(id);
+    const name = type.name || '(anon)';
+    switch (type.kind) {
+      case KIND.PTR:
+        return this.#pointer(type.type);
+      case KIND.ARRAY:
+        return `${this.write(type.type)}[${type.count}]`;
+      case KIND.STRUCT:
+      case KIND.UNION:
+        return `${type.kind === KIND.STRUCT ? 'struct' : 'union'} ${name}`;
+      case KIND.ENUM:
+      case KIND.ENUM64:
+        return `enum ${name}`;
+      case KIND.FWD:
+        return `${type.union ? 'union' : 'struct'} ${name}`;
+      case KIND.CONST:
+      case KIND.VOLATILE:
+      case KIND.RESTRICT:
+        return `${KIND_NAMES[type.kind].toLowerCase()} ${this.write(type.type)}`;
+      case KIND.TYPE_TAG:
+        return this.write(type.type);
+      case KIND.FUNC_PROTO: {
+        const shown = type.params.slice(0, MAX_PARTS);
+        return `${this.write(type.type)} (${shown.map((p) => (p.type === 0 ? '...' : this.write(p.type))).join(', ')})`;
+      }
+      default:
+        return name;
     }
-    case KIND.ARRAY:
-      return `${typeName(btf, type.type)}[${type.count}]`;
-    case KIND.STRUCT:
-    case KIND.UNION:
-      return `${type.kind === KIND.STRUCT ? 'struct' : 'union'} ${name}`;
-    case KIND.ENUM:
-    case KIND.ENUM64:
-      return `enum ${name}`;
-    case KIND.FWD:
-      return `${type.union ? 'union' : 'struct'} ${name}`;
-    case KIND.CONST:
-    case KIND.VOLATILE:
-    case KIND.RESTRICT:
-      return `${KIND_NAMES[type.kind].toLowerCase()} ${typeName(btf, type.type)}`;
-    case KIND.TYPE_TAG:
-      return typeName(btf, type.type);
-    case KIND.FUNC_PROTO:
-      return `${typeName(btf, type.type)} (${type.params.map((p) => (p.type === 0 ? '...' : typeName(btf, p.type))).join(', ')})`;
-    default:
-      return name;
+  }
+
+  #pointer(to: number): string {
+    const text = this.write(to);
+    if (this.#btf.type(to).kind === KIND.FUNC_PROTO) return text.replace(' (', ' (*)(');
+    return text.endsWith('*') ? `${text}*` : `${text} *`;
   }
 }
 

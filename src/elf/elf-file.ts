@@ -61,6 +61,10 @@ export class ElfFile {
   readonly sections: readonly ElfSection[];
   readonly symbols: readonly ElfSymbol[];
   readonly #view: DataView;
+  /** Looked up often, and there may be tens of thousands. */
+  readonly #byName = new Map<string, ElfSection>();
+  readonly #relocating = new Map<number, ElfSection[]>();
+  readonly #symbolsIn = new Map<number, ElfSymbol[]>();
 
   /** @throws FormatError */
   static parse(bytes: Uint8Array, file = ''): ElfFile {
@@ -76,11 +80,16 @@ export class ElfFile {
     this.sections = this.#readSections();
     this.#checkOverlap();
     this.symbols = this.#readSymbols();
+    for (const section of this.sections) {
+      if (!this.#byName.has(section.name)) this.#byName.set(section.name, section);
+      if (section.type === SHT.REL || section.type === SHT.RELA) group(this.#relocating, section.info).push(section);
+    }
+    for (const symbol of this.symbols) group(this.#symbolsIn, symbol.section).push(symbol);
   }
 
   /** The section of that name; undefined if there is none. Of several, the first. */
   section(name: string): ElfSection | undefined {
-    return this.sections.find((section) => section.name === name);
+    return this.#byName.get(name);
   }
 
   /** A section's bytes, as a view; empty for NOBITS. */
@@ -89,13 +98,17 @@ export class ElfFile {
     return this.bytes.subarray(section.offset, section.offset + section.size);
   }
 
+  /** Symbols in a section, in the order of the table. */
+  symbolsIn(section: ElfSection): readonly ElfSymbol[] {
+    return this.#symbolsIn.get(section.index) ?? [];
+  }
+
   /** Relocations that patch `section`, by offset. @throws FormatError */
   relocations(section: ElfSection): ElfRelocation[] {
     const out: ElfRelocation[] = [];
-    for (const rel of this.sections) {
-      if (rel.info !== section.index) continue;
+    for (const rel of this.#relocating.get(section.index) ?? []) {
       if (rel.type === SHT.RELA) this.#fail('relocations with addends (RELA) are not BPF’s', rel.name);
-      if (rel.type === SHT.REL) this.#readRelocations(rel, section, out);
+      this.#readRelocations(rel, section, out);
     }
     return out.sort((a, b) => a.offset - b.offset);
   }
@@ -235,4 +248,10 @@ export class ElfFile {
       out.push({ offset, type: this.#view.getUint32(rel.offset + at + 8, true), symbol });
     }
   }
+}
+
+function group<T>(groups: Map<number, T[]>, key: number): T[] {
+  let list = groups.get(key);
+  if (list === undefined) groups.set(key, (list = []));
+  return list;
 }

@@ -45,7 +45,11 @@ const MAX_CODE = 1 << 22;
 export function readFunctions(object: ObjectFile, maps: ReadonlyMap<number, MapSection>): CodeFunction[] {
   const bySection = new Map<number, CodeFunction[]>();
   let budget = MAX_CODE;
+  const names = new Set<string>();
   for (const section of object.codeSections()) {
+    // Records of .BTF.ext tell sections apart by name only.
+    if (names.has(section.name)) object.fail('a second section of this name holds instructions', section.name);
+    names.add(section.name);
     if ((budget -= section.size / SLOT) < 0) object.fail(`more than ${MAX_CODE} instructions in all`, section.name);
     bySection.set(section.index, cutFunctions(object, section));
   }
@@ -56,7 +60,7 @@ export function readFunctions(object: ObjectFile, maps: ReadonlyMap<number, MapS
 
 function cutFunctions(object: ObjectFile, section: ElfSection): CodeFunction[] {
   if (section.size % SLOT) object.fail(`${section.size} bytes are not whole instructions`, section.name);
-  const symbols = object.elf.symbols.filter((s) => s.section === section.index && s.type === STT.FUNC);
+  const symbols = object.elf.symbolsIn(section).filter((s) => s.type === STT.FUNC);
   if (symbols.length === 0) object.fail('instructions that belong to no function', section.name, 0);
   symbols.sort((a, b) => a.value - b.value);
   const code = object.elf.data(section);

@@ -19,7 +19,7 @@ export interface Linked {
   readonly unsupported: string[];
 }
 
-/** Most instructions of all programs of an object together, each counted with what it calls. */
+/** Most instructions and their records of all programs of an object together, each counted with what it calls. */
 const MAX_LINKED = 1 << 23;
 
 /** Links one program after another of one object. */
@@ -37,8 +37,8 @@ export class Linker {
     const insns: Instruction[] = [];
     const references: MapReference[] = [];
     for (const [f, start] of places) {
-      if ((this.#budget -= f.insns.length) < 0)
-        this.#object.fail(`programs link to more than ${MAX_LINKED} instructions`, main.section.name);
+      if ((this.#budget -= f.insns.length + f.lineInfo.length + f.coreRelos.length) < 0)
+        this.#object.fail(`programs link to more than ${MAX_LINKED} instructions and records`, main.section.name);
       for (const insn of f.insns) insns.push(insn);
       for (const [slot, target] of f.targets) patch(insns, references, start + slot, target, places);
     }

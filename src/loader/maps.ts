@@ -2,11 +2,10 @@
  * Maps of an object: the BTF-defined ones of `.maps`, the structs of numbers in `maps`, and the data sections, each of
  * which is the one value of an array.
  */
-import { KIND, ValueCodec } from '../btf/index.ts';
+import { KIND } from '../btf/index.ts';
 import type { Btf, BtfMember, BtfVar } from '../btf/index.ts';
 import { SHF, SHT } from '../elf/index.ts';
 import type { ElfSection } from '../elf/index.ts';
-import { FormatError } from '../errors/index.ts';
 import { BPF_OBJ_NAME_LEN, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import type { ObjectFile } from './object.ts';
 import { MapSpec, VariableSpec } from './spec.ts';
@@ -51,21 +50,34 @@ function readBtfMaps(object: ObjectFile, section: ElfSection, spec: CollectionSp
   const { btf } = object;
   if (btf === undefined || datasec === undefined)
     object.fail('maps are described by BTF, and there is none: compile with -g', section.name);
-  const initialised = object.elf.relocations(section);
+  // Both in order of offset.
+  const initialised = object.elf.relocations(section).map((relocation) => relocation.offset);
+  let next = 0;
   for (const { type, offset, size } of datasec.vars) {
     const variable = btf.type(type) as BtfVar;
-    const definition = btf.resolve(variable.type);
-    if (definition.kind !== KIND.STRUCT)
-      object.fail(`map ${variable.name} is not declared as a struct`, section.name, offset);
-    const map = new MapSpec(variable.name);
-    for (const member of definition.members) new MapField(object, btf, map, member, offset).apply();
-    checkSizes(object, btf, map, offset);
-    const values = initialised.find((r) => r.offset >= offset && r.offset < offset + size);
-    if (values !== undefined) map.unsupported = `initial values of ${map.unsupported ?? 'a program array'}`;
+    if (keys.has(offset)) object.fail(`map ${variable.name} shares its place with another`, section.name, offset);
+    const map = readBtfMap(object, btf, variable, offset);
+    while (initialised[next] < offset) next++;
+    if (initialised[next] < offset + size)
+      map.unsupported = `initial values of ${map.unsupported ?? 'a program array'}`;
     addMap(object, spec, variable.name, map, section.name);
     keys.set(offset, variable.name);
   }
   return { kind: 'maps', keys };
+}
+
+function readBtfMap(object: ObjectFile, btf: Btf, variable: BtfVar, offset: number): MapSpec {
+  const definition = btf.resolve(variable.type);
+  if (definition.kind !== KIND.STRUCT) object.fail(`map ${variable.name} is not declared as a struct`, '.maps', offset);
+  const map = new MapSpec(variable.name);
+  const seen = new Set<string>();
+  for (const member of definition.members) {
+    if (seen.has(member.name)) object.fail(`map ${variable.name}: ${member.name} is given twice`, '.maps', offset);
+    seen.add(member.name);
+    new MapField(object, btf, map, member, offset).apply();
+  }
+  checkSizes(object, btf, map, offset);
+  return map;
 }
 
 function checkSizes(object: ObjectFile, btf: Btf, map: MapSpec, offset: number): void {
@@ -278,18 +290,6 @@ function addVariables(object: ObjectFile, section: ElfSection, map: MapSpec, spe
   for (const { type, offset, size } of object.datasec(section.name)?.vars ?? []) {
     const variable = btf?.type(type);
     if (btf === undefined || variable?.kind !== KIND.VAR || btf.size(type) !== size) continue;
-    try {
-      spec.variables[variable.name] = new VariableSpec(
-        variable.name,
-        section.name,
-        offset,
-        map,
-        new ValueCodec(btf, type),
-      );
-    } catch (error) {
-      // A type that cannot be decoded does not keep the object from loading.
-      if (!(error instanceof FormatError)) throw error;
-      spec.warnings.push(`variable ${variable.name}: ${error.problem}`);
-    }
+    spec.variables[variable.name] = new VariableSpec(btf, variable, size, section.name, offset, map);
   }
 }

@@ -35,9 +35,11 @@ export class ObjectFile {
 
   /** Variables (not functions or section symbols) in a section, by offset. */
   variablesIn(section: ElfSection): ElfSymbol[] {
-    const isVariable = (s: ElfSymbol) =>
-      s.section === section.index && (s.type === STT.OBJECT || s.type === STT.NOTYPE);
-    return this.elf.symbols.filter((s) => isVariable(s) && s.name !== '').sort((a, b) => a.value - b.value);
+    const isVariable = (s: ElfSymbol) => (s.type === STT.OBJECT || s.type === STT.NOTYPE) && s.name !== '';
+    return this.elf
+      .symbolsIn(section)
+      .filter(isVariable)
+      .sort((a, b) => a.value - b.value);
   }
 
   /** The DATASEC that describes a section. */

@@ -32,6 +32,8 @@ export function loadCollectionSpec(bytes: Uint8Array, options: { file?: string }
     if (spec.programs[f.name] !== undefined) object.fail(`two programs are called ${f.name}`, f.section.name);
     spec.programs[f.name] = programSpec(object, f, linker, license, kernVersion);
   }
+  if (functions.length > 0 && !functions.some(isProgram))
+    spec.warnings.push('no programs: functions without a section of their own (.text) are only ever called');
   for (const { name, size } of object.elf.sections)
     if (size > 0 && /^\.struct_ops(\.link)?$/.test(name))
       spec.warnings.push(`${name} is not supported yet and not loaded`);

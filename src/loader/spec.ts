@@ -2,9 +2,8 @@
  * Blueprints: what an object asks for, before any kernel has seen it. Plain and editable; nothing in them depends on the
  * machine they were read on, so the same bytes always give the same text and JSON.
  */
-import { typeName } from '../btf/index.ts';
-import type { Btf, FuncInfo, LineInfo, Value, ValueCodec } from '../btf/index.ts';
-import { InternalError } from '../errors/index.ts';
+import { decodeValue, encodeValue, typeName } from '../btf/index.ts';
+import type { Btf, BtfVar, FuncInfo, LineInfo, Value } from '../btf/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import type { BpfSys } from '../sys/index.ts';
 import { ATTACH_TYPE_NAMES, MAP_TYPE_NAMES, PROG_TYPE_NAMES } from '../uapi/index.ts';
@@ -135,28 +134,34 @@ export class VariableSpec {
   readonly offset: number;
   readonly size: number;
   readonly #spec: MapSpec;
-  readonly #codec: ValueCodec;
+  readonly #btf: Btf;
+  readonly #type: number;
 
-  constructor(name: string, map: string, offset: number, spec: MapSpec, codec: ValueCodec) {
-    this.name = name;
+  constructor(btf: Btf, type: BtfVar, size: number, map: string, offset: number, spec: MapSpec) {
+    this.name = type.name;
     this.map = map;
     this.offset = offset;
-    this.size = codec.size;
+    this.size = size;
     this.#spec = spec;
-    this.#codec = codec;
+    this.#btf = btf;
+    this.#type = type.id;
   }
 
-  /** Its value at the start. */
+  /** Its value at the start. @throws FormatError where its type cannot be decoded */
   get(): Value {
     const all = this.#spec.contents;
-    return this.#codec.decode(all === undefined ? new Uint8Array(this.size) : all.subarray(this.offset));
+    return decodeValue(
+      this.#btf,
+      this.#type,
+      all === undefined ? new Uint8Array(this.size) : all.subarray(this.offset),
+    );
   }
 
-  /** Give it another value at the start: how constants of `.rodata` are configured. */
+  /** Give it another value at the start: how constants of `.rodata` are configured. @throws RangeError, TypeError */
   set(value: unknown): void {
     const all = (this.#spec.contents ??= new Uint8Array(this.#spec.valueSize));
-    if (this.offset + this.size > all.length) throw new InternalError(`variable ${this.name} lies outside its map`);
-    this.#codec.encode(value, all.subarray(this.offset, this.offset + this.size));
+    if (this.offset + this.size > all.length) throw new RangeError(`variable ${this.name} lies outside its map`);
+    all.set(encodeValue(this.#btf, this.#type, value), this.offset);
   }
 }
 
