@@ -3,7 +3,7 @@
  * overwrite in place; nothing is ever deleted. @kernel array_map_ops
  *
  * Refuses: an index beyond the end (look-up: none, update: -E2BIG), BPF_NOEXIST (-EEXIST: every element exists),
- * other flags (-EINVAL), deletion (-EINVAL), look-up-and-delete (-ENOTSUPP).
+ * other flags, BPF_F_LOCK last (-EINVAL), deletion (-EINVAL), look-up-and-delete (-ENOTSUPP).
  */
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
@@ -140,9 +140,11 @@ export function build<T>(
 
 /** Why element `to` (0: there is none) cannot be updated; 0 when it can. */
 export function refuseUpdate(to: number, flags: number): number {
-  if (flags > ELEM_FLAG.EXIST) return -ERRNO.EINVAL;
+  const { NOEXIST, EXIST, LOCK } = ELEM_FLAG;
+  if (flags > (EXIST | LOCK) || (flags & ~LOCK) > EXIST) return -ERRNO.EINVAL;
   if (to === 0) return -ERRNO.E2BIG;
-  return flags === ELEM_FLAG.NOEXIST ? -ERRNO.EEXIST : 0;
+  if (flags & NOEXIST) return -ERRNO.EEXIST;
+  return flags & LOCK ? -ERRNO.EINVAL : 0; // no value here has a lock
 }
 
 export function indexOf(key: Uint8Array): number {

@@ -39,7 +39,7 @@ const command = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ op: fc.constantFrom('lookup' as const, 'remove' as const, 'take' as const), key }),
   },
-  { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('keys' as const, 'freeze' as const) }) },
+  { weight: 1, arbitrary: fc.constantFrom({ op: 'keys' as const }, { op: 'freeze' as const }) },
 );
 type Command = typeof command extends fc.Arbitrary<infer C> ? C : never;
 

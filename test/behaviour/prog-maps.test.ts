@@ -112,7 +112,7 @@ onBackends('prog-maps', {
       for (const maxEntries of [1, 4]) {
         const m = createMap(sys, { mapType, maxEntries });
         const told = () => [
-          ...[2, 1, 1, 0, 2, 3, 4, 8].map((flags) => run(sys, program(sys, updates(5, flags), m)) | 0),
+          ...[2, 1, 1, 0, 2, 3, 4, 5, 6, 7, 8, 9].map((flags) => run(sys, program(sys, updates(5, flags), m)) | 0),
           ...[DELETE, DELETE].map((text) => run(sys, program(sys, text, m)) | 0),
         ];
         ledger(`type ${mapType}, ${maxEntries} entries: updates by flag, two deletes`, told());
