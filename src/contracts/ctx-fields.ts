@@ -1,9 +1,10 @@
 /**
- * Fields of the context structs that programs see: where they are, and what a store keeps. A program loads and stores
+ * Fields of the context structs that programs see: where they are, and what is behind them. A program loads and stores
  * the uapi struct; Linux turns each access into one to its own struct, whose field may be narrower.
  *
- * Sources: offsets and sizes from <linux/bpf.h> and the BTF of Linux 6.18; `keep` and `below` measured there: a sched_cls
- * program stores 1, 0x1234, 0xfffe, 0xffff, 0x10000, 0x12345, 0x1ffff and 0x89abcdef, loads the field and returns it.
+ * Sources: offsets and sizes from <linux/bpf.h> and the BTF of Linux 6.18; `behind` and `below` measured there: a program
+ * stores 1, 0x1234, 0xfffe, 0xffff, 0x10000, 0x12345, 0x1ffff and 0x89abcdef or is given them in `ctx_in`, loads the field
+ * and each of its bytes and halves, and returns what it sees.
  */
 
 export interface CtxField {
@@ -12,8 +13,11 @@ export interface CtxField {
   readonly offset: number;
   /** Bytes. */
   readonly size: number;
-  /** Low bits that a store keeps; a later load shows the others as 0. */
-  readonly keep: number;
+  /**
+   * Bytes of Linux's own field. A store keeps as many, a later load shows the others as 0. A load of a part of the field
+   * that is at least this long gives the field's first bytes, whichever part it names.
+   */
+  readonly behind: number;
   /** Set: a store of this or a greater unsigned number changes nothing. */
   readonly below?: number;
 }
@@ -24,14 +28,14 @@ export interface CtxStruct {
   readonly fields: readonly CtxField[];
 }
 
-type Row = readonly [name: string, offset: number, size: number, rules?: { keep?: number; below?: number }];
+type Row = readonly [name: string, offset: number, size: number, rules?: { behind?: number; below?: number }];
 
 function struct(name: string, size: number, rows: readonly Row[]): CtxStruct {
   const fields = rows.map(([field, offset, bytes, rules]) => ({
     name: field,
     offset,
     size: bytes,
-    keep: bytes * 8,
+    behind: bytes,
     ...rules,
   }));
   return { name, size, fields };
@@ -40,21 +44,21 @@ function struct(name: string, size: number, rows: readonly Row[]): CtxStruct {
 /** @kernel struct __sk_buff */
 export const SK_BUFF = struct('__sk_buff', 192, [
   ['len', 0, 4],
-  ['pkt_type', 4, 4],
+  ['pkt_type', 4, 4, { behind: 1 }],
   ['mark', 8, 4],
   // 0xffff stands for "no queue" inside Linux, and cannot be stored.
-  ['queue_mapping', 12, 4, { keep: 16, below: 0xffff }],
-  ['protocol', 16, 4],
+  ['queue_mapping', 12, 4, { behind: 2, below: 0xffff }],
+  ['protocol', 16, 4, { behind: 2 }],
   ['vlan_present', 20, 4],
-  ['vlan_tci', 24, 4],
-  ['vlan_proto', 28, 4],
+  ['vlan_tci', 24, 4, { behind: 2 }],
+  ['vlan_proto', 28, 4, { behind: 2 }],
   ['priority', 32, 4],
   ['ingress_ifindex', 36, 4],
   ['ifindex', 40, 4],
-  ['tc_index', 44, 4, { keep: 16 }],
+  ['tc_index', 44, 4, { behind: 2 }],
   ['cb', 48, 20],
   ['hash', 68, 4],
-  ['tc_classid', 72, 4, { keep: 16 }],
+  ['tc_classid', 72, 4, { behind: 2 }],
   ['data', 76, 4],
   ['data_end', 80, 4],
   ['napi_id', 84, 4],
@@ -69,9 +73,9 @@ export const SK_BUFF = struct('__sk_buff', 192, [
   ['flow_keys', 144, 8],
   ['tstamp', 152, 8],
   ['wire_len', 160, 4],
-  ['gso_segs', 164, 4],
+  ['gso_segs', 164, 4, { behind: 2 }],
   ['sk', 168, 8],
-  ['gso_size', 176, 4],
+  ['gso_size', 176, 4, { behind: 2 }],
   ['tstamp_type', 180, 1],
   ['hwtstamp', 184, 8],
 ]);

@@ -9,6 +9,7 @@ import { ERRNO } from '../errors/index.ts';
 import type { ProgTestRunAttr } from '../sys/index.ts';
 import { PROG_TYPE } from '../uapi/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
+import { clearResults } from './run.ts';
 import { testRunSkb } from './skb.ts';
 import { testRunXdp } from './xdp.ts';
 
@@ -33,8 +34,7 @@ const TEST_RUNS: Readonly<Record<number, TestRun>> = {
  * @throws Trap where a program does what its verification should have excluded.
  */
 export function testRun(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr): number {
-  // A buffer without a length is refused before the program's type matters.
-  if (attr.ctxIn?.length === 0 || attr.ctxOut?.length === 0) return -ERRNO.EINVAL;
+  clearResults(attr);
   const run = TEST_RUNS[image.progType];
   return run === undefined ? -ERRNO.ENOTSUPP : run(cpu, image, attr);
 }

@@ -1,6 +1,6 @@
 /**
- * Context fields that keep less than is stored (`tc_index` and `tc_classid` 16 bits of 32; `queue_mapping` the same, and
- * nothing where the number is too large): what a store leaves, so that plain loads show what Linux shows.
+ * Context fields that are narrower on Linux than the struct that programs see (`tc_index` is 16 bits of 32): what a store
+ * leaves, so that plain loads show what Linux shows, and where loads of parts look.
  */
 import type { CtxStruct } from '../contracts/index.ts';
 import type { AddressSpace, Region } from '../memory/index.ts';
@@ -12,19 +12,25 @@ export interface NarrowContext extends Context {
 }
 
 export function narrowContext(space: AddressSpace, region: Region, struct: CtxStruct): NarrowContext {
-  const fields = struct.fields.filter((field) => field.size === 4 && field.keep < 32);
+  const fields = struct.fields.filter((field) => field.behind < field.size);
   // Values before a store, for stores that change nothing.
   const values = new Uint32Array(fields.length);
   return {
     region,
     clear: () => void values.fill(0),
+    loadOffset(at, size) {
+      for (const { offset, size: whole, behind } of fields) {
+        if (at >= offset && at < offset + whole) return size < behind ? at : offset;
+      }
+      return at;
+    },
     kept(at, size) {
       for (let i = 0; i < fields.length; i++) {
-        const { offset, keep, below } = fields[i];
-        if (at >= offset + 4 || at + size <= offset) continue;
+        const { offset, size: whole, behind, below } = fields[i];
+        if (at >= offset + whole || at + size <= offset) continue;
         const address = region.base + offset;
         const stored = space.view.getUint32(address, true);
-        if (below === undefined || stored < below) values[i] = stored & (2 ** keep - 1);
+        if (below === undefined || stored < below) values[i] = stored & (2 ** (8 * behind) - 1);
         space.view.setUint32(address, values[i], true);
       }
     },

@@ -1,5 +1,6 @@
 /**
- * What PROG_TEST_RUN does for every program type: sizes of the context buffers, the repeated run, and the results.
+ * What PROG_TEST_RUN does for every program type: sizes of the context buffers, the repeated run, and the results. A buffer
+ * of length 0 is no buffer.
  * Rules and the order of their errors were measured on Linux 6.18.
  */
 import { ERRNO } from '../errors/index.ts';
@@ -15,8 +16,8 @@ const MAX_CTX_IN = 4096;
  * Undefined when there is neither `ctxIn` nor `ctxOut`. -E2BIG.
  */
 export function contextIn(attr: ProgTestRunAttr, size: number): Uint8Array | number | undefined {
-  const { ctxIn, ctxOut } = attr;
-  if (ctxIn === undefined && ctxOut === undefined) return undefined;
+  const { ctxIn } = attr;
+  if (!ctxIn?.length && !attr.ctxOut?.length) return undefined;
   const struct = new Uint8Array(size);
   if (ctxIn === undefined) return struct;
   if (ctxIn.length > MAX_CTX_IN || ctxIn.subarray(size).some((byte) => byte !== 0)) return -ERRNO.E2BIG;
@@ -47,23 +48,33 @@ export function runRepeated(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr
   attr.duration = Math.min(0xffffffff, Math.max(0, Math.floor((clock.monotonic() - start) / repeat)));
 }
 
+/** `attr` as Linux hands it back where nothing was run: sizes as given, results 0. */
+export function clearResults(attr: ProgTestRunAttr): void {
+  attr.retval = attr.duration = 0;
+  attr.dataSizeOut = attr.dataOut?.length ?? 0;
+  attr.ctxSizeOut = attr.ctxOut?.length ?? 0;
+}
+
 /**
- * Hand out the packet, whose pieces follow each other, and the context. Buffers that are too short get what fits and
- * -ENOSPC; after that of the packet the context is not written.
+ * Hand out packet and context. Buffers that are too short give -ENOSPC and get what fits; after that of the packet the
+ * context is not written. Where a packet has a `rest` beyond its first piece, the rest is what must fit: the piece before
+ * it is cut, and without room for the rest there are no results at all.
  */
-export function results(attr: ProgTestRunAttr, packet: readonly Uint8Array[], ctx: Uint8Array | undefined): number {
-  attr.dataSizeOut = packet.reduce((sum, piece) => sum + piece.length, 0);
+export function results(attr: ProgTestRunAttr, packet: Uint8Array, rest: Uint8Array, ctx?: Uint8Array): number {
   const { dataOut, ctxOut } = attr;
-  // Length 0 is "no buffer"; on Linux it is "of any length".
-  if (dataOut !== undefined && dataOut.length > 0) {
-    let at = 0;
-    for (const piece of packet) {
-      dataOut.set(piece.subarray(0, dataOut.length - at), at);
-      at = Math.min(dataOut.length, at + piece.length);
+  const size = packet.length + rest.length;
+  if (dataOut?.length) {
+    const room = Math.min(dataOut.length, size) - rest.length;
+    if (room < 0) {
+      clearResults(attr);
+      return -ERRNO.ENOSPC;
     }
-    if (dataOut.length < attr.dataSizeOut) return -ERRNO.ENOSPC;
+    dataOut.set(packet.subarray(0, room));
+    dataOut.set(rest, room);
   }
-  if (ctxOut !== undefined && ctx !== undefined) {
+  attr.dataSizeOut = size;
+  if (dataOut?.length && dataOut.length < size) return -ERRNO.ENOSPC;
+  if (ctxOut?.length && ctx !== undefined) {
     attr.ctxSizeOut = ctx.length;
     ctxOut.set(ctx.subarray(0, ctxOut.length));
     if (ctxOut.length < ctx.length) return -ERRNO.ENOSPC;

@@ -13,7 +13,7 @@ import type { ProgTestRunAttr } from '../sys/index.ts';
 import { PROG_TYPE } from '../uapi/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
 import { MAX_PACKET } from './cpu.ts';
-import { contextIn, results, runRepeated } from './run.ts';
+import { clearResults, contextIn, results, runRepeated } from './run.ts';
 
 /** Bytes of an Ethernet header. @kernel ETH_HLEN */
 const ETH_HLEN = 14;
@@ -21,6 +21,7 @@ const ETH_HLEN = 14;
 const MAX_FRAME = 4096 - 64 - 320;
 /** `lo`: the only device. */
 const LOOPBACK_IFINDEX = 1;
+const NOTHING = new Uint8Array(0);
 const MAX_WIRE_LEN = 65536;
 const MAX_GSO_SEGS = 65535;
 /** @kernel BPF_F_TEST_SKB_CHECKSUM_COMPLETE */
@@ -87,7 +88,7 @@ export function testRunSkb(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
   const { bytes } = cpu.host.space;
   const frame = bytes.subarray(cpu.packet.base, cpu.packet.base + dataIn.length);
   if (checked && checksum(frame) !== checksum(dataIn)) {
-    attr.retval = attr.duration = undefined;
+    clearResults(attr);
     return -ERRNO.EBADMSG;
   }
   if (given !== undefined) {
@@ -95,9 +96,8 @@ export function testRunSkb(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
       given.set(bytes.subarray(cpu.ctx.base + offset, cpu.ctx.base + offset + size), offset);
     }
   }
-  // Linux rebuilds the header that a socket filter does not see as zeros.
-  const packet = hidden ? [new Uint8Array(hidden), frame.subarray(hidden)] : [frame];
-  return results(attr, packet, given);
+  frame.fill(0, 0, hidden); // the header that a socket filter does not see
+  return results(attr, frame, NOTHING, given);
 }
 
 function runOnPacket(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr): void {

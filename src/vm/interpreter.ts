@@ -38,11 +38,12 @@ export interface World {
 /** The program in slot `index` of the prog array whose header is at `map`. */
 export type TailCalls<Env> = (map: number, index: number) => Executable<Env> | undefined;
 
-/**
- * A context in memory whose fields do not all keep what is stored: `kept` is called after a store to it.
- */
+/** A context whose fields are narrower on Linux than the struct that programs see: what such a field does not keep. */
 export interface Context {
   readonly region: Region;
+  /** Where a load of 1 or 2 bytes at an offset takes them from. */
+  loadOffset(offset: number, size: number): number;
+  /** Called after a store. */
   kept(offset: number, size: number): void;
 }
 
@@ -511,14 +512,22 @@ export class Interpreter<Env extends World> {
           r[d] = view.getInt32(checkedAddress(space, r[s], r[s + 1], off[at], 4, false, at), true);
           r[d + 1] = 0;
           break;
-        case 0x69: // dst = *(u16 *)(src + off)
-          r[d] = view.getUint16(checkedAddress(space, r[s], r[s + 1], off[at], 2, false, at), true);
+        case 0x69: {
+          // dst = *(u16 *)(src + off)
+          let address = checkedAddress(space, r[s], r[s + 1], off[at], 2, false, at);
+          if ((address - ctxBase) >>> 0 < ctxSize) address = ctxBase + context!.loadOffset(address - ctxBase, 2);
+          r[d] = view.getUint16(address, true);
           r[d + 1] = 0;
           break;
-        case 0x71: // dst = *(u8 *)(src + off)
-          r[d] = view.getUint8(checkedAddress(space, r[s], r[s + 1], off[at], 1, false, at));
+        }
+        case 0x71: {
+          // dst = *(u8 *)(src + off)
+          let address = checkedAddress(space, r[s], r[s + 1], off[at], 1, false, at);
+          if ((address - ctxBase) >>> 0 < ctxSize) address = ctxBase + context!.loadOffset(address - ctxBase, 1);
+          r[d] = view.getUint8(address);
           r[d + 1] = 0;
           break;
+        }
         case 0x79: {
           // dst = *(u64 *)(src + off)
           const address = checkedAddress(space, r[s], r[s + 1], off[at], 8, false, at);
