@@ -8,6 +8,7 @@
  * - LSH, RSH, ARSH by a known amount within the width. LSH: unsigned if no bit is lost; 64-bit by exactly 32: signed, from
  *   the half's signed range (`<< 32` then `s>> 32` is a sign extension). RSH: unsigned only. ARSH: signed only.
  * - DIV, MOD, other shifts: unknown, all 64 bits of it even for a 32-bit operation.
+ * - A pointer's variable offset moves by its whole ranges alone; an unsigned one stays only if neither end wraps.
  * - NEG is 0 - x. AND and OR of a constant into 0 or -1 are walked in both cases (`forks`).
  */
 import { ALU } from '../isa/index.ts';
@@ -404,6 +405,23 @@ export function alu(r: Words, op: number, is32: boolean, m: Words, a: number, b:
       return setUnknown(r);
   }
   if (is32) zeroExtendHalf(r);
+  sync(r);
+}
+
+/**
+ * `r = a op b` of a pointer's variable offset `a` (ADD or SUB): of ranges, only the whole ones, and an unsigned range stays
+ * only if neither end wraps.
+ */
+export function pointerOffset(r: Words, op: number, m: Words, a: number, b: number): void {
+  const sum = op === ALU.ADD;
+  const combine = sum ? sum64 : difference64;
+  (sum ? addTnum : subTnum)(r, m, a, b);
+  const least = combine(r, UMIN, m, a + UMIN, b + (sum ? UMIN : UMAX), false);
+  if (combine(r, UMAX, m, a + UMAX, b + (sum ? UMAX : UMIN), false) || least) anyU64(r);
+  const leastSigned = combine(r, SMIN, m, a + SMIN, b + (sum ? SMIN : SMAX), true);
+  if (combine(r, SMAX, m, a + SMAX, b + (sum ? SMAX : SMIN), true) || leastSigned) anyS64(r);
+  anyS32(r);
+  anyU32(r);
   sync(r);
 }
 

@@ -4,7 +4,7 @@
  * looks them up. One store serves one program at a time; `reset` makes every handle void.
  */
 import { ALU } from '../isa/index.ts';
-import { alu, setHalf, spreadSign } from './alu.ts';
+import { alu, pointerOffset, setHalf, spreadSign } from './alu.ts';
 import { branchTaken, refine, type Verdict } from './branch.ts';
 import { fold, folded } from './constants.ts';
 import * as moves from './moves.ts';
@@ -55,6 +55,7 @@ const OP_32 = 1;
 const OP_MOVE = 0x600;
 const OP_NARROW = 0x680;
 const OP_CONSTANT = 0x700;
+const OP_POINTER = 0x740;
 /** Tags of one generation. */
 const TAGS = 0x800;
 /** Generations until the memo is wiped and numbering starts over. */
@@ -348,6 +349,14 @@ export class ScalarStore {
   /** `a op= b`, 32 bits, the result extended by zeros; except where the kernel forgets even that, see `alu.ts`. */
   alu32(op: number, _off: number, a: number, b: number): number {
     return this.#alu(op, true, a, b);
+  }
+  /** The variable offset `a` of a pointer after `pointer op= b` (ADD or SUB). */
+  pointerOffset(op: number, a: number, b: number): number {
+    const tag = this.#tag(OP_POINTER + op);
+    const slot = this.#slot(tag, a, b);
+    if (this.#remembers(slot, tag, a, b)) return this.#memo[slot + 3];
+    pointerOffset(this.#a, op, this.#words, a * WORDS, b * WORDS);
+    return this.#remember(slot, tag, a, b, this.#intern(this.#a), 0);
   }
   neg64(a: number): number {
     return this.#alu(ALU.SUB, false, this.ZERO, a);

@@ -206,3 +206,12 @@ function withHalf(a: Scalar, value: bigint, w: Width): Scalar {
   const { smin32, smax32, umin32, umax32 } = c;
   return { ...a, tnum: tnum.tnumWithLow(a.tnum, c.tnum, w.half), smin32, smax32, umin32, umax32 };
 }
+
+/** The variable offset `a` of a pointer after `pointer op= b` (ADD or SUB). */
+export function pointerOffset(op: number, a: Scalar, b: Scalar, w: Width = W64): Scalar {
+  const { bits, ranges } = OPERATORS.get(op)!;
+  const { s } = ranges(whole(a, w), whole(b, w), a.tnum);
+  const [min, max] = op === ALU.ADD ? [a.umin + b.umin, a.umax + b.umax] : [a.umin - b.umax, a.umax - b.umin];
+  const u: Range = min < 0n || max > w.umax ? anyUnsigned(w.bits) : [min, max];
+  return sync(withRanges(bits(a.tnum, b.tnum, w.bits), { u, s }, all(w.half)), w);
+}
