@@ -115,18 +115,20 @@ export function mapMmap(sub: Subsystem, fd: number, length: number, offset: numb
   if (object.kind !== 'map') return fail(ERRNO.ENODEV);
   if (!(length > 0) || offset % PAGE !== 0) return fail(ERRNO.EINVAL);
   if (object.type !== MAP_TYPE.ARRAY) return fail(ERRNO.ENOTSUPP);
-  const range = object.map.mmapRange;
-  if (range === undefined) return fail(ERRNO.EINVAL);
+  const { values } = object.map;
+  if (values === undefined || !(object.flags & MAP_FLAG.MMAPABLE)) return fail(ERRNO.EINVAL);
   if (!descriptor.read) return fail(ERRNO.EACCES);
-  if (!descriptor.write || offset < 0 || offset + length > range.length) return fail(ERRNO.EINVAL);
+  if (!descriptor.write || offset < 0 || offset + length > wholePages(values.length)) return fail(ERRNO.EINVAL);
   const writes = !object.frozen && (object.flags & MAP_FLAG.RDONLY_PROG) === 0;
   sub.maps.hold(object);
   if (writes) object.writableMappings++;
-  return new ArrayView(sub, range.address + offset, length, writes, () => {
+  return new ArrayView(sub, values.address + offset, length, writes, () => {
     if (writes) object.writableMappings--;
     sub.drop(object);
   });
 }
+
+const wholePages = (bytes: number): number => Math.ceil(bytes / PAGE) * PAGE;
 
 class ArrayView implements MapView {
   readonly #sub: Subsystem;

@@ -11,7 +11,6 @@ import { INFO_POINTERS } from '../sys/index.ts';
 import type { ObjInfoAttr, ObjectKind } from '../sys/index.ts';
 import { BPF_BTF_INFO, BPF_MAP_INFO, BPF_PROG_INFO, CAP, MAP_TYPE, PSEUDO } from '../uapi/index.ts';
 import type { StructLayout } from '../uapi/index.ts';
-import { MAP_HEADER, padded } from '../memory/index.ts';
 import { sha256 } from '../util/index.ts';
 import { capable } from './capabilities.ts';
 import type { AnyObject, BtfObject, MapObject, ProgObject } from './objects.ts';
@@ -125,12 +124,11 @@ function fillMap(sub: Subsystem, info: InfoStruct, object: MapObject): number {
 
 /** SHA-256 of a frozen array's values, padding included. */
 function fillHash(sub: Subsystem, info: InfoStruct, object: MapObject): number {
-  const buffer = info.buffer('hash');
-  if (object.type !== MAP_TYPE.ARRAY || buffer?.length !== HASH_SIZE) return -ERRNO.EINVAL;
+  const { values } = object.map;
+  if (object.type !== MAP_TYPE.ARRAY || values === undefined) return -ERRNO.EINVAL;
+  if (info.buffer('hash')?.length !== HASH_SIZE) return -ERRNO.EINVAL;
   if (!object.frozen) return -ERRNO.EPERM;
-  const first = sub.host.space.view.getUint32(object.map.address + MAP_HEADER.VALUES, true);
-  const size = padded(object.valueSize) * object.maxEntries;
-  info.array('hash', sha256(sub.host.space.bytes.subarray(first, first + size)));
+  info.array('hash', sha256(sub.host.space.bytes.subarray(values.address, values.address + values.length)));
   return 0;
 }
 

@@ -7,15 +7,15 @@
  */
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
-import { MAP_HEADER, PAGE, padded } from '../memory/index.ts';
-import { ELEM_FLAG, MAP_FLAG } from '../uapi/index.ts';
-import type { BpfMap, MapDeps, MapInfo, MmapRange } from './bpf-map.ts';
+import { MAP_HEADER, padded } from '../memory/index.ts';
+import { ELEM_FLAG } from '../uapi/index.ts';
+import type { BpfMap, MapDeps, MapInfo, MemoryRange } from './bpf-map.ts';
 import { allocateHeader, allocateValues } from './storage.ts';
 
 export class ArrayMap implements BpfMap {
   readonly info: MapInfo;
   readonly userValueSize: number;
-  readonly mmapRange?: MmapRange;
+  readonly values: MemoryRange;
   protected readonly deps: MapDeps;
   /** Bytes from one value to the next. */
   protected readonly elemSize: number;
@@ -37,9 +37,7 @@ export class ArrayMap implements BpfMap {
     this.userValueSize = cpuStride === 0 ? info.valueSize : this.elemSize * deps.cpus;
     this.#header = header;
     this.#values = values;
-    if (info.flags & MAP_FLAG.MMAPABLE) {
-      this.mmapRange = { address: values.base, length: Math.ceil(values.size / PAGE) * PAGE };
-    }
+    this.values = { address: values.base, length: values.size };
     const { view } = deps.memory;
     view.setUint32(header.base + MAP_HEADER.ELEM_SIZE, this.elemSize, true);
     view.setUint32(header.base + MAP_HEADER.CPU_STRIDE, cpuStride, true);

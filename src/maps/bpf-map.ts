@@ -26,10 +26,9 @@ export interface MapDeps {
   random(): number;
 }
 
-/** The part of a map that user space may see as plain memory. */
-export interface MmapRange {
+/** A range of the memory, in bytes. */
+export interface MemoryRange {
   readonly address: number;
-  /** Whole pages, in bytes. */
   readonly length: number;
 }
 
@@ -41,8 +40,8 @@ export interface BpfMap {
   readonly memoryBytes: number;
   /** Bytes of a value as user space sees it: per-CPU types give one padded slot for each CPU. */
   readonly userValueSize: number;
-  /** BPF_F_MMAPABLE arrays only. */
-  readonly mmapRange?: MmapRange;
+  /** Where the values of an array lie, in order, padding included. */
+  readonly values?: MemoryRange;
 
   /** Helper 1. @returns the value's address on CPU `cpu`, or 0. */
   lookupElem(key: number, cpu: number): number;
