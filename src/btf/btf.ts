@@ -3,7 +3,7 @@
  * are decoded when they are asked for, so that the 10 MB of a kernel open in a fraction of a second.
  */
 import { FormatError, InternalError } from '../errors/index.ts';
-import { StringTable } from '../util/index.ts';
+import { plainBytes, StringTable } from '../util/index.ts';
 import { checkGraph } from './graph.ts';
 import { readHeader, scanTypes } from './scan.ts';
 import type { BtfHeader } from './scan.ts';
@@ -49,7 +49,7 @@ export class Btf {
   }
 
   private constructor(bytes: Uint8Array, where: BtfWhere) {
-    this.bytes = bytes;
+    this.bytes = plainBytes(bytes);
     this.where = where;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#header = readHeader(this.#view, where);

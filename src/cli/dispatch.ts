@@ -15,6 +15,7 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   exec: { summary: 'run conformance files and compare', load: () => import('./exec.ts') },
   run: { summary: 'run a program of an object on the packets of a capture', load: () => import('./run.ts') },
   verify: { summary: "the verifier's verdict on every program of an object", load: () => import('./verify.ts') },
+  obj: { summary: 'what an object file holds: maps, variables, programs', load: () => import('./obj.ts') },
   prog: { summary: 'run single programs, many at a time', load: () => import('./prog.ts') },
 };
 

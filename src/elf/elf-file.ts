@@ -7,7 +7,7 @@
  * relocations with addends, which BPF does not have.
  */
 import { FormatError } from '../errors/index.ts';
-import { StringTable } from '../util/index.ts';
+import { plainBytes, StringTable } from '../util/index.ts';
 import { EHDR_SIZE, EM_BPF, ET_REL, REL_SIZE, SHDR_SIZE, SHN, SHT, SYM_SIZE } from './constants.ts';
 
 export interface ElfSection {
