@@ -86,7 +86,7 @@ function markPoints(ctx: Context, at: number): void {
     if (insn.src === CALL_PSEUDO.HELPER) markCallback(flags, insn, at);
   } else if (isConditional(insn)) {
     flags[at] |= AUX.PRUNE_POINT;
-    if (isMayGoto(insn)) flags[at] |= AUX.FORCE_CHECKPOINT;
+    if (isMayGoto(insn) && insn.src === 0) flags[at] |= AUX.FORCE_CHECKPOINT;
   }
   if (isGoto(insn) || isConditional(insn)) flags[jumpTarget(insn, at)] |= AUX.PRUNE_POINT | AUX.JMP_POINT;
   if (entersFunction(insn)) flags[calleeOf(insn, at)] |= AUX.PRUNE_POINT | AUX.JMP_POINT;
