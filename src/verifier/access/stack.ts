@@ -90,7 +90,7 @@ export function checkStackRead(env: Env, r: number, off: number, size: number, d
   if (err) return err;
   const min = env.store.sminN(ptr.s) + off;
   const max = env.store.smaxN(ptr.s) + off;
-  for (let at = min; at < max + size; at++) env.scratchSlot(slotOf(at));
+  env.scratchSlot(slotOf(min));
   env.regs[dst] = loadedBytes(env, frameOf(env, ptr), min, max + size);
   return 0;
 }

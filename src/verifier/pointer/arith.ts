@@ -93,7 +93,7 @@ function move(env: Env, op: number, ptr: Reg, off: Reg): Reg {
   if (!isPacket(ptr.type)) return ptr.withOffset(ptr.off, s);
   // A new base: distances to pointers derived from the old one are unknown.
   const keepsRange = !add && store.sminN(off.s) >= 0;
-  return new Reg(ptr.type, s, ptr.off, ++env.idGen, false, ptr.refId, ptr.map, keepsRange ? ptr.range : 0, ptr.frame);
+  return new Reg(ptr.type, s, ptr.off, ++env.idGen, 0, ptr.refId, ptr.map, keepsRange ? ptr.range : 0, ptr.frame);
 }
 
 /**

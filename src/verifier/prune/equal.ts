@@ -45,7 +45,7 @@ const regsExact = (old: Reg, cur: Reg): boolean =>
   sameValue(old, cur) && ids.match(scalarId(old), scalarId(cur)) && ids.match(old.refId, cur.refId);
 
 /** The distance of a linked number is part of its name. */
-const scalarId = (reg: Reg): number => (reg.linked ? reg.id | 0x4000_0000 : reg.id);
+const scalarId = (reg: Reg): number => (reg.linked ? reg.id | (reg.linked << 24) : reg.id);
 
 /** Whether what is known of `cur` allows all that was found safe for `old`. @kernel regsafe */
 function regSafe(env: Env, old: Reg, cur: Reg, precise: boolean, exact: Exact): boolean {

@@ -76,6 +76,9 @@ export function typeName(type: number): string {
 export const AT_PKT_END = -1;
 export const BEYOND_PKT_END = -2;
 
+/** See `Reg.linked`. */
+export type Link = 0 | 32 | 64;
+
 export class Reg {
   /** A kind of REG, with flags. */
   readonly type: number;
@@ -85,8 +88,11 @@ export class Reg {
   readonly off: number;
   /** Registers with one id came from one value; 0 = none. */
   readonly id: number;
-  /** Scalars only: linked to the others of its id at the constant distance `off`. @kernel BPF_ADD_CONST */
-  readonly linked: boolean;
+  /**
+   * Scalars only: bits of the addition that put it at the constant distance `off` from the others of its id, 0 for none.
+   * @kernel BPF_ADD_CONST32, BPF_ADD_CONST64
+   */
+  readonly linked: Link;
   /** Id of the acquired reference that this points into; 0 = none. */
   readonly refId: number;
   /** Index into the program's maps for map pointers, keys and values, else -1. */
@@ -101,7 +107,7 @@ export class Reg {
     s: number,
     off: number,
     id: number,
-    linked: boolean,
+    linked: Link,
     refId: number,
     map: number,
     range: number,
@@ -126,7 +132,7 @@ export class Reg {
   }
   /** Another id, no longer at a distance. */
   withId(id: number): Reg {
-    return new Reg(this.type, this.s, this.type === REG.SCALAR ? 0 : this.off, id, false, this.refId, this.map, this.range, this.frame); // prettier-ignore
+    return new Reg(this.type, this.s, this.type === REG.SCALAR ? 0 : this.off, id, 0, this.refId, this.map, this.range, this.frame); // prettier-ignore
   }
   withOffset(off: number, s: number): Reg {
     return new Reg(this.type, s, off, this.id, this.linked, this.refId, this.map, this.range, this.frame);
@@ -137,16 +143,16 @@ export class Reg {
 }
 
 /** Nothing was written here. */
-export const NOT_INIT = new Reg(REG.NOT_INIT, 0, 0, 0, false, 0, -1, 0, 0);
+export const NOT_INIT = new Reg(REG.NOT_INIT, 0, 0, 0, 0, 0, -1, 0, 0);
 
 /** A number. */
 export function scalar(s: number, id = 0): Reg {
-  return new Reg(REG.SCALAR, s, 0, id, false, 0, -1, 0, 0);
+  return new Reg(REG.SCALAR, s, 0, id, 0, 0, -1, 0, 0);
 }
 
 /** A pointer to the start of something; `zero` is the store's handle of 0. */
 export function pointer(type: number, zero: number, id = 0, map = -1, range = 0, frame = 0): Reg {
-  return new Reg(type, zero, 0, id, false, 0, map, range, frame);
+  return new Reg(type, zero, 0, id, 0, 0, map, range, frame);
 }
 
 export const isPacket = (type: number): boolean => type === REG.PACKET || type === REG.PACKET_META;

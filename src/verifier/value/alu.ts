@@ -7,6 +7,7 @@ import { ERRNO } from '../../errors/index.ts';
 import { ALU, CLASS, type Instruction, SRC } from '../../isa/index.ts';
 import type { Env } from '../env.ts';
 import { checkOperands } from '../insns.ts';
+import { pushPath } from '../paths.ts';
 import { aluSymbol, immediate, pointerAlu } from '../pointer/arith.ts';
 import { markPrecise } from '../precision/backtrack.ts';
 import { leaksPointer, readReg, withScalarId, writeReg } from '../state/access-reg.ts';
@@ -121,18 +122,48 @@ function combine(env: Env, insn: Instruction, op: number): number {
   }
   if (bIsPointer) return markPrecise(env, insn.dst) || pointerAlu(env, insn, b, a, true);
   if (aIsPointer) return (isReg(insn) && markPrecise(env, insn.src)) || pointerAlu(env, insn, a, b, false);
-  const s = is64(insn)
-    ? env.store.alu64(op, insn.off, a.s, b.s)
-    : env.store.alu32(op, insn.off, a.s, b.s);
+  let { s } = a;
+  if ((op === ALU.AND || op === ALU.OR) && env.store.isConst(b.s)) {
+    s = forkSignMask(env, insn, a);
+    if (s < 0) return s;
+  }
+  s = is64(insn) ? env.store.alu64(op, insn.off, s, b.s) : env.store.alu32(op, insn.off, s, b.s);
   regs[insn.dst] = linkedSum(env, insn, op, a, b, s);
   return 0;
 }
 
-/** `r += K` keeps the register linked, at a distance, to those it was copied from; anything else breaks the link. */
+/**
+ * `w0 s>>= 31; w0 &= -134` chooses without a branch. A number that is 0 or -1 is walked as both: this path goes on with
+ * -1, another does the instruction again with 0. @kernel maybe_fork_scalars
+ * @returns the handle to go on with, or -errno
+ */
+function forkSignMask(env: Env, insn: Instruction, a: Reg): number {
+  const { store } = env;
+  const is = (wide: boolean, value: bigint): number =>
+    wide ? store.constant(value) : store.intersectTnum(a.s, value & 0xffff_ffffn, 0xffff_ffff_0000_0000n);
+  const wide = store.smin(a.s) === -1n && store.smax(a.s) === 0n;
+  if (!wide && !(store.smin32(a.s) === -1 && store.smax32(a.s) === 0)) return a.s;
+  const other = pushPath(env, env.insnIdx, env.insnIdx);
+  if (!other) return -ERRNO.EFAULT;
+  other.top.regs[insn.dst] = a.withScalar(is(wide, 0n));
+  return is(wide, -1n);
+}
+
+/**
+ * Adding or subtracting a constant keeps the register linked, at a distance, to those it was copied from; anything else
+ * breaks the link, and so does a second distance or one beyond 32 bits.
+ */
 function linkedSum(env: Env, insn: Instruction, op: number, a: Reg, b: Reg, s: number): Reg {
-  const follows = env.bpfCapable && op === ALU.ADD && is64(insn) && a.id !== 0 && env.store.isConst(b.s);
-  if (!follows || a.linked) return scalar(s);
-  const delta = env.store.umaxN(b.s);
-  if (delta > 0x7fff_ffff) return scalar(s);
-  return new Reg(REG.SCALAR, s, delta, a.id, true, 0, -1, 0, 0);
+  const { store } = env;
+  const wide = is64(insn);
+  const isSum = op === ALU.ADD || op === ALU.SUB;
+  const isConst = wide ? store.isConst(b.s) : (store.tnumMask(b.s) & 0xffff_ffffn) === 0n;
+  const sameReg = isReg(insn) && insn.src === insn.dst;
+  // A 32-bit sum is at a distance only from what had no more than 32 bits before.
+  const fits = wide || store.umax(a.s) <= 0xffff_ffffn;
+  if (!env.bpfCapable || !isSum || !a.id || !isConst || sameReg || a.linked || !fits) return scalar(s);
+  const added = wide ? store.sminN(b.s) : Number(BigInt.asIntN(32, store.tnumValue(b.s)));
+  const distance = op === ALU.SUB ? -added : added;
+  if (distance !== (distance | 0)) return scalar(s);
+  return new Reg(REG.SCALAR, s, distance, a.id, wide ? 64 : 32, 0, -1, 0, 0);
 }

@@ -74,8 +74,8 @@ export function checkBranch(env: Env, insn: Instruction): number {
 function splitPaths(env: Env, insn: Instruction, a: Reg, b: Reg, op: number, is32: boolean, byReg: boolean): number {
   const { dst, src } = insn;
   const linked: LinkedReg[] = [];
-  if (byReg && b.type === REG.SCALAR && b.id) collectLinked(env.cur, b.id, linked);
-  if (a.type === REG.SCALAR && a.id) collectLinked(env.cur, a.id, linked);
+  if (byReg && b.type === REG.SCALAR && b.id) collectLinked(env, b.id, linked);
+  if (a.type === REG.SCALAR && a.id) collectLinked(env, a.id, linked);
   if (linked.length > 1) pushHistory(env, 0, undefined, linked);
 
   const here = env.cur;

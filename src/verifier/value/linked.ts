@@ -1,6 +1,7 @@
 /**
  * Numbers that came from one: what a branch teaches one is known of all (@kernel collect_linked_regs, sync_linked_regs).
- * A number at a constant distance (`r2 = r1; r2 += 8`) learns with that distance.
+ * A number at a constant distance (`r2 = r1; r2 += 8`) learns with that distance. Registers that nobody reads later are
+ * left out: states that differ only there are equal, so nothing may depend on them.
  */
 import { ALU } from '../../isa/index.ts';
 import type { Env } from '../env.ts';
@@ -12,12 +13,15 @@ import { FP, type LinkedReg, type State } from '../state/state.ts';
 const MAX_LINKED = 6;
 
 /** Append the registers and spilled registers of id `id`; those that find no room leave the group. */
-export function collectLinked(state: State, id: number, out: LinkedReg[]): void {
+export function collectLinked(env: Env, id: number, out: LinkedReg[]): void {
+  const { frames } = env.cur;
   const fits = (frame: number, reg: number, slot: number): boolean =>
     out.length < MAX_LINKED && out.push({ frame, reg, slot }) > 0;
-  for (let f = state.frames.length - 1; f >= 0; f--) {
-    const { regs, stack } = state.frames[f];
+  for (let f = frames.length - 1; f >= 0; f--) {
+    const { regs, stack } = frames[f];
+    const live = env.aux.liveRegs[f === frames.length - 1 ? env.insnIdx : frames[f + 1].callsite];
     for (let r = 0; r < FP; r++) {
+      if (((live >>> r) & 1) === 0) continue;
       if (regs[r].type === REG.SCALAR && regs[r].id === id && !fits(f, r, -1)) regs[r] = regs[r].withId(0);
     }
     stack.forEach((slot, i) => {
@@ -42,7 +46,12 @@ function copyAtDistance(env: Env, before: Reg, known: Reg): Reg {
   if ((!before.linked && !known.linked) || before.off === known.off) {
     return new Reg(REG.SCALAR, known.s, known.off, known.id, known.linked, 0, -1, 0, 0);
   }
+  // Distances of different widths cannot be compared.
+  if (before.linked && known.linked && before.linked !== known.linked) return before;
   const { store } = env;
   const distance = store.constantNumber(before.off - known.off);
-  return new Reg(REG.SCALAR, store.alu64(ALU.ADD, 0, known.s, distance), before.off, before.id, before.linked, 0, -1, 0, 0);
+  const sum = store.alu64(ALU.ADD, 0, known.s, distance);
+  const narrow = before.linked === 32 || known.linked === 32;
+  const s = narrow ? store.zext32(sum) : sum;
+  return new Reg(REG.SCALAR, s, before.off, before.id, before.linked, 0, -1, 0, 0);
 }
