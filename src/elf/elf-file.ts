@@ -74,7 +74,7 @@ export class ElfFile {
   private constructor(bytes: Uint8Array, file: string) {
     this.file = file;
     // A Buffer's slice() is a view, not a copy: keep to plain arrays from here on.
-    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.bytes = plainBytes(bytes);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#checkHeader();
     this.sections = this.#readSections();
