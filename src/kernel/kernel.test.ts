@@ -86,6 +86,28 @@ describe('a userspace kernel', () => {
     expect(lines[0]).toContain('hi');
   });
 
+  it('outlives what a callback of a running program does', () => {
+    const answers: number[] = [];
+    let fd = 0;
+    const kernel: Kernel = createKernel({
+      trace: () => {
+        answers.push(run(kernel, fd));
+        kernel.close(fd);
+        answers.push(kernel.bpf(BPF_CMD.MAP_CREATE, { ...hash, mapType: MAP_TYPE.ARRAY, maxEntries: 1 << 20 }));
+      },
+    });
+    const empty = kernel.memoryBytes;
+    const map = kernel.bpf(BPF_CMD.MAP_CREATE, hash);
+    const text =
+      '*(u32 *)(r10 -8) = 0\nr1 = r10\nr1 += -8\nr2 = 3\ncall 6\nr1 = map[m]\nr2 = r10\nr2 += -8\ncall 1\nexit';
+    fd = kernel.bpf(BPF_CMD.PROG_LOAD, program(text, map));
+    kernel.close(map);
+    expect(run(kernel, fd)).toBe(0);
+    expect(answers).toEqual([-ERRNO.EBUSY, 3]);
+    kernel.close(3);
+    expect(kernel.memoryBytes).toBe(empty);
+  });
+
   it('runs unverified programs checked, and only when asked to by name', () => {
     const kernel = createKernel();
     const wild = program('r1 = 0\nr0 = *(u64 *)(r1 + 0)\nexit');

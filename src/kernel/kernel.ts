@@ -162,11 +162,13 @@ const hostClock: Clock = {
   tai: () => (Date.now() + TAI_OFFSET_SECONDS * 1000) * NANOSECONDS,
 };
 
-/** PROG_TEST_RUN. -EBADF, -EINVAL for a bad descriptor; the rest is the hook's of the program's type. */
+/** PROG_TEST_RUN. -EBADF, -EINVAL for a bad descriptor; -EBUSY from inside a run; the rest is the hook's of the program's type. */
 function progTestRun(sub: Subsystem, attr: ProgTestRunAttr): number {
   const descriptor = sub.get(attr.progFd | 0, 'prog');
   if (typeof descriptor === 'number') return descriptor;
   const { object } = descriptor;
+  // Context and packet memory belong to the CPU: a callback of a running program cannot start another.
+  if (!sub.host.rcu.idle) return -ERRNO.EBUSY;
   sub.progs.hold(object);
   try {
     return testRun(sub.cpu, object.image, attr);

@@ -97,6 +97,7 @@ export class ElementPool {
 
   /** Give back an element that has left the table: at once, or when the programs that run now have ended. */
   retire(elem: number): void {
+    if (this.#deps.rcu.idle) return this.#free(elem);
     this.#deps.memory.view.setUint32(elem + HASH_ELEM.STATE, ELEM_STATE.RETIRED, true);
     this.#retired.push(elem);
     if (this.#retired.length - this.#oldest === 1) this.#deps.rcu.defer(() => this.#reclaim());
@@ -150,14 +151,15 @@ export class ElementPool {
   }
 
   #reclaim(): void {
-    const { view } = this.#deps.memory;
-    for (let i = this.#oldest; i < this.#retired.length; i++) {
-      const elem = this.#retired[i];
-      view.setUint32(elem + HASH_ELEM.STATE, ELEM_STATE.FREE, true);
-      view.setUint32(elem + HASH_ELEM.LINK, view.getUint32(this.#header + MAP_HEADER.FREE, true), true);
-      view.setUint32(this.#header + MAP_HEADER.FREE, elem, true);
-    }
+    for (let i = this.#oldest; i < this.#retired.length; i++) this.#free(this.#retired[i]);
     this.#retired = [];
     this.#oldest = 0;
+  }
+
+  #free(elem: number): void {
+    const { view } = this.#deps.memory;
+    view.setUint32(elem + HASH_ELEM.STATE, ELEM_STATE.FREE, true);
+    view.setUint32(elem + HASH_ELEM.LINK, view.getUint32(this.#header + MAP_HEADER.FREE, true), true);
+    view.setUint32(this.#header + MAP_HEADER.FREE, elem, true);
   }
 }

@@ -6,6 +6,11 @@ export class Rcu {
   #depth = 0;
   #deferred: (() => void)[] = [];
 
+  /** Whether no program runs: what nobody else holds may be reused at once. */
+  get idle(): boolean {
+    return this.#depth === 0;
+  }
+
   /** A program starts. */
   enter(): void {
     this.#depth++;
