@@ -55,7 +55,8 @@ export function reportText({ program, progType, backend, capture, tally, collect
     verdictName(progType, value),
   ]);
   if (returns.length > 0) parts.push(formatTable([['return', 'packets', 'meaning'], ...returns]));
-  for (const [why, packets] of tally.failures) parts.push(`not run on ${thousands(packets)} packets: ${why}\n`);
+  for (const [why, packets] of tally.failures)
+    parts.push(`not run on ${thousands(packets)} ${packets === 1 ? 'packet' : 'packets'}: ${why}\n`);
   for (const [name, map] of Object.entries(collection.maps)) {
     try {
       parts.push(mapText(readMap(name, map, true)));
