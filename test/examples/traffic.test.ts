@@ -1,10 +1,14 @@
-/** The bundled capture: the generator gives these bytes, and tshark and tcpdump count in it what the table says. */
+/**
+ * The bundled example: the object was built from the source beside it; the generator gives these bytes of capture, and
+ * tshark and tcpdump count in it what the table says.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { loadCollectionSpec } from '../../src/loader/index.ts';
 import { readPackets } from '../../src/node/index.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -20,6 +24,13 @@ const lines = (tool: string, ...args: string[]): string[] =>
   execFileSync(tool, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1 << 26 })
     .split('\n')
     .filter(Boolean);
+
+it('the object was built from the source beside it', () => {
+  const source = readFileSync(join(folder, 'count.bpf.c'), 'utf8').split('\n');
+  const { count } = loadCollectionSpec(readFileSync(join(folder, 'count.bpf.o'))).programs;
+  expect(count.lines.length).toBeGreaterThan(50);
+  for (const { line, text } of count.lines) expect(source[line - 1].trim(), `line ${line}`).toBe(text);
+});
 
 it('is what the generator writes', () => {
   const out = mkdtempSync(join(tmpdir(), 'skep-capture-'));
