@@ -297,7 +297,8 @@ function writeVariable(env: Env, ptr: Reg, off: number, size: number, src: numbe
       return env.fail(ERRNO.EINVAL, text);
     }
     const next = isZero && kind === STACK.ZERO ? STACK.ZERO : STACK.MISC;
-    frame.stack[index] = new Slot(withKind(slot.types, byteOf(at), next), NOT_INIT);
+    const types = isSpill(slot) ? scrub(slot.types) : slot.types;
+    frame.stack[index] = new Slot(withKind(types, byteOf(at), next), NOT_INIT);
   }
   return zeroKept && src >= 0 ? markPrecise(env, src) : 0;
 }

@@ -30,8 +30,8 @@ export class IdMap {
     return true;
   }
 
-  /** For numbers: one without id is a group of its own. */
+  /** For numbers: the old state may know of no link where there is one now; not the other way round. */
   matchScalar(old: number, cur: number): boolean {
-    return this.match(old || ++this.#temporary, cur || ++this.#temporary);
+    return old === 0 || this.match(old, cur || ++this.#temporary);
   }
 }
