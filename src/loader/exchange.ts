@@ -77,8 +77,8 @@ class SetupError extends Error {
   }
 }
 
-const LOG_START = 1 << 20;
-const LOG_LIMIT = 64 << 20;
+/** Of no cost until it is written to. A log that is longer loses its beginning. */
+const LOG_SIZE = 64 << 20;
 const UNSUPPORTED = 'unsupported by skep: ';
 
 /** Kinds of BTF types, in the order in which a name is looked up. */
@@ -86,11 +86,11 @@ const KINDS = { kfunc: [12], ksym: [14, 12], attach: [12, 8, 4] } as const;
 
 const decoder = new TextDecoder();
 
-/** Answers one object after the other; holds the log buffer, which grows to what the largest log needed. */
+/** Answers one object after the other; holds the log buffer for all of them. */
 export class ExchangeRunner {
   readonly #backend: ExchangeBackend;
   readonly #options: ExchangeOptions;
-  #logBuf = new Uint8Array(LOG_START);
+  readonly #logBuf = new Uint8Array(LOG_SIZE);
 
   constructor(backend: ExchangeBackend, options: ExchangeOptions = {}) {
     this.#backend = backend;
@@ -127,21 +127,14 @@ export class ExchangeRunner {
     }
   }
 
-  /** Loads with a log; again with more room where the log did not fit (the kernel then answers ENOSPC to anything). */
   #progLoad(sys: BpfSys, attr: ProgLoadAttr): number {
     attr.logLevel = this.#options.logLevel ?? 5;
-    for (;;) {
-      if (attr.logLevel) {
-        this.#logBuf[0] = 0;
-        attr.logBuf = this.#logBuf;
-        attr.logTrueSize = 0;
-      }
-      const fd = sys.bpf(BPF_CMD.PROG_LOAD, attr);
-      const needed = attr.logTrueSize ?? 0;
-      if (needed <= this.#logBuf.length || this.#logBuf.length >= LOG_LIMIT) return fd;
-      if (fd >= 0) sys.close(fd);
-      this.#logBuf = new Uint8Array(Math.min(LOG_LIMIT, needed + (needed >> 2)));
+    if (attr.logLevel) {
+      this.#logBuf[0] = 0;
+      attr.logBuf = this.#logBuf;
+      attr.logTrueSize = 0;
     }
+    return sys.bpf(BPF_CMD.PROG_LOAD, attr);
   }
 
   #verdict(sys: BpfSys, attr: ProgLoadAttr, fd: number): Omit<ExchangeAnswer, 'name'> {
