@@ -157,6 +157,15 @@ describe('bad graphs', () => {
     ['a pointer to itself', [reference(KIND.PTR, 2), reference(KIND.PTR, 1)], 'is made of itself'],
     ['a function without prototype', [int, { kind: KIND.FUNC, name: 'f', type: 1, linkage: 0 }], 'has no prototype'],
     ['a member outside', [int, struct('s', 4, member('a', 1, 8))], 'has member 0 outside its 4 bytes'],
+    [
+      'elements that count fewer bits than they take',
+      [
+        { kind: KIND.INT, name: 'x', size: 4, encoding: 0, offset: 0, bits: 3 },
+        { kind: KIND.ARRAY, name: '', type: 1, indexType: 1, count: 4 },
+        struct('s', 4, member('a', 2)),
+      ],
+      'has member 0 outside its 4 bytes',
+    ],
     ['a member without a size', [struct('s', 4, member('a', 0))], 'has member 0 without a size'],
     [
       'a section of types',

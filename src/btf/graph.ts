@@ -190,16 +190,19 @@ class Graph {
     }
   }
 
-  /** Bits of a resolved type; of old-style bit fields the bits that count. */
+  /** Bits that a member of a resolved type reads: of an old-style bit field those that count. */
   #bits(id: number): number {
+    const word = this.#kind(id) === KIND.INT ? this.#u32(this.#offsets[id] + 12) : 0;
+    return word === 0 ? this.#wholeBits(id) : (word & 255) + ((word >>> 16) & 255);
+  }
+
+  #wholeBits(id: number): number {
     const at = this.#offsets[id];
     switch (this.#kind(id)) {
       case KIND.PTR:
         return 64;
       case KIND.ARRAY:
-        return this.#bits(this.#resolve(this.#u32(at + 12))) * this.#u32(at + 20);
-      case KIND.INT:
-        return (this.#u32(at + 12) & 255) + ((this.#u32(at + 12) >>> 16) & 255);
+        return this.#wholeBits(this.#resolve(this.#u32(at + 12))) * this.#u32(at + 20);
       default:
         return this.#u32(at + 8) * 8;
     }
