@@ -1,8 +1,10 @@
 /** What is the userspace kernel's own: options, accounting, checked programs, what is missing. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assemble } from '../asm/index.ts';
 import { ERRNO, Trap } from '../errors/index.ts';
 import { encode } from '../isa/index.ts';
+import type { MapCreateAttr } from '../sys/index.ts';
 import { BPF_CMD, CAP, MAP_FLAG, MAP_TYPE, PROG_TYPE } from '../uapi/index.ts';
 import { mayCreateMap } from './capabilities.ts';
 import { createKernel } from './index.ts';
@@ -156,6 +158,29 @@ describe('a userspace kernel', () => {
     expect(log.trimEnd().split('\n').at(-1)).toMatch(/^unsupported by skep: \S/);
     expect(kernel.setsockopt({}, 50, 3)).toBe(-ERRNO.EOPNOTSUPP);
     return expect(kernel.poll(3)).rejects.toThrow(/not supported yet: poll/);
+  });
+
+  it('answers any arguments with a number', () => {
+    const kernel = createKernel({ memoryLimit: 8 << 20, cpus: 2 });
+    const number = fc.oneof(fc.nat(12), fc.integer(), fc.double(), fc.constantFrom(-1, 0xffffffff, 2 ** 53 - 1));
+    const bytes = fc.uint8Array({ maxLength: 80 });
+    const text = fc.oneof(fc.string(), fc.constant('GPL'));
+    const numbers =
+      'mapType keySize valueSize maxEntries mapFlags numaNode mapIfindex btfFd btfKeyTypeId btfValueTypeId mapExtra mapFd ' +
+      'flags progType logLevel progFlags expectedAttachType progBtfFd funcInfoRecSize attachBtfId progFd cpu startId id ' +
+      'openFlags bpfFd btfLogLevel';
+    const buffers = 'key value nextKey insns logBuf funcInfo lineInfo dataIn dataOut ctxIn ctxOut info btf btfLogBuf';
+    const fields: Record<string, fc.Arbitrary<unknown>> = {};
+    for (const name of numbers.split(' ')) fields[name] = number;
+    for (const name of buffers.split(' ')) fields[name] = bytes;
+    for (const name of ['license', 'progName', 'mapName']) fields[name] = text;
+    fc.assert(
+      fc.property(fc.integer({ min: -1, max: 40 }), fc.record(fields, { requiredKeys: [] }), (cmd, attr) => {
+        const result = kernel.bpf(cmd as 0, attr as unknown as MapCreateAttr);
+        expect(result === 0 || result > 2 || (result < 0 && result >= -ERRNO.ENOTSUPP)).toBe(true);
+      }),
+      { numRuns: 3000 },
+    );
   });
 
   it('refuses numbers that do not fit, and commands that are none', () => {
