@@ -9,14 +9,15 @@ interface Noun {
   load(): Promise<{ command: Command }>;
 }
 
+/** In the order of the help: most used first. */
 const NOUNS: Readonly<Record<string, Noun>> = {
-  asm: { summary: 'text to instructions', load: () => import('./asm.ts') },
-  disasm: { summary: "instructions to the text of the kernel's log", load: () => import('./disasm.ts') },
-  exec: { summary: 'run conformance files and compare', load: () => import('./exec.ts') },
-  run: { summary: 'run a program of an object on the packets of a capture', load: () => import('./run.ts') },
   verify: { summary: "the verifier's verdict on every program of an object", load: () => import('./verify.ts') },
+  run: { summary: 'run a program of an object on the packets of a capture', load: () => import('./run.ts') },
   obj: { summary: 'what an object file holds: maps, variables, programs', load: () => import('./obj.ts') },
   prog: { summary: 'run single programs, many at a time', load: () => import('./prog.ts') },
+  exec: { summary: 'run conformance files and compare', load: () => import('./exec.ts') },
+  asm: { summary: 'text to instructions', load: () => import('./asm.ts') },
+  disasm: { summary: "instructions to the text of the kernel's log", load: () => import('./disasm.ts') },
 };
 
 /** The whole name of a noun from it or a prefix that only it has. */
