@@ -73,10 +73,9 @@ export function execInterp(insns: readonly Instruction[], mem: Uint8Array | unde
   if (mem?.length && region === undefined) return { stopped: `no room for ${mem.length} bytes of memory` };
   try {
     if (mem !== undefined && region !== undefined) space.bytes.set(mem, region.base);
-    const executable = compile(insns, { helpers });
     interpreter.observe = observe && ((it) => observe(it.slot, it.registers));
-    interpreter.run(executable, region?.base ?? 0, mem?.length ?? 0, BUDGET);
-    return { r0: toBigInt(executable.file[0], executable.file[1]) };
+    interpreter.run(compile(insns, { helpers }), region?.base ?? 0, mem?.length ?? 0, BUDGET);
+    return { r0: toBigInt(interpreter.registers[0], interpreter.registers[1]) };
   } catch (error) {
     if (error instanceof Trap) return { stopped: error.message };
     throw error;

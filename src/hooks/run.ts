@@ -59,21 +59,23 @@ export function clearResults(attr: ProgTestRunAttr): void {
  * Hand out packet and context. Buffers that are too short give -ENOSPC and get what fits; after that of the packet the
  * context is not written. Where a packet has a `rest` beyond its first piece, the rest is what must fit: the piece before
  * it is cut, and without room for the rest there are no results at all.
+ * @param size bytes of the first piece, which lies in the CPU's packet memory
  */
-export function results(attr: ProgTestRunAttr, packet: Uint8Array, rest: Uint8Array, ctx?: Uint8Array): number {
+export function results(cpu: Cpu, attr: ProgTestRunAttr, size: number, rest: Uint8Array, ctx?: Uint8Array): number {
   const { dataOut, ctxOut } = attr;
-  const size = packet.length + rest.length;
+  const whole = size + rest.length;
   if (dataOut?.length) {
-    const room = Math.min(dataOut.length, size) - rest.length;
+    const room = Math.min(dataOut.length, whole) - rest.length;
     if (room < 0) {
       clearResults(attr);
       return -ERRNO.ENOSPC;
     }
-    dataOut.set(packet.subarray(0, room));
+    const { base } = cpu.packet;
+    dataOut.set(cpu.host.space.bytes.subarray(base, base + room));
     dataOut.set(rest, room);
   }
-  attr.dataSizeOut = size;
-  if (dataOut?.length && dataOut.length < size) return -ERRNO.ENOSPC;
+  attr.dataSizeOut = whole;
+  if (dataOut?.length && dataOut.length < whole) return -ERRNO.ENOSPC;
   if (ctxOut?.length && ctx !== undefined) {
     attr.ctxSizeOut = ctx.length;
     ctxOut.set(ctx.subarray(0, ctxOut.length));

@@ -83,11 +83,11 @@ export function testRunSkb(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
   fillContext(cpu, dataIn, hidden, protocol);
   if (given !== undefined) applyGiven(cpu, given, dataIn.length - hidden);
 
-  const checked = ((attr.flags ?? 0) & CHECKSUM_COMPLETE) !== 0;
   runOnPacket(cpu, image, attr);
   const { bytes } = cpu.host.space;
-  const frame = bytes.subarray(cpu.packet.base, cpu.packet.base + dataIn.length);
-  if (checked && checksum(frame) !== checksum(dataIn)) {
+  const { base } = cpu.packet;
+  const checked = ((attr.flags ?? 0) & CHECKSUM_COMPLETE) !== 0;
+  if (checked && checksum(bytes.subarray(base, base + dataIn.length)) !== checksum(dataIn)) {
     clearResults(attr);
     return -ERRNO.EBADMSG;
   }
@@ -96,8 +96,8 @@ export function testRunSkb(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
       given.set(bytes.subarray(cpu.ctx.base + offset, cpu.ctx.base + offset + size), offset);
     }
   }
-  frame.fill(0, 0, hidden); // the header that a socket filter does not see
-  return results(attr, frame, NOTHING, given);
+  bytes.fill(0, base, base + hidden); // the header that a socket filter does not see
+  return results(cpu, attr, dataIn.length, NOTHING, given);
 }
 
 function runOnPacket(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr): void {

@@ -60,7 +60,7 @@ export function testRunXdp(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
     view.setUint32(AT.data, layout.meta, true);
     view.setUint32(AT.data_end, seen, true);
   }
-  return results(attr, cpu.host.space.bytes.subarray(base, base + seen), dataIn.subarray(seen), given);
+  return results(cpu, attr, seen, dataIn.subarray(seen), given);
 }
 
 function layoutOf(given: Uint8Array | undefined, size: number): Layout | number {

@@ -141,7 +141,7 @@ export class Interpreter<Env extends World> {
   run(executable: Executable<Env>, r1: number, r2 = 0, budget = Infinity, context?: Context): number {
     this.start(executable, r1, r2, budget, context);
     this.resume();
-    return executable.file[0] >>> 0;
+    return this.registers[0] >>> 0; // a tail call may have changed the executable
   }
 
   /** Run at most `count` instructions. @returns whether the program has ended. */
