@@ -30,14 +30,20 @@ export function computeScc(ctx: Context): number {
   };
 
   const close = (root: number): void => {
-    const first = open.lastIndexOf(root);
-    const members = open.splice(first);
-    const cyclic = members.length > 1 || hasEdgeTo(ctx, root, root);
+    const cyclic = open[open.length - 1] !== root || leadsTo(root);
     if (cyclic) components++;
-    for (const at of members) {
+    let at: number;
+    do {
+      at = open.pop()!;
       closed[at] = 1;
       if (cyclic) scc[at] = components;
-    }
+    } while (at !== root);
+  };
+
+  /** Whether an instruction is its own successor. */
+  const leadsTo = (at: number): boolean => {
+    const count = successors(insns, at, next);
+    return (count > 0 && next[0] === at) || (count > 1 && next[1] === at);
   };
 
   for (let start = 0; start < insns.length; start++) {
@@ -57,10 +63,4 @@ export function computeScc(ctx: Context): number {
     if (insns[start].opcode === LD_IMM64) start++;
   }
   return 0;
-}
-
-function hasEdgeTo(ctx: Context, from: number, to: number): boolean {
-  const next = [-1, -1];
-  const count = successors(ctx.insns, from, next);
-  return next.indexOf(to) >= 0 && next.indexOf(to) < count;
 }
