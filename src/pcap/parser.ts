@@ -5,6 +5,7 @@
  * before the bad place have been delivered by then.
  */
 import { FormatError } from '../errors/index.ts';
+import { plainBytes } from '../util/index.ts';
 import { isPcapMagic, PcapFormat } from './pcap.ts';
 import { PcapngFormat, SECTION_HEADER } from './pcapng.ts';
 import type { PacketSink, RecordFormat } from './record-format.ts';
@@ -35,8 +36,7 @@ export class CaptureParser {
 
   /** Read the next piece of the file. @throws FormatError */
   push(bytes: Uint8Array): void {
-    // Plain arrays in packets, not Node's Buffers: their slice() is a view, and they are slower to make.
-    const piece = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    const piece = plainBytes(bytes);
     let pos = 0;
     while (pos < piece.length) {
       if (this.#skip > 0) pos += this.#skipIn(piece.length - pos);

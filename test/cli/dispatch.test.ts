@@ -20,7 +20,8 @@ describe('dispatch', () => {
   it('lists the nouns', async () => {
     const text = await output('--help');
     expect(text).toMatch(/^usage: skep COMMAND/);
-    for (const noun of ['verify', 'run', 'obj', 'prog', 'exec', 'asm', 'disasm']) expect(text).toMatch(new RegExp(`^ {2}${noun} +\\S`, 'm'));
+    for (const noun of ['verify', 'run', 'obj', 'prog', 'exec', 'asm', 'disasm'])
+      expect(text).toMatch(new RegExp(`^ {2}${noun} +\\S`, 'm'));
     expect(await output('help')).toBe(text);
   });
 
