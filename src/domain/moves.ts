@@ -36,9 +36,9 @@ export function zeroExtendHalf(r: Words): void {
   r[MASK + 1] = 0;
   set64(r, UMIN, r[UMIN32], 0);
   set64(r, UMAX, r[UMAX32], 0);
-  const positive = r[SMIN32] >= 0;
+  const positive = r[SMIN32] >= 0 && r[SMAX32] >= 0;
   set64(r, SMIN, positive ? r[SMIN32] : 0, 0);
-  set64(r, SMAX, positive ? r[SMAX32] : r[UMAX32], positive ? r[SMAX32] >> 31 : 0);
+  set64(r, SMAX, positive ? r[SMAX32] : r[UMAX32], 0);
 }
 
 /** `wN = wM`. */

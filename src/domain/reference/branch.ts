@@ -192,3 +192,10 @@ export function refine(
   learn(op, x, y, is32, taken, w);
   return [sync(x, w), sync(y, w)];
 }
+
+/** The number after `if a op a` of one register with itself, which the kernel refines as two sides that are one. */
+export function refineSame(op: number, is32: boolean, a: Scalar, taken: boolean, w: Width = W64): Scalar {
+  const x: Draft = { ...a };
+  learn(op, x, x, is32, taken, w);
+  return sync(sync(x, w), w);
+}

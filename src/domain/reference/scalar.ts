@@ -253,7 +253,8 @@ function deduceMixed(r: Draft, w: Width): void {
   // A sign-extended sub-register that is not negative is the whole number.
   if (r.smin32 >= 0n && r.smin >= w.smin32 && r.smax <= w.smax32) {
     r.smin = r.umin = r.smin32;
-    r.smax = r.umax = r.smax32;
+    r.smax = r.smax32;
+    r.umax = BigInt.asUintN(w.bits, r.smax32);
     r.tnum = tnumIntersect(r.tnum, tnumRange(r.smin, r.smax, w.bits));
   }
 }
@@ -287,7 +288,7 @@ export function sync(from: Scalar, w: Width = W64): Scalar {
 
 /** The whole register is its sub-register, extended by zeros. */
 export function assign32Into64(a: Scalar): Scalar {
-  const signedFits = a.smin32 >= 0n;
+  const signedFits = a.smin32 >= 0n && a.smax32 >= 0n;
   return {
     ...a,
     umin: a.umin32,
