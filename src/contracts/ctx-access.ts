@@ -104,8 +104,7 @@ function build(row: Row): CtxAccess {
   const allows = (masks: Uint8Array, off: number, size: number): boolean =>
     off >= 0 && off < masks.length && (masks[off] & size) !== 0;
   return {
-    canRead: (off, size) =>
-      off < 0 ? row.belowZero === true && off % size === 0 : allows(read, off, size),
+    canRead: (off, size) => (off < 0 ? row.belowZero === true && off % size === 0 : allows(read, off, size)),
     canWrite: (off, size) => allows(write, off, size),
     pointerAt: (off) => row.pointers[off],
   };

@@ -69,7 +69,17 @@ const byId = new Map<number, HelperProto>(
   PROTOTYPES.map(([name, args, ret, packet]) => {
     const id = HELPER_NAMES.indexOf(name);
     const kinds = args.split(' ').filter(Boolean) as ArgKind[];
-    return [id, { id, name: `bpf_${name}`, args: kinds, ret, changesPacket: packet === 'changes packet', packetAccess: packet === 'packet access' }];
+    return [
+      id,
+      {
+        id,
+        name: `bpf_${name}`,
+        args: kinds,
+        ret,
+        changesPacket: packet === 'changes packet',
+        packetAccess: packet === 'packet access',
+      },
+    ];
   }),
 );
 

@@ -58,7 +58,13 @@ export interface VerifiedProgram {
 }
 
 export type VerifyResult =
-  | { readonly ok: true; readonly log: string; readonly logLength: number; readonly stats: VerifierStats; readonly program: VerifiedProgram }
+  | {
+      readonly ok: true;
+      readonly log: string;
+      readonly logLength: number;
+      readonly stats: VerifierStats;
+      readonly program: VerifiedProgram;
+    }
   | {
       readonly ok: false;
       /** Positive error number. */

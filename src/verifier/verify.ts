@@ -3,7 +3,7 @@
  */
 import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ERRNO, type VerifierStats } from '../errors/index.ts';
-import { MAX_INSNS, MAX_BPF_STACK } from '../uapi/index.ts';
+import { MAX_INSNS } from '../uapi/index.ts';
 import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
 import { checkBtfInfo, checkFuncInfo } from './btf-info.ts';
 import { checkCfg } from './cfg.ts';
@@ -63,7 +63,7 @@ function statsOf(env: Env): VerifierStats {
     maxStatesPerInsn: env.maxStatesPerInsn,
     totalStates: env.totalStates,
     peakStates: env.peakStates,
-    stackDepth: env.aux.subprogs.map((s) => Math.min(s.stackDepth, MAX_BPF_STACK)).join('+'),
+    stackDepth: env.aux.subprogs.map((s) => s.stackDepth).join('+') || '0',
   };
 }
 

@@ -61,9 +61,7 @@ function walkInsn(env: Env): number {
 
 function printSafe(env: Env): void {
   if (!env.log.enabled) return;
-  env.log.write(
-    env.printState ? `\nfrom ${env.prevInsnIdx} to ${env.insnIdx}: safe\n` : `${env.insnIdx}: safe\n`,
-  );
+  env.log.write(env.printState ? `\nfrom ${env.prevInsnIdx} to ${env.insnIdx}: safe\n` : `${env.insnIdx}: safe\n`);
 }
 
 function printInsn(env: Env): void {

@@ -64,9 +64,7 @@ export function checkMem(env: Env, access: Access): number {
   const loaded = env.regs[access.value];
   if (loaded.type !== REG.SCALAR) return 0;
   const { store } = env;
-  const s = access.signed
-    ? store.movsx(access.size * 8, true, loaded.s)
-    : store.truncate(loaded.s, access.size);
+  const s = access.signed ? store.movsx(access.size * 8, true, loaded.s) : store.truncate(loaded.s, access.size);
   if (s !== loaded.s) env.regs[access.value] = loaded.withScalar(s);
   return 0;
 }

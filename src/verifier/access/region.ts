@@ -50,10 +50,7 @@ export function checkRegion(env: Env, r: number, off: number, size: number, limi
 }
 
 const negative = (env: Env, r: number): number =>
-  env.fail(
-    ERRNO.EACCES,
-    `R${r} min value is negative, either use unsigned index or do a if (index >=0) check.`,
-  );
+  env.fail(ERRNO.EACCES, `R${r} min value is negative, either use unsigned index or do a if (index >=0) check.`);
 
 /** A packet: `range` bytes behind the base were compared with its end; the variable part lies before them. */
 export function checkPacket(env: Env, r: number, off: number, size: number, zeroOk: boolean): number {

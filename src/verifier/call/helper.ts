@@ -22,7 +22,7 @@ const BYTE_STORE = CLASS.STX | MODE.MEM | SIZE.B;
 
 export function checkHelperCall(env: Env, insn: Instruction): number {
   const id = insn.imm;
-  const known = id > 0 && id < HELPER_NAMES.length;
+  const known = id >= 0 && id < HELPER_NAMES.length;
   const name = known ? `bpf_${HELPER_NAMES[id]}#${id}` : `unknown#${id}`;
   if (!known) return env.fail(ERRNO.EINVAL, `invalid func ${name}`);
   const { progType, expectedAttachType, license } = env.input;

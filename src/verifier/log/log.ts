@@ -5,17 +5,19 @@
  */
 import { LOG_LEVEL } from '../api.ts';
 
-/** Chunks are joined when there are this many, but for the last few, which a reset may take back. */
+/** Chunks are joined into blocks when there are this many, but for the last few, which a reset may take back. */
 const MANY = 8192;
 const KEEP = 64;
+/** Bytes from which on a chunk is a block, and is not joined again. */
+const BLOCK = 1 << 16;
 
 export class Log {
   readonly level: number;
   readonly #capacity: number;
   #chunks: string[] = [];
-  /** Bytes dropped from the beginning, and the end of the text; both count from the first byte ever written. */
-  #start = 0;
   #length = 0;
+  /** Chunks at which they are joined next. */
+  #limit = MANY;
 
   /** @param capacity bytes of text kept. */
   constructor(level: number, capacity: number) {
@@ -43,7 +45,10 @@ export class Log {
     const isFull = (this.level & LOG_LEVEL.FIXED) !== 0 && this.#length >= this.#capacity;
     if (!isFull) this.#chunks.push(text);
     this.#length += text.length;
-    if (this.#chunks.length > MANY) this.#compact();
+    if (this.#chunks.length > this.#limit) {
+      this.#compact();
+      this.#limit = this.#chunks.length + MANY;
+    }
   }
 
   /** Forget everything behind byte `length`. */
@@ -59,7 +64,6 @@ export class Log {
       }
     }
     this.#length = Math.min(this.#length, length);
-    this.#start = Math.min(this.#start, this.#length);
   }
 
   /** What is kept. */
@@ -76,14 +80,16 @@ export class Log {
     return { chunks: this.#chunks, end };
   }
 
-  /** Join the old chunks, and drop what will not be shown. */
+  /** Join the old chunks, all but the longest ones, and drop what will not be shown. */
   #compact(): void {
-    const tail = this.#chunks.splice(-KEEP);
-    let head = this.#chunks.join('');
-    if (!(this.level & LOG_LEVEL.FIXED) && head.length > 2 * this.#capacity) {
-      this.#start += head.length - this.#capacity;
-      head = head.slice(-this.#capacity);
-    }
-    this.#chunks = [head, ...tail];
+    const joined = this.#chunks.findIndex((chunk) => chunk.length < BLOCK);
+    const small = this.#chunks.splice(joined, this.#chunks.length - KEEP - joined);
+    this.#chunks.splice(joined, 0, small.join(''));
+    if (this.level & LOG_LEVEL.FIXED) return;
+    const kept = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    let spare = kept - this.#capacity;
+    let drop = 0;
+    while (drop < joined && this.#chunks[drop].length <= spare) spare -= this.#chunks[drop++].length;
+    this.#chunks.splice(0, drop);
   }
 }

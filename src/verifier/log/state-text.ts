@@ -144,4 +144,6 @@ export function printInsnState(env: Env, state: State): void {
 
 /** The name of a map type's number in messages. */
 export const mapTypeName = (type: number): string =>
-  Object.entries(MAP_TYPE).find(([, n]) => n === type)?.[0].toLowerCase() ?? String(type);
+  Object.entries(MAP_TYPE)
+    .find(([, n]) => n === type)?.[0]
+    .toLowerCase() ?? String(type);

@@ -4,7 +4,6 @@
  * Rejects (EACCES): arithmetic on pointers that may be null, on kinds that must not move, 32-bit and bitwise operators,
  * subtraction from the frame or of a pointer from a number; (EINVAL) offsets beyond ±2^29.
  */
-import type { ScalarStore } from '../../domain/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { ALU, CLASS, type Instruction } from '../../isa/index.ts';
 import type { Env } from '../env.ts';
@@ -73,13 +72,6 @@ function isMovable(type: number, known: boolean, value: number, op: number): boo
   return (base === REG.FLOW_KEYS || base === REG.MAP_PTR) && known && value === 0 && op === ALU.ADD;
 }
 
-/** Pointers carry no 32-bit ranges of their own: those follow from the 64-bit sum. */
-function variableOffset(store: ScalarStore, op: number, a: number, b: number): number {
-  const sum = store.alu64(op, 0, a, b);
-  const { smin, smax, umin, umax, tnum } = store.scalar(sum);
-  return store.intersectTnum(store.withRange(store.UNKNOWN, { smin, smax, umin, umax }), tnum.value, tnum.mask);
-}
-
 /** `ptr` ± `off` when the result is a pointer; `off` known moves the fixed part while it fits 32 bits. */
 function move(env: Env, op: number, ptr: Reg, off: Reg): Reg {
   const { store } = env;
@@ -89,7 +81,7 @@ function move(env: Env, op: number, ptr: Reg, off: Reg): Reg {
     const fixed = add ? ptr.off + delta : ptr.off - delta;
     if (fixed === (fixed | 0)) return ptr.withOffset(fixed, ptr.s);
   }
-  const s = variableOffset(store, op, ptr.s, off.s);
+  const s = store.pointerOffset(op, ptr.s, off.s);
   if (!isPacket(ptr.type)) return ptr.withOffset(ptr.off, s);
   // A new base: distances to pointers derived from the old one are unknown.
   const keepsRange = !add && store.sminN(off.s) >= 0;
@@ -105,7 +97,7 @@ export function pointerAlu(env: Env, insn: Instruction, ptr: Reg, off: Reg, swap
   const { dst } = insn;
   const op = insn.opcode & 0xf0;
   const kind = typeName(ptr.type);
-  if (store.smin(off.s) > store.smax(off.s) || store.umin(off.s) > store.umax(off.s)) {
+  if (store.crossed(off.s)) {
     // The number's range is empty: dead code.
     env.regs[dst] = env.unknown();
     return 0;

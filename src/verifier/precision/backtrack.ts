@@ -37,7 +37,9 @@ export function backtrack(env: Env, start: State, track: Track, changed?: { valu
   let skip = true;
   for (;;) {
     if (env.log.verbose) {
-      env.log.write(`mark_precise: frame${track.frame}: last_idx ${last} first_idx ${first} subseq_idx ${subsequent} \n`);
+      env.log.write(
+        `mark_precise: frame${track.frame}: last_idx ${last} first_idx ${first} subseq_idx ${subsequent} \n`,
+      );
     }
     let at = last;
     let history = state.history.length;

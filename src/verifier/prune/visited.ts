@@ -144,7 +144,7 @@ function forget(env: Env, state: State): void {
 
 /** The current path ended: count down the open paths of the checkpoints it came through. @kernel update_branch_counts */
 export function endPath(env: Env): void {
-  for (let state: State | undefined = env.cur; state; ) {
+  for (let state: State | undefined = env.cur; state;) {
     if (--state.branches > 0) return;
     const scc = env.aux.scc[state.insn];
     if (scc && env.openSccs.get(scc) === state) {

@@ -159,8 +159,5 @@ export const isPacket = (type: number): boolean => type === REG.PACKET || type =
 
 /** Whether all but ids and references is equal. */
 export function sameValue(a: Reg, b: Reg): boolean {
-  return (
-    a === b ||
-    (a.type === b.type && a.s === b.s && a.off === b.off && a.map === b.map && a.range === b.range)
-  );
+  return a === b || (a.type === b.type && a.s === b.s && a.off === b.off && a.map === b.map && a.range === b.range);
 }

@@ -12,6 +12,7 @@ import { aluSymbol, immediate, pointerAlu } from '../pointer/arith.ts';
 import { markPrecise } from '../precision/backtrack.ts';
 import { leaksPointer, readReg, withScalarId, writeReg } from '../state/access-reg.ts';
 import { REG, Reg, scalar } from '../state/reg.ts';
+import { consistent } from './invariants.ts';
 
 const is64 = (insn: Instruction): boolean => (insn.opcode & 7) === CLASS.ALU64;
 const isReg = (insn: Instruction): boolean => (insn.opcode & SRC.X) !== 0;
@@ -122,31 +123,19 @@ function combine(env: Env, insn: Instruction, op: number): number {
   }
   if (bIsPointer) return markPrecise(env, insn.dst) || pointerAlu(env, insn, b, a, true);
   if (aIsPointer) return (isReg(insn) && markPrecise(env, insn.src)) || pointerAlu(env, insn, a, b, false);
-  let { s } = a;
-  if ((op === ALU.AND || op === ALU.OR) && env.store.isConst(b.s)) {
-    s = forkSignMask(env, insn, a);
-    if (s < 0) return s;
-  }
-  s = is64(insn) ? env.store.alu64(op, insn.off, s, b.s) : env.store.alu32(op, insn.off, s, b.s);
-  regs[insn.dst] = linkedSum(env, insn, op, a, b, s);
-  return 0;
-}
-
-/**
- * `w0 s>>= 31; w0 &= -134` chooses without a branch. A number that is 0 or -1 is walked as both: this path goes on with
- * -1, another does the instruction again with 0. @kernel maybe_fork_scalars
- * @returns the handle to go on with, or -errno
- */
-function forkSignMask(env: Env, insn: Instruction, a: Reg): number {
   const { store } = env;
-  const is = (wide: boolean, value: bigint): number =>
-    wide ? store.constant(value) : store.intersectTnum(a.s, value & 0xffff_ffffn, 0xffff_ffff_0000_0000n);
-  const wide = store.smin(a.s) === -1n && store.smax(a.s) === 0n;
-  if (!wide && !(store.smin32(a.s) === -1 && store.smax32(a.s) === 0)) return a.s;
-  const other = pushPath(env, env.insnIdx, env.insnIdx);
-  if (!other) return -ERRNO.EFAULT;
-  other.top.regs[insn.dst] = a.withScalar(is(wide, 0n));
-  return is(wide, -1n);
+  let known = a.s;
+  if (store.forks(op, a.s, b.s)) {
+    // `w0 s>>= 31; w0 &= -134` chooses without a branch: what is 0 or -1 is walked as both.
+    known = store.outA;
+    const zero = store.outB;
+    const other = pushPath(env, env.insnIdx, env.insnIdx);
+    if (!other) return -ERRNO.EFAULT;
+    other.top.regs[insn.dst] = a.withScalar(zero);
+  }
+  const result = is64(insn) ? store.alu64(op, insn.off, known, b.s) : store.alu32(op, insn.off, known, b.s);
+  regs[insn.dst] = linkedSum(env, insn, op, a, b, consistent(env, result, 'alu'));
+  return 0;
 }
 
 /**

@@ -3,7 +3,6 @@
  * the numbers compared, every number linked to them, whether a pointer is null, and how far a packet reaches.
  * Rejects (EACCES): `R%d pointer comparison prohibited`.
  */
-import type { ScalarStore } from '../../domain/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { CLASS, type Instruction, JMP, SRC } from '../../isa/index.ts';
 import type { Env } from '../env.ts';
@@ -16,6 +15,7 @@ import { leaksPointer, readReg } from '../state/access-reg.ts';
 import { AT_PKT_END, baseType, BEYOND_PKT_END, isPacket, mayBeNull, REG, type Reg } from '../state/reg.ts';
 import { HISTORY, type LinkedReg, type State } from '../state/state.ts';
 import { pushPath } from '../paths.ts';
+import { consistent } from './invariants.ts';
 import { collectLinked, syncLinked } from './linked.ts';
 import { learnNull, mayBeLiftedNull } from './null.ts';
 import { learnPacketRange } from './packet-range.ts';
@@ -68,14 +68,20 @@ export function checkBranch(env: Env, insn: Instruction): number {
     env.insnIdx += taken ? insn.off + 1 : 1;
     return 0;
   }
-  return splitPaths(env, insn, a, b, op, is32, byReg);
+  return splitPaths(env, insn, b, op, is32, byReg);
 }
 
-function splitPaths(env: Env, insn: Instruction, a: Reg, b: Reg, op: number, is32: boolean, byReg: boolean): number {
+function splitPaths(env: Env, insn: Instruction, constant: Reg, op: number, is32: boolean, byReg: boolean): number {
   const { dst, src } = insn;
   const linked: LinkedReg[] = [];
-  if (byReg && b.type === REG.SCALAR && b.id) collectLinked(env, b.id, linked);
-  if (a.type === REG.SCALAR && a.id) collectLinked(env, a.id, linked);
+  const join = (reg: Reg): void => {
+    if (reg.type === REG.SCALAR && reg.id) collectLinked(env, reg.id, linked);
+  };
+  if (byReg) join(env.regs[src]);
+  join(env.regs[dst]);
+  // A group that is too large lets registers go, these two perhaps among them.
+  const a = env.regs[dst];
+  const b = byReg ? env.regs[src] : constant;
   if (linked.length > 1) pushHistory(env, 0, undefined, linked);
 
   const here = env.cur;
@@ -112,23 +118,23 @@ function learnScalars(
 ): void {
   if (isPointer(a) || isPointer(b)) return;
   const { store } = env;
+  const learned: [State, boolean, number, number][] = [];
   for (const [state, taken] of [
     [env.cur, false],
     [other, true],
   ] as const) {
-    store.refine(op, is32, a.s, b.s, taken);
-    const { outA, outB } = store;
-    const { regs } = state.top;
-    // Linux refines a register compared with itself twice, as both sides.
-    regs[insn.dst] = a.withScalar(byReg && insn.dst === insn.src ? bothKnown(store, outA, outB) : outA);
-    if (byReg && insn.dst !== insn.src) regs[insn.src] = b.withScalar(outB);
+    if (byReg && insn.dst === insn.src) store.refineSame(op, is32, a.s, taken);
+    else store.refine(op, is32, a.s, b.s, taken);
+    learned.push([state, taken, store.outA, store.outB]);
   }
-}
-
-/** What is known of a number of which both `a` and `b` are known. */
-function bothKnown(store: ScalarStore, a: number, b: number): number {
-  const { tnum, ...bounds } = store.scalar(b);
-  return store.intersectTnum(store.withRange(a, bounds), tnum.value, tnum.mask);
+  // Linux looks for contradictions once both ways are known, the one that jumps first.
+  for (const [state, taken, outA, outB] of learned.reverse()) {
+    const { regs } = state.top;
+    regs[insn.dst] = a.withScalar(consistent(env, outA, `${taken}_reg1`));
+    if (insn.dst === insn.src && byReg) continue;
+    const known = consistent(env, outB, `${taken}_reg2`);
+    if (byReg) regs[insn.src] = b.withScalar(known);
+  }
 }
 
 /** A pointer that equals one that is not null is not null. */
@@ -146,8 +152,7 @@ function branchTaken(env: Env, a: Reg, b: Reg, op: number, is32: boolean): numbe
   const { store } = env;
   if (isAnyPacket(a) && isAnyPacket(b) && !is32) return packetBranchTaken(a, b, op);
   const isConst = (reg: Reg): boolean =>
-    reg.type === REG.SCALAR &&
-    (is32 ? (store.tnumMask(reg.s) & 0xffff_ffffn) === 0n : store.isConst(reg.s));
+    reg.type === REG.SCALAR && (is32 ? (store.tnumMask(reg.s) & 0xffff_ffffn) === 0n : store.isConst(reg.s));
   const [x, y, how] = isConst(b) ? [a, b, op] : [b, a, FLIPPED[op]];
   if (isPointer(x)) {
     if (!isNeverNull(x) || !isConst(y)) return -1;

@@ -25,7 +25,8 @@ export function collectLinked(env: Env, id: number, out: LinkedReg[]): void {
       if (regs[r].type === REG.SCALAR && regs[r].id === id && !fits(f, r, -1)) regs[r] = regs[r].withId(0);
     }
     stack.forEach((slot, i) => {
-      if (isScalarSpill(slot) && slot.reg.id === id && !fits(f, 0, i)) stack[i] = new Slot(slot.types, slot.reg.withId(0));
+      if (isScalarSpill(slot) && slot.reg.id === id && !fits(f, 0, i))
+        stack[i] = new Slot(slot.types, slot.reg.withId(0));
     });
   }
 }
