@@ -10,6 +10,7 @@ import type { Context, SourceLine } from './context.ts';
 import { InsnAux } from './insn-aux.ts';
 import { LiveStack } from './live-stack.ts';
 import { Log } from './log/log.ts';
+import { Track } from './precision/track.ts';
 import type { Reg } from './state/reg.ts';
 import { pointer, REG, scalar } from './state/reg.ts';
 import { Frame, freshRegs, type HistoryEntry, State } from './state/state.ts';
@@ -60,6 +61,8 @@ export class Env implements Context {
   readonly checkpointOf = new Map<State, Checkpoint>();
   /** Loops being walked, by number of the component: the first checkpoint inside. */
   readonly openSccs = new Map<number, State>();
+  /** What backtracking looks for; one at a time. */
+  readonly track = new Track();
   /** History entry of the instruction being walked. */
   curHistory: HistoryEntry | undefined;
   idGen = 0;

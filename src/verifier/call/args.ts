@@ -13,7 +13,6 @@ import { checkStackRange, type RawWrite } from '../access/stack.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { backtrack, markPrecise } from '../precision/backtrack.ts';
-import { Track } from '../precision/track.ts';
 import { leaksPointer, readReg } from '../state/access-reg.ts';
 import { baseType, isPacket, mayBeNull, REG, type Reg, RDONLY, TRUSTED, typeName } from '../state/reg.ts';
 import { isScalarSpill, kindAt, STACK } from '../state/slot.ts';
@@ -137,8 +136,7 @@ function constantKey(env: Env, ptr: Reg, size: number): bigint {
   };
   if (run(STACK.ZERO) >= size) return 0n;
   if (!isScalarSpill(slot) || run(STACK.SPILL) !== size || !store.isConst(slot.reg.s)) return -1n;
-  const track = new Track();
-  track.frame = env.cur.frames.length - 1;
+  const track = env.track.start(env.cur.frames.length - 1);
   track.setSlot(ptr.frame, index);
   backtrack(env, env.cur, track);
   return store.constValue(slot.reg.s);

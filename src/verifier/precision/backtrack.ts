@@ -14,14 +14,13 @@ import { REG } from '../state/reg.ts';
 import { isScalarSpill } from '../state/slot.ts';
 import { FP, HISTORY, type HistoryEntry, NREGS, type State } from '../state/state.ts';
 import { entryAt } from './history.ts';
-import { Track } from './track.ts';
+import type { Track } from './track.ts';
 
 const ARG_REGS = 0x3e;
 
 /** Register `r` of the current frame must be exact. @returns 0 */
 export function markPrecise(env: Env, r: number): number {
-  const track = new Track();
-  track.frame = env.cur.frames.length - 1;
+  const track = env.track.start(env.cur.frames.length - 1);
   if (env.cur.top.regs[r].type !== REG.SCALAR) throw new InternalError(`backtracking of r${r}, which is no number`);
   track.setReg(r);
   return backtrack(env, env.cur, track);

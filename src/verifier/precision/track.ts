@@ -4,6 +4,8 @@ import type { LinkedReg } from '../state/state.ts';
 /** Most frames of a call chain. @kernel MAX_CALL_FRAMES */
 const FRAMES = 8;
 
+const NONE: readonly number[] = [];
+
 export class Track {
   /** Frame that the instruction under examination runs in. */
   frame = 0;
@@ -12,6 +14,15 @@ export class Track {
   /** Slots 0-31 and 32-63 of each frame. */
   readonly low = new Int32Array(FRAMES);
   readonly high = new Int32Array(FRAMES);
+
+  /** Look for nothing, from frame `frame` on. */
+  start(frame: number): this {
+    this.frame = frame;
+    this.regs.fill(0);
+    this.low.fill(0);
+    this.high.fill(0);
+    return this;
+  }
 
   hasReg(r: number, frame = this.frame): boolean {
     return ((this.regs[frame] >>> r) & 1) !== 0;
@@ -39,7 +50,8 @@ export class Track {
     return true;
   }
 
-  slots(frame: number): number[] {
+  slots(frame: number): readonly number[] {
+    if ((this.low[frame] | this.high[frame]) === 0) return NONE;
     const out: number[] = [];
     for (let i = 0; i < 64; i++) if (this.hasSlot(frame, i)) out.push(i);
     return out;

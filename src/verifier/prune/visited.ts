@@ -13,7 +13,6 @@ import { printLine } from '../log/lines.ts';
 import { stateText } from '../log/state-text.ts';
 import { backtrack } from '../precision/backtrack.ts';
 import { pushHistory } from '../precision/history.ts';
-import { Track } from '../precision/track.ts';
 import { REG } from '../state/reg.ts';
 import { isScalarSpill } from '../state/slot.ts';
 import { NREGS, type State } from '../state/state.ts';
@@ -80,8 +79,7 @@ function refuseLoop(env: Env, old: State): number {
 /** What had to be exact for the old state to be safe has to be exact on the way to the current one too. */
 function inherit(env: Env, old: State): number {
   if (env.aux.flags[env.insnIdx] & AUX.JMP_POINT) pushHistory(env, 0);
-  const track = new Track();
-  track.frame = env.cur.frames.length - 1;
+  const track = env.track.start(env.cur.frames.length - 1);
   old.frames.forEach((frame, f) => {
     const names: string[] = [];
     for (let r = 0; r < NREGS; r++) {
