@@ -1,6 +1,6 @@
 /**
  * A conformance program on the interpreter: not verified, every access checked. r1 is the memory's address (0 without
- * memory), r2 its length; a program that does not end is stopped after BUDGET instructions.
+ * memory), r2 its length, and packet loads read it; a program that does not end is stopped after BUDGET instructions.
  */
 import { Trap } from '../errors/index.ts';
 import { helperRegistry } from '../helpers/index.ts';
@@ -72,7 +72,11 @@ export function execInterp(insns: readonly Instruction[], mem: Uint8Array | unde
   const region = mem?.length ? space.allocate(mem.length, { kind: 'mem', name: 'memory' }) : undefined;
   if (mem?.length && region === undefined) return { stopped: `no room for ${mem.length} bytes of memory` };
   try {
-    if (mem !== undefined && region !== undefined) space.bytes.set(mem, region.base);
+    if (mem !== undefined && region !== undefined) {
+      const { base } = region;
+      space.bytes.set(mem, base);
+      env.packet = { data: base, length: mem.length, mac: base, network: base };
+    }
     interpreter.observe = observe && ((it) => observe(it.slot, it.registers));
     interpreter.run(compile(insns, { helpers }), region?.base ?? 0, mem?.length ?? 0, BUDGET);
     return { r0: toBigInt(interpreter.registers[0], interpreter.registers[1]) };
@@ -81,6 +85,7 @@ export function execInterp(insns: readonly Instruction[], mem: Uint8Array | unde
     throw error;
   } finally {
     interpreter.observe = undefined;
+    env.packet = undefined;
     if (region !== undefined) space.free(region);
   }
 }

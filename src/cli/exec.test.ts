@@ -63,6 +63,11 @@ describe('skep exec', () => {
     expect(await report(`${behind}-- error\n`)).toMatchObject({ status: 'pass', expected: 'error', actual: 'error' });
   });
 
+  it('takes the memory for the packet', async () => {
+    const text = '-- asm\nmov %r6, %r1\nldabsh 1\nexit\n-- mem\n11 22 33\n-- result\n0x2233';
+    expect(await report(text)).toMatchObject({ status: 'pass' });
+  });
+
   it('wants programs of error files to fail, when they run or before', async () => {
     const expected = 'error';
     expect(await report('-- asm\nmov %r0, 1\nexit\n-- error\n')).toMatchObject({

@@ -61,6 +61,6 @@ export function createImage(
     const map = maps[ref.map];
     return ref.valueOffset === undefined ? map.address : map.directValueAddress(ref.valueOffset);
   };
-  const executable = compile(program.insns, { helpers: helperRegistry, resolve });
+  const executable = compile(program.insns, { helpers: helperRegistry, resolve, lazy: true });
   return { executable, progType: program.progType, expectedAttachType };
 }

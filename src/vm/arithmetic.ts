@@ -10,7 +10,10 @@ const EXACT_HIGH = 1 << 21;
 
 /** High word of the unsigned product of two words. */
 function mulHigh(a: number, b: number): number {
-  const [a0, a1, b0, b1] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
+  const a0 = a & 0xffff;
+  const a1 = a >>> 16;
+  const b0 = b & 0xffff;
+  const b1 = b >>> 16;
   const low = a0 * b0;
   const middle = a1 * b0 + (low >>> 16); // below 2^32
   const other = a0 * b1 + (middle & 0xffff); // below 2^32
@@ -27,14 +30,16 @@ export function mul64(r: Int32Array, d: number, s: number): void {
 
 /** Unsigned quotient, or remainder. */
 export function divmod64(r: Int32Array, d: number, s: number, remainder: boolean): void {
-  const [al, ah, bl, bh] = [r[d], r[d + 1], r[s], r[s + 1]];
+  const al = r[d];
+  const ah = r[d + 1];
+  const bl = r[s];
+  const bh = r[s + 1];
   if ((bl | bh) === 0) {
     if (!remainder) r[d] = r[d + 1] = 0;
     return;
   }
   if ((ah | bh) === 0) {
-    const [a, b] = [al >>> 0, bl >>> 0];
-    r[d] = remainder ? a % b : a / b; // both below 2^32
+    r[d] = remainder ? (al >>> 0) % (bl >>> 0) : (al >>> 0) / (bl >>> 0);
     return;
   }
   if (ah >>> 0 < EXACT_HIGH && bh >>> 0 < EXACT_HIGH) {

@@ -6,7 +6,7 @@
  * sub-program whose end can be run over.
  */
 import { Trap } from '../errors/index.ts';
-import { ALU, ATOMIC, CLASS, JMP, LD_IMM64, MODE, SRC, validateProgram } from '../isa/index.ts';
+import { ALU, ATOMIC, CLASS, JMP, LD_IMM64, MODE, SRC, validate } from '../isa/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import { CALL_PSEUDO } from '../uapi/index.ts';
 import type { Executable, HelperFn, HelperRegistry } from './executable.ts';
@@ -26,6 +26,8 @@ export const CANONICAL = {
   TAIL_CALL: 0x96,
   /** The slot behind the program, and second slots. */
   NEVER: 0x00,
+  /** Cannot run: `Executable.invalid` says why. */
+  INVALID: 0x01,
 } as const;
 
 const TAIL_CALL_HELPER = 12;
@@ -38,6 +40,11 @@ export interface CompileOptions<Env> {
    * slot cannot run.
    */
   resolve?(slot: number, insn: Instruction): number | undefined;
+  /**
+   * An instruction that cannot run is a trap when the program comes to it, not before: a verified program may hold such
+   * instructions where it never comes.
+   */
+  readonly lazy?: boolean;
 }
 
 /** @throws Trap at the first instruction that cannot run. */
@@ -55,6 +62,7 @@ class Compiler<Env> {
   readonly #off: Int32Array;
   readonly #imm: Int32Array;
   readonly #helpers: (HelperFn<Env> | undefined)[] = [];
+  readonly #invalid = new Map<number, string>();
   readonly #constants: number[] = [];
   readonly #constantAt = new Map<string, number>();
   /** Slots that start a sub-program. */
@@ -74,10 +82,14 @@ class Compiler<Env> {
   finish(): Executable<Env> {
     const { length } = this.#insns;
     if (length === 0) throw new Trap('the program is empty', 0);
-    const invalid = validateProgram(this.#insns);
-    if (invalid !== undefined) throw new Trap(invalid.problem, invalid.insn);
     for (let slot = 0; slot < length; slot++) {
-      this.#instruction(slot, this.#insns[slot]);
+      try {
+        this.#instruction(slot, this.#insns[slot]);
+      } catch (error) {
+        if (!this.#options.lazy || !(error instanceof Trap)) throw error;
+        this.#op[slot] = CANONICAL.INVALID;
+        this.#invalid.set(slot, error.reason);
+      }
       if (this.#insns[slot].opcode === LD_IMM64) slot++;
     }
     this.#checkTargets();
@@ -85,7 +97,18 @@ class Compiler<Env> {
     const file = new Int32Array(REGISTER_WORDS + this.#constants.length);
     file.set(this.#constants, REGISTER_WORDS);
     const [op, dst, src, off, imm] = [this.#op, this.#dst, this.#src, this.#off, this.#imm];
-    return { length, op, dst, src, off, imm, file, helpers: this.#helpers, registry: this.#options.helpers };
+    return {
+      length,
+      op,
+      dst,
+      src,
+      off,
+      imm,
+      file,
+      helpers: this.#helpers,
+      registry: this.#options.helpers,
+      invalid: this.#invalid,
+    };
   }
 
   /** The word of a constant in the operand file. */
@@ -109,6 +132,8 @@ class Compiler<Env> {
   }
 
   #instruction(slot: number, insn: Instruction): void {
+    const problem = validate(insn, this.#insns[slot + 1]);
+    if (problem !== undefined) throw new Trap(problem, slot);
     switch (insn.opcode & 7) {
       case CLASS.ALU:
       case CLASS.ALU64:

@@ -34,4 +34,6 @@ export interface Executable<Env> {
   /** The helper of each call slot. */
   readonly helpers: readonly (HelperFn<Env> | undefined)[];
   readonly registry: HelperRegistry<Env>;
+  /** Why a slot cannot run. */
+  readonly invalid: ReadonlyMap<number, string>;
 }

@@ -70,6 +70,14 @@ describe('what cannot run', () => {
   });
 });
 
+it('meets what cannot run only when it comes there, if asked so', () => {
+  const lazy = (text: string) => compile(assembleConformance(text).insns, { helpers: () => undefined, lazy: true });
+  const text = 'mov %r0, 1\njeq %r1, 0, over\nmov %r10, 1\nover:\nexit';
+  expect(interpreter.run(lazy(text), 0)).toBe(1);
+  expect(trapOf(() => interpreter.run(lazy(text), 5)).message).toBe('trap at instruction 2: r10 is read-only');
+  expect(() => lazy('ja +5\nexit')).toThrow('jump out of the program');
+});
+
 describe('accesses', () => {
   it('traps outside of live objects', () => {
     const region = world.space.allocate(16, { kind: 'mem', name: 'sixteen bytes' })!;

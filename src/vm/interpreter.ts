@@ -7,21 +7,19 @@
  * to depend on them. Frames start zeroed.
  */
 import { Trap } from '../errors/index.ts';
-import { MAX_BPF_STACK } from '../uapi/index.ts';
 import type { AddressSpace, Region } from '../memory/index.ts';
 import { checkedAddress } from './access.ts';
 import { arsh64, divmod64, keepBytes, lsh64, mul64, rsh64, signedDivmod64, swapBytes } from './arithmetic.ts';
 import { atomic32, atomic64 } from './atomic.ts';
+import { CallStack } from './call-stack.ts';
 import type { Executable } from './executable.ts';
 import { REGISTER_WORDS } from './executable.ts';
 import { loadFromPacket } from './packet.ts';
 import type { Packet } from './packet.ts';
 
-/** @kernel MAX_CALL_FRAMES */
-const MAX_FRAMES = 8;
 /** @kernel MAX_TAIL_CALL_CNT */
 const MAX_TAIL_CALLS = 33;
-/** Times that one run falls through `may_goto` before it jumps. @kernel BPF_MAX_TIMED_LOOPS, there per stack frame */
+/** Times that one run falls through `may_goto` before it jumps; Linux counts as far, by frame, or a quarter of a second. */
 const MAY_GOTO_BUDGET = 8 * 1024 * 1024;
 /** Both words of r1-r5 after a helper call: no address, and not a number that comes up by chance. */
 export const POISON = 0xdeadbeef | 0;
@@ -47,24 +45,14 @@ export interface Context {
   kept(offset: number, size: number): void;
 }
 
-interface Caller<Env> {
-  executable: Executable<Env>;
-  /** Slot to return to. */
-  slot: number;
-  /** Words of r6-r10. */
-  readonly saved: Int32Array;
-}
-
 export class Interpreter<Env extends World> {
   readonly env: Env;
   readonly #tailCalls: TailCalls<Env>;
   readonly #space: AddressSpace;
-  readonly #frames: Region[];
-  readonly #callers: Caller<Env>[];
+  readonly #stack: CallStack<Env>;
   #executable!: Executable<Env>;
   #context: Context | undefined;
   #slot = 0;
-  #depth = 0;
   #tailCallCount = 0;
   #mayGoto = 0;
   /** Instructions that may still be granted to the loop. */
@@ -80,18 +68,7 @@ export class Interpreter<Env extends World> {
     this.env = env;
     this.#tailCalls = tailCalls;
     this.#space = env.space;
-    // A page or more between frames belongs to nobody, and a frame that is not live has no bytes.
-    this.#frames = Array.from({ length: MAX_FRAMES }, (_, i) => {
-      const region = env.space.allocate(MAX_BPF_STACK, { kind: 'stack', name: `frame ${i}` });
-      if (region === undefined) throw new Error('no memory for the stack');
-      region.size = 0;
-      return region;
-    });
-    this.#callers = this.#frames.map(() => ({
-      executable: undefined as unknown as Executable<Env>,
-      slot: 0,
-      saved: new Int32Array(10),
-    }));
+    this.#stack = new CallStack(env.space);
   }
 
   /** Words of r0-r10, low word first, of the program that runs or ran last; constants follow. */
@@ -106,7 +83,7 @@ export class Interpreter<Env extends World> {
 
   /** Calls deep: 0 in the main program. */
   get depth(): number {
-    return this.#depth;
+    return this.#stack.depth;
   }
 
   get executable(): Executable<Env> {
@@ -128,13 +105,11 @@ export class Interpreter<Env extends World> {
     this.#slot = this.#tailCallCount = this.#granted = 0;
     this.#mayGoto = MAY_GOTO_BUDGET;
     this.#budget = budget;
-    for (let depth = this.#depth; depth > 0; depth--) this.#frames[depth].size = 0;
-    this.#depth = 0;
     const r = executable.file;
     for (let word = 0; word < REGISTER_WORDS; word++) r[word] = 0;
     r[2] = r1;
     r[4] = r2;
-    this.#openFrame(0, r);
+    this.#stack.reset(r);
   }
 
   /** Run to the end. @returns the low word of r0, unsigned. */
@@ -155,15 +130,6 @@ export class Interpreter<Env extends World> {
     return this.resume(1);
   }
 
-  #openFrame(depth: number, r: Int32Array): void {
-    const frame = this.#frames[depth];
-    const top = frame.base + MAX_BPF_STACK;
-    frame.size = MAX_BPF_STACK;
-    this.#space.bytes.fill(0, frame.base, top);
-    r[20] = top;
-    r[21] = 0;
-  }
-
   /** How many more instructions the loop may run, the next one not counted; -1: pause. */
   #grant(): number {
     if (this.#untilPause === 0) return -1;
@@ -176,25 +142,10 @@ export class Interpreter<Env extends World> {
     return chunk - 1;
   }
 
-  #call(slot: number, target: number): number {
-    if (this.#depth + 1 === MAX_FRAMES) throw new Trap(`calls are more than ${MAX_FRAMES} frames deep`, slot);
-    const caller = this.#callers[this.#depth++];
-    const r = this.#executable.file;
-    caller.executable = this.#executable;
-    caller.slot = slot + 1;
-    for (let i = 0; i < 10; i++) caller.saved[i] = r[12 + i];
-    this.#openFrame(this.#depth, r);
-    return target;
-  }
-
   /** Leave a sub-program. @returns the slot to go on at. */
   #return(): number {
-    this.#frames[this.#depth--].size = 0;
-    const { executable, slot, saved } = this.#callers[this.#depth];
-    const r = executable.file;
-    if (executable !== this.#executable) r.set(this.#executable.file.subarray(0, 12));
+    const { executable, slot } = this.#stack.leave(this.#executable);
     this.#executable = executable;
-    for (let i = 0; i < 10; i++) r[12 + i] = saved[i];
     return slot;
   }
 
@@ -484,7 +435,8 @@ export class Interpreter<Env extends World> {
           view = space.view;
           break;
         case 0x86: // call of a sub-program
-          pc = this.#call(at, off[at]);
+          this.#stack.enter(this.#executable, at);
+          pc = off[at];
           break;
         case 0x96: // tail call
           if (this.#tailCall()) {
@@ -494,7 +446,7 @@ export class Interpreter<Env extends World> {
           poison(r);
           break;
         case 0x95: // exit
-          if (this.#depth === 0) return this.#end(at, fuel);
+          if (this.#stack.depth === 0) return this.#end(at, fuel);
           pc = this.#return();
           ({ op, dst, src, off, imm, file: r, helpers } = this.#executable);
           break;
@@ -610,7 +562,7 @@ export class Interpreter<Env extends World> {
         }
 
         default:
-          throw new Trap('no instruction here', at);
+          throw new Trap(this.#executable.invalid.get(at) ?? 'the program ran over its end', at);
       }
     }
   }
