@@ -397,9 +397,9 @@ export class ScalarStore {
   toBe(bits: number, a: number): number {
     return this.bswap(bits, a);
   }
-  /** `le` on a little-endian machine: the low `bits`. */
+  /** `le` on a little-endian machine: the low `bits`. All 64 are the number, synced where it was contradictory. */
   toLe(bits: number, a: number): number {
-    return this.truncate(a, bits / 8);
+    return bits === 64 ? this.#unary(OP_MOVE + 5, a, 0, sync) : this.truncate(a, bits / 8);
   }
   /** What `wN = wM` leaves. */
   zext32(a: number): number {
