@@ -74,6 +74,13 @@ describe('points where the walk compares states', () => {
     expect(flagged(program, JMP_POINT)).toEqual([1, 3, 5]);
   });
 
+  it('are references to callbacks, what follows them and the callback', () => {
+    const program = 'r6 = 0\nr1 = 2\nr2 = subprog[f]\nr3 = 0\nr4 = 0\ncall loop\nr0 = 0\nexit\nf: r0 = 0\nexit';
+    expect(flagged(program, PRUNE_POINT)).toEqual([2, 4, 6, 7, 9]);
+    expect(flagged(program, FORCE_CHECKPOINT)).toEqual([6]);
+    expect(flagged(program, AUX.CALLS_CALLBACK)).toEqual([6]);
+  });
+
   it('are none in straight code', () => {
     expect(flagged('r6 = r1\nr0 = *(u8 *)skb[0]\nr1 = 0x5 ll\nlock *(u64 *)(r10 -8) += r1\nexit', PRUNE_POINT)).toEqual(
       [],

@@ -79,17 +79,21 @@ function entersFunction(insn: Instruction): boolean {
 function markPoints(ctx: Context, at: number): void {
   const { flags } = ctx.aux;
   const insn = ctx.insns[at];
-  if (insn.opcode === CALL) {
-    // Every call is remembered: the walk may come back from another place than the slot before.
-    flags[at + 1] |= AUX.PRUNE_POINT | AUX.JMP_POINT;
-    if (isLocalCall(insn)) flags[at] |= AUX.PRUNE_POINT;
-    if (insn.src === CALL_PSEUDO.HELPER) markCallback(flags, insn, at);
-  } else if (isConditional(insn)) {
+  const enters = entersFunction(insn);
+  if (insn.opcode === CALL || enters) {
+    // Remembered after every call, even of a helper: the walk may come back from another place than the slot before.
+    flags[nextSlot(insn, at)] |= AUX.PRUNE_POINT | AUX.JMP_POINT;
+  }
+  if (enters) {
+    flags[at] |= AUX.PRUNE_POINT;
+    flags[calleeOf(insn, at)] |= AUX.PRUNE_POINT | AUX.JMP_POINT;
+  }
+  if (insn.opcode === CALL && insn.src === CALL_PSEUDO.HELPER) markCallback(flags, insn, at);
+  if (isConditional(insn)) {
     flags[at] |= AUX.PRUNE_POINT;
     if (isMayGoto(insn) && insn.src === 0) flags[at] |= AUX.FORCE_CHECKPOINT;
   }
   if (isGoto(insn) || isConditional(insn)) flags[jumpTarget(insn, at)] |= AUX.PRUNE_POINT | AUX.JMP_POINT;
-  if (entersFunction(insn)) flags[calleeOf(insn, at)] |= AUX.PRUNE_POINT | AUX.JMP_POINT;
 }
 
 function markCallback(flags: Uint8Array, insn: Instruction, at: number): void {
