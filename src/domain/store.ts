@@ -504,10 +504,6 @@ export class ScalarStore {
 
   // --- narrowing --------------------------------------------------------------------------------------------------------
 
-  /** At most `max`, signed, whole and lower half: what a helper's result is once it is not negative beyond it. */
-  withSignedMax(h: number, max: number): number {
-    return this.withRange(h, { smax: BigInt(max), smax32: BigInt(max) });
-  }
   /** Narrowed to the given ranges. */
   withRange(h: number, ranges: Ranges): number {
     const r = this.#a;
