@@ -3,7 +3,7 @@
  */
 import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ERRNO, type VerifierStats } from '../errors/index.ts';
-import { MAX_INSNS } from '../uapi/index.ts';
+import { MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
 import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
 import { checkBtfInfo, checkFuncInfo } from './btf-info.ts';
 import { checkCfg } from './cfg.ts';
@@ -47,6 +47,7 @@ function runPasses(env: Env): number {
     checkBtfInfo(env) ||
     resolveInsns(env) ||
     checkCfg(env) ||
+    checkSleepable(env) ||
     computeScc(env) ||
     computeLiveRegs(env, (index) => insnText(env, index));
   if (err) return err;
@@ -55,6 +56,21 @@ function runPasses(env: Env): number {
     throw new UnsupportedConstruct(`program type ${env.input.progType}`);
   }
   return walk(env);
+}
+
+/** Types whose programs may sleep, if their place allows it. */
+const MAY_SLEEP = new Set<number>([
+  PROG_TYPE.KPROBE,
+  PROG_TYPE.TRACING,
+  PROG_TYPE.LSM,
+  PROG_TYPE.STRUCT_OPS,
+  PROG_TYPE.SYSCALL,
+]);
+
+function checkSleepable(env: Env): number {
+  if (!(env.input.progFlags & PROG_FLAG.SLEEPABLE) || MAY_SLEEP.has(env.input.progType)) return 0;
+  const who = 'fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs';
+  return env.fail(ERRNO.EINVAL, `Only ${who} can be sleepable`);
 }
 
 function statsOf(env: Env): VerifierStats {

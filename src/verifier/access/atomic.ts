@@ -63,9 +63,9 @@ function checkReadModifyWrite(env: Env, insn: Instruction): number {
 function checkLoadAcquire(env: Env, insn: Instruction): number {
   const { dst, src, off } = insn;
   const size = accessSize(insn.opcode);
-  let err = readReg(env, src);
+  let err = readReg(env, src) || writeReg(env, dst);
   if (err) return err;
-  err = checkTarget(env, src, 'loads from') || writeReg(env, dst);
+  err = checkTarget(env, src, 'loads from');
   if (err) return err;
   const type = env.regs[src].type;
   return checkMem(env, { ptr: src, off, size, write: false, value: dst, aligned: true }) || rememberKind(env, type);
@@ -74,9 +74,9 @@ function checkLoadAcquire(env: Env, insn: Instruction): number {
 function checkStoreRelease(env: Env, insn: Instruction): number {
   const { dst, src, off } = insn;
   const size = accessSize(insn.opcode);
-  let err = readReg(env, dst);
+  let err = readReg(env, src) || readReg(env, dst);
   if (err) return err;
-  err = checkTarget(env, dst, 'stores into') || readReg(env, src);
+  err = checkTarget(env, dst, 'stores into');
   if (err) return err;
   const type = env.regs[dst].type;
   return checkMem(env, { ptr: dst, off, size, write: true, value: src, aligned: true }) || rememberKind(env, type);

@@ -1,6 +1,6 @@
 /**
  * Reading and writing registers (@kernel check_reg_arg).
- * Rejects: `R%d !read_ok` (EACCES), `frame pointer is read only` (EACCES).
+ * Rejects: `R%d is invalid` (EINVAL), `R%d !read_ok` (EACCES), `frame pointer is read only` (EACCES).
  */
 import { ERRNO } from '../../errors/index.ts';
 import type { Env } from '../env.ts';
@@ -9,6 +9,7 @@ import { FP } from './state.ts';
 
 /** The instruction reads a register. @returns 0 or -errno */
 export function readReg(env: Env, r: number): number {
+  if (r > FP) return env.fail(ERRNO.EINVAL, `R${r} is invalid`);
   env.scratchReg(r);
   if (env.regs[r].type === REG.NOT_INIT) return env.fail(ERRNO.EACCES, `R${r} !read_ok`);
   return 0;
@@ -16,6 +17,7 @@ export function readReg(env: Env, r: number): number {
 
 /** The instruction writes a register, whose new value the caller sets. @returns 0 or -errno */
 export function writeReg(env: Env, r: number): number {
+  if (r > FP) return env.fail(ERRNO.EINVAL, `R${r} is invalid`);
   env.scratchReg(r);
   if (r === FP) return env.fail(ERRNO.EACCES, 'frame pointer is read only');
   return 0;

@@ -64,7 +64,9 @@ function moveReg64(env: Env, insn: Instruction): number {
   const { dst, src } = insn;
   if (insn.off === 0) {
     regs[src] = withScalarId(env, regs[src]);
-    regs[dst] = regs[src];
+    const copy = regs[src];
+    const s = copy.type === REG.SCALAR ? consistent(env, copy.s, 'alu') : copy.s;
+    regs[dst] = s === copy.s ? copy : copy.withScalar(s);
     return 0;
   }
   if (leaksPointer(env, regs[src])) return env.fail(ERRNO.EACCES, `R${src} sign-extension part of pointer`);

@@ -51,8 +51,7 @@ function copyAtDistance(env: Env, before: Reg, known: Reg): Reg {
   if (before.linked && known.linked && before.linked !== known.linked) return before;
   const { store } = env;
   const distance = store.constantNumber(before.off - known.off);
-  const sum = store.alu64(ALU.ADD, 0, known.s, distance);
   const narrow = before.linked === 32 || known.linked === 32;
-  const s = narrow ? store.zext32(sum) : sum;
+  const s = narrow ? store.alu32(ALU.ADD, 0, known.s, distance) : store.alu64(ALU.ADD, 0, known.s, distance);
   return new Reg(REG.SCALAR, s, before.off, before.id, before.linked, 0, -1, 0, 0);
 }
