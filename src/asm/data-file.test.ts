@@ -8,12 +8,14 @@ import { parseDataFile, type DataFile } from './data-file.ts';
 import { formatProgram } from './format.ts';
 
 const folder = new URL('../../test/conformance/', import.meta.url);
-const files: { group: string; name: string; data: DataFile }[] = readdirSync(folder).flatMap((group) =>
-  readdirSync(new URL(`${group}/`, folder)).map((name) => {
-    const path = `${group}/${name}`;
-    return { group, name, data: parseDataFile(readFileSync(new URL(path, folder), 'utf8'), path) };
-  }),
-);
+const files: { group: string; name: string; data: DataFile }[] = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .flatMap(({ name: group }) =>
+    readdirSync(new URL(`${group}/`, folder)).map((name) => {
+      const path = `${group}/${name}`;
+      return { group, name, data: parseDataFile(readFileSync(new URL(path, folder), 'utf8'), path) };
+    }),
+  );
 const text = (source: string): string[] =>
   formatProgram(assembleConformance(source).insns, { raw: true }).map((line) => line.replace(/^ *\d+: \(..\) /, ''));
 
