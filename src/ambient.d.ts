@@ -1,20 +1,7 @@
 /**
- * The few globals that the platform-free core uses. Declared here, and nowhere else, so that the core compiles
- * without the DOM's or Node's types: using anything more is a type error.
+ * The few globals that the platform-free core uses. Declared here and in webassembly.d.ts, and nowhere else, so that
+ * the core compiles without the DOM's or Node's types: using anything more is a type error.
  */
-declare namespace WebAssembly {
-  interface MemoryDescriptor {
-    initial: number;
-    maximum?: number;
-    shared?: boolean;
-  }
-  class Memory {
-    constructor(descriptor: MemoryDescriptor);
-    readonly buffer: ArrayBuffer;
-    grow(delta: number): number;
-  }
-}
-
 declare class TextDecoder {
   constructor(label?: string, options?: { fatal?: boolean });
   decode(input?: Uint8Array): string;

@@ -1,0 +1,7 @@
+/** Writer of WebAssembly modules. It knows nothing of BPF and validates nothing. */
+export { ByteWriter } from './bytes.ts';
+export { Code } from './code.ts';
+export type { Index, Label } from './code.ts';
+export { ModuleWriter } from './module.ts';
+export { ACCESS, OP, TYPE } from './opcodes.ts';
+export type { AccessOp, Op, ValueType } from './opcodes.ts';

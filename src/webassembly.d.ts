@@ -1,0 +1,22 @@
+/** The part of the WebAssembly interface that the project uses; neither Node's types nor ES2023's have it. */
+declare namespace WebAssembly {
+  interface MemoryDescriptor {
+    initial: number;
+    maximum?: number;
+    shared?: boolean;
+  }
+  class Memory {
+    constructor(descriptor: MemoryDescriptor);
+    readonly buffer: ArrayBuffer;
+    grow(delta: number): number;
+  }
+  /** Compiled code. The constructor throws CompileError where the bytes are no valid module. */
+  class Module {
+    constructor(bytes: Uint8Array<ArrayBuffer>);
+  }
+  type ImportValue = Memory | ((...args: number[]) => number | void);
+  class Instance {
+    constructor(module: Module, imports?: Record<string, Record<string, ImportValue>>);
+    readonly exports: Readonly<Record<string, unknown>>;
+  }
+}
