@@ -10,6 +10,7 @@ import type { BpfMap } from '../maps/index.ts';
 import { AddressSpace, Rcu } from '../memory/index.ts';
 import type { BpfAttrs, BpfCmd, BpfSys, MapView, ProgLoadAttr, ProgTestRunAttr } from '../sys/index.ts';
 import { BPF_CMD as CMD } from '../uapi/index.ts';
+import type { VerifyInput } from '../verifier/index.ts';
 import { checkNumbers } from './arguments.ts';
 import { assumeVerified } from './assume-verified.ts';
 import { btfLoad } from './btf-load.ts';
@@ -17,7 +18,7 @@ import { getFdById, getNextId } from './ids.ts';
 import { mapCreate } from './map-create.ts';
 import { mapDelete, mapFreeze, mapGetNextKey, mapLookup, mapLookupAndDelete, mapMmap, mapUpdate } from './map-elem.ts';
 import { objGetInfo } from './obj-info.ts';
-import { progLoad } from './prog-load.ts';
+import { progLoad, verifierInput } from './prog-load.ts';
 import { Subsystem } from './subsystem.ts';
 
 export interface KernelOptions {
@@ -48,6 +49,11 @@ export interface Kernel extends BpfSys {
    * by PROG_TEST_RUN. Not part of `BpfSys`: nothing that is meant for Linux may depend on it.
    */
   loadUnverified(attr: ProgLoadAttr): number;
+  /**
+   * What PROG_LOAD would give the verifier, or -errno where it refuses before that: for tools that ask the verifier
+   * more than its verdict. Its maps are those of the open descriptors.
+   */
+  verifierInput(attr: ProgLoadAttr): VerifyInput | number;
   /** Close every descriptor. */
   [Symbol.dispose](): void;
 }
@@ -106,6 +112,10 @@ class UserspaceKernel implements Kernel {
 
   loadUnverified(attr: ProgLoadAttr): number {
     return checkNumbers(attr) || progLoad(this.#sub, attr, assumeVerified);
+  }
+
+  verifierInput(attr: ProgLoadAttr): VerifyInput | number {
+    return checkNumbers(attr) || verifierInput(this.#sub, attr);
   }
 
   close(fd: number): void {

@@ -49,6 +49,15 @@ export function progLoad(sub: Subsystem, attr: ProgLoadAttr, judge: Verify = ver
   return install(sub, attr, result.program, name ?? '', btf, judge === verify);
 }
 
+/** What PROG_LOAD would give the verifier, or -errno where it refuses before that. Loads nothing. */
+export function verifierInput(sub: Subsystem, attr: ProgLoadAttr): VerifyInput | number {
+  const refused = checkArguments(sub.caps, attr, objectName(attr.progName));
+  if (refused) return refused;
+  const btf = programBtf(sub, attr);
+  if (typeof btf === 'number') return btf;
+  return verifyInput(sub, attr, btf?.records, new UserLog(attr.logLevel, attr.logBuf));
+}
+
 function checkArguments(caps: bigint, attr: ProgLoadAttr, name: string | undefined): number {
   const flags = (attr.progFlags ?? 0) >>> 0;
   if (flags & ~KNOWN_FLAGS) return -ERRNO.EINVAL;

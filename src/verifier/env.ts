@@ -54,6 +54,10 @@ export class Env implements Context {
   cur: State;
   insnIdx = 0;
   prevInsnIdx = -1;
+  /** Called with the state before each instruction of the walk. */
+  observer: ((env: Env) => void) | undefined;
+  /** Whether a path ends where one like it was found safe; without it only small programs come to an end. */
+  prunes = true;
   readonly pending: PendingPath[] = [];
   /** Checkpoints by instruction, newest first. */
   readonly checkpoints: Checkpoint[][];

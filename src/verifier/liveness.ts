@@ -23,7 +23,8 @@ function effect(reads: number, writes: number): number {
   return (writes << 16) | reads;
 }
 
-function effectOf(ctx: Context, insn: Instruction): number {
+/** The registers that an instruction reads and writes, as masks: `writes << 16 | reads`. */
+export function effectOf(ctx: Context, insn: Instruction): number {
   const dst = bit(insn.dst);
   const src = bit(insn.src);
   const byRegister = (insn.opcode & SRC.X) !== 0;
