@@ -43,6 +43,9 @@ export class Env implements Context {
   readonly aux: InsnAux;
   readonly bpfCapable: boolean;
   readonly perfmonCapable: boolean;
+  /** Speculative paths are not followed, and stores need no barriers. */
+  readonly bypassSpectreV1: boolean;
+  readonly bypassSpectreV4: boolean;
   /** BPF_F_STRICT_ALIGNMENT: packet and map accesses must be aligned. */
   readonly strictAlignment: boolean;
   /** BPF_F_TEST_STATE_FREQ: a checkpoint at every prune point. */
@@ -70,6 +73,8 @@ export class Env implements Context {
   /** History entry of the instruction being walked. */
   curHistory: HistoryEntry | undefined;
   idGen = 0;
+  /** Numbers of two states are the same only when all that is known of them is. @kernel explore_alu_limits */
+  exactNumbers = false;
   /** Helpers called. */
   readonly helpers = new Set<number>();
 
@@ -102,6 +107,7 @@ export class Env implements Context {
     const has = (cap: number): boolean => ((input.caps >> BigInt(cap)) & 1n) !== 0n;
     this.bpfCapable = has(CAP.BPF) || has(CAP.SYS_ADMIN);
     this.perfmonCapable = has(CAP.PERFMON) || has(CAP.SYS_ADMIN);
+    this.bypassSpectreV1 = this.bypassSpectreV4 = this.perfmonCapable;
     this.strictAlignment = (input.progFlags & PROG_FLAG.STRICT_ALIGNMENT) !== 0;
     this.testStateFreq = (input.progFlags & PROG_FLAG.TEST_STATE_FREQ) !== 0;
     this.checkpoints = input.insns.map(() => []);

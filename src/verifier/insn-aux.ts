@@ -15,6 +15,10 @@ export const AUX = {
   SEEN: 16,
   /** Second slot of `ld_imm64`. */
   IMM64_TAIL: 32,
+  /** A barrier before it: no processor comes here by guessing. */
+  NOSPEC: 64,
+  /** A barrier behind it: its store is done before a processor goes on guessing. */
+  NOSPEC_RESULT: 128,
 } as const;
 
 /** A map or map value that an `ld_imm64` loads. */
@@ -44,6 +48,9 @@ export class InsnAux {
   readonly scc: Int32Array;
   /** Register type that a load or store saw first: the same instruction may not be used with different kinds. */
   readonly ptrType: Int32Array;
+  /** How the operand is masked, and to which limit; see pointer/sanitize.ts. */
+  readonly aluState: Uint8Array;
+  readonly aluLimit: Uint32Array;
   readonly mapRefs = new Map<number, MapRef>();
   readonly maps: MapDesc[] = [];
   readonly subprogs: Subprog[] = [];
@@ -57,6 +64,8 @@ export class InsnAux {
     this.liveRegs = new Uint16Array(count);
     this.scc = new Int32Array(count);
     this.ptrType = new Int32Array(count);
+    this.aluState = new Uint8Array(count);
+    this.aluLimit = new Uint32Array(count);
     this.line = new Uint32Array(count);
   }
 }

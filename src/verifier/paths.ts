@@ -8,9 +8,13 @@ import type { State } from './state/state.ts';
 /** Most paths put aside at once. @kernel BPF_COMPLEXITY_LIMIT_JMP_SEQ */
 const MAX_PENDING = 8192;
 
-/** Put a copy of the current path aside, to go on at `insn`. @returns its state, to be refined; undefined when too many */
-export function pushPath(env: Env, insn: number, prevInsn: number): State | undefined {
+/**
+ * Put a copy of the current path aside, to go on at `insn`; `speculative` when only a guess leads there.
+ * @returns its state, to be refined; undefined when too many
+ */
+export function pushPath(env: Env, insn: number, prevInsn: number, speculative = false): State | undefined {
   const state = env.cur.fork();
+  if (speculative) state.speculative = true;
   env.pending.push({ state, insn, prevInsn, logLength: env.log.length });
   if (env.pending.length > MAX_PENDING) {
     env.log.write(`The sequence of ${env.pending.length} jumps is too complex.\n`);

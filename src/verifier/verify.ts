@@ -39,7 +39,6 @@ export function verify(input: VerifyInput): VerifyResult {
 }
 
 function runPasses(env: Env): number {
-  if (!env.perfmonCapable) throw new UnsupportedConstruct('verification without CAP_PERFMON');
   const err =
     checkFuncInfo(env) ||
     findSubprogs(env) ||

@@ -10,6 +10,7 @@ import { insnText } from './log/insn-text.ts';
 import { printLine } from './log/lines.ts';
 import { printInsnState, stateText } from './log/state-text.ts';
 import { popPath } from './paths.ts';
+import { preventByBarrier } from './pointer/sanitize.ts';
 import { pushHistory } from './precision/history.ts';
 import { checkVisited, endPath, VISITED } from './prune/visited.ts';
 import { step, STEP } from './step.ts';
@@ -50,25 +51,29 @@ function walkInsn(env: Env): number {
   }
   if (flags & AUX.JMP_POINT) pushHistory(env, 0);
   printInsn(env);
-  env.aux.flags[at] |= AUX.SEEN;
+  if (!cur.speculative) env.aux.flags[at] |= AUX.SEEN;
+  else if (env.aux.flags[at] & AUX.NOSPEC) return STEP.PATH_ENDS;
   env.liveStack.beginVisit(at);
   const outcome = step(env);
-  if (outcome < 0) return outcome;
+  if (outcome < 0) return preventByBarrier(env, at, outcome) ? STEP.PATH_ENDS : outcome;
   env.liveStack.endVisit();
   env.prevInsnIdx = at;
-  return outcome;
+  return cur.speculative && env.aux.flags[at] & AUX.NOSPEC_RESULT ? STEP.PATH_ENDS : outcome;
 }
 
 function printSafe(env: Env): void {
   if (!env.log.enabled) return;
-  env.log.write(env.printState ? `\nfrom ${env.prevInsnIdx} to ${env.insnIdx}: safe\n` : `${env.insnIdx}: safe\n`);
+  env.log.write(env.printState ? `\n${fromTo(env)}: safe\n` : `${env.insnIdx}: safe\n`);
 }
+
+const fromTo = (env: Env): string =>
+  `from ${env.prevInsnIdx} to ${env.insnIdx}${env.cur.speculative ? ' (speculative execution)' : ''}`;
 
 function printInsn(env: Env): void {
   const { log, cur, insnIdx } = env;
   if (!log.enabled) return;
   if (env.printState && log.verbose) {
-    log.write(`\nfrom ${env.prevInsnIdx} to ${insnIdx}:${stateText(env, cur, cur.frames.length - 1, true)}\n`);
+    log.write(`\n${fromTo(env)}:${stateText(env, cur, cur.frames.length - 1, true)}\n`);
     env.printState = false;
   }
   if (env.scratchedRegs || env.scratchedLow || env.scratchedHigh) printInsnState(env, cur);

@@ -30,7 +30,7 @@ export function checkUnmoved(env: Env, reg: Reg, r: number, fixedOk = false): nu
   if (!fixedOk && reg.off) {
     return env.fail(ERRNO.EACCES, `dereference of modified ${kind} ptr R${r} off=${reg.off} disallowed`);
   }
-  if (reg.s !== env.store.ZERO) {
+  if (!env.store.isConst(reg.s) || env.store.constValue(reg.s) !== 0n) {
     return env.fail(ERRNO.EACCES, `variable ${kind} access var_off=${tnumText(env.store, reg.s)} disallowed`);
   }
   return 0;

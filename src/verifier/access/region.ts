@@ -4,8 +4,7 @@
  */
 import { ERRNO } from '../../errors/index.ts';
 import type { Env } from '../env.ts';
-import { MAX_VAR_OFF } from '../pointer/arith.ts';
-import { baseType, REG, type Reg } from '../state/reg.ts';
+import { baseType, MAX_VAR_OFF, REG, type Reg } from '../state/reg.ts';
 
 /** `off` and `size` against `limit` bytes, with nothing variable. @kernel __check_mem_access */
 function checkFixed(env: Env, r: number, reg: Reg, off: number, size: number, limit: number, zeroOk: boolean): number {

@@ -7,13 +7,13 @@ import { ERRNO } from '../../errors/index.ts';
 import { CLASS } from '../../isa/index.ts';
 import { MAX_BPF_STACK } from '../../uapi/index.ts';
 import type { Env } from '../env.ts';
+import { AUX } from '../insn-aux.ts';
 import { printLine } from '../log/lines.ts';
 import { tnumText } from '../log/state-text.ts';
-import { MAX_VAR_OFF } from '../pointer/arith.ts';
 import { markPrecise } from '../precision/backtrack.ts';
 import { pushHistory } from '../precision/history.ts';
 import { leaksPointer, withScalarId } from '../state/access-reg.ts';
-import { NOT_INIT, REG, type Reg, scalar } from '../state/reg.ts';
+import { MAX_VAR_OFF, NOT_INIT, REG, type Reg, scalar } from '../state/reg.ts';
 import { EMPTY, isScalarSpill, isSpill, kindAt, scrub, Slot, spillSize, STACK, withKind } from '../state/slot.ts';
 import { type Frame, HISTORY } from '../state/state.ts';
 
@@ -32,7 +32,7 @@ const widthOf = (env: Env, reg: Reg): number => {
 
 /** The kinds of a slot's bytes, and the offset's fixed value; undefined where the offset varies. */
 const fixedOffset = (env: Env, ptr: Reg, off: number): number | undefined =>
-  env.store.isConst(ptr.s) ? env.store.sminN(ptr.s) + off : undefined;
+  env.store.isConst(ptr.s) ? env.store.constNumber(ptr.s) + off : undefined;
 
 /**
  * Whether `size` bytes at `off` (the pointer's fixed offset included) lie in the stack for every value of the variable
@@ -213,18 +213,19 @@ function writeFixed(env: Env, ptr: Reg, off: number, size: number, src: number):
   if (!env.perfmonCapable && isSpill(slot) && slot.reg.type !== REG.SCALAR && size !== 8) {
     return env.fail(ERRNO.EACCES, 'attempt to corrupt spilled pointer on stack');
   }
+  if (!env.bypassSpectreV4 && hidesOldValue(slot, off, size, reg)) env.aux.flags[env.insnIdx] |= AUX.NOSPEC_RESULT;
   env.scratchSlot(index);
   if (size === 8) env.liveStack.recordWrite(ptr.frame, index);
   const imm = reg ? undefined : storedImmediate(env);
   if (reg && atStart && reg.type === REG.SCALAR && env.bpfCapable) {
     const fits = widthOf(env, reg) <= size * 8;
     if (fits) reg = env.regs[src] = withScalarId(env, reg);
-    frame.stack[index] = spill(env, slot, fits ? reg : reg.withId(0), size);
+    frame.stack[index] = spill(slot, fits ? reg : reg.withId(0), size);
     pushHistory(env, HISTORY.STACK_ACCESS, place);
     return 0;
   }
   if (!reg && atStart && imm !== undefined && env.bpfCapable) {
-    frame.stack[index] = spill(env, slot, scalar(env.store.constantNumber(imm)), size);
+    frame.stack[index] = spill(slot, scalar(env.store.constantNumber(imm)), size);
     pushHistory(env, HISTORY.STACK_ACCESS, place);
     return 0;
   }
@@ -236,7 +237,7 @@ function writeFixed(env: Env, ptr: Reg, off: number, size: number, src: number):
     if (frame !== env.cur.top && reg.type === REG.STACK) {
       return env.fail(ERRNO.EINVAL, 'cannot spill pointers to stack into stack frame of the caller');
     }
-    frame.stack[index] = spill(env, slot, reg, size);
+    frame.stack[index] = spill(slot, reg, size);
     pushHistory(env, HISTORY.STACK_ACCESS, place);
     return 0;
   }
@@ -255,15 +256,27 @@ function writeFixed(env: Env, ptr: Reg, off: number, size: number, src: number):
   return 0;
 }
 
+/**
+ * Whether a processor that loads before this store is done would see what it must not: something that was no plain
+ * data, or a number where a pointer is stored (Spectre v4).
+ */
+function hidesOldValue(slot: Slot, off: number, size: number, reg: Reg | undefined): boolean {
+  if (reg && reg.type !== REG.SCALAR && reg.type !== REG.NOT_INIT) return true;
+  for (let i = 0; i < size; i++) {
+    const kind = kindAt(slot.types, byteOf(off + i));
+    if (kind !== STACK.MISC && kind !== STACK.ZERO) return true;
+  }
+  return false;
+}
+
 /** The slot after `size` bytes of `reg` were stored at its start. @kernel save_register_state */
-function spill(env: Env, slot: Slot, reg: Reg, size: number): Slot {
+function spill(slot: Slot, reg: Reg, size: number): Slot {
   let types = slot.types;
   for (let i = 7; i >= 0; i--) {
     if (i >= 8 - size) types = withKind(types, i, STACK.SPILL);
     else {
       const kind = kindAt(types, i);
-      const keeps = kind === STACK.ZERO || (kind === STACK.INVALID && env.perfmonCapable);
-      if (!keeps) types = withKind(types, i, STACK.MISC);
+      if (kind !== STACK.ZERO && kind !== STACK.INVALID) types = withKind(types, i, STACK.MISC);
     }
   }
   return new Slot(types, reg);

@@ -7,10 +7,8 @@
 import { ERRNO } from '../../errors/index.ts';
 import { ALU, CLASS, type Instruction } from '../../isa/index.ts';
 import type { Env } from '../env.ts';
-import { isPacket, mayBeNull, baseType, REG, Reg, scalar, typeName } from '../state/reg.ts';
-
-/** Offsets stay below this, so that sums of a few never overflow. @kernel BPF_MAX_VAR_OFF */
-export const MAX_VAR_OFF = 1 << 29;
+import { isPacket, MAX_VAR_OFF, mayBeNull, baseType, REG, Reg, scalar, typeName } from '../state/reg.ts';
+import { checkMovedBounds, sanitizeMove, sanitizeMoved, with32 } from './sanitize.ts';
 
 const SYMBOL: Record<number, string> = {
   [ALU.ADD]: '+=',
@@ -35,8 +33,9 @@ function isSaneOffset(env: Env, reg: Reg, kind: string): boolean {
   const { store } = env;
   const smin = store.sminN(reg.s);
   let problem = '';
-  if (store.isConst(reg.s) && Math.abs(smin) >= MAX_VAR_OFF) {
-    problem = `math between ${kind} pointer and ${store.smin(reg.s)} is not allowed`;
+  if (store.isConst(reg.s) && !(Math.abs(store.constNumber(reg.s)) < MAX_VAR_OFF)) {
+    const value = BigInt.asIntN(64, store.constValue(reg.s));
+    problem = `math between ${kind} pointer and ${value} is not allowed`;
   } else if (Math.abs(reg.off) >= MAX_VAR_OFF) {
     problem = `${kind} pointer offset ${reg.off} is not allowed`;
   } else if (store.smin(reg.s) === -(1n << 63n)) {
@@ -79,7 +78,7 @@ function move(env: Env, op: number, ptr: Reg, off: Reg): Reg {
   if (store.isConst(off.s)) {
     const delta = store.sminN(off.s);
     const fixed = add ? ptr.off + delta : ptr.off - delta;
-    if (fixed === (fixed | 0)) return ptr.withOffset(fixed, ptr.s);
+    if (fixed === (fixed | 0)) return ptr.withOffset(fixed, with32(env, ptr.s));
   }
   const s = store.pointerOffset(op, ptr.s, off.s);
   if (!isPacket(ptr.type)) return ptr.withOffset(ptr.off, s);
@@ -117,6 +116,8 @@ export function pointerAlu(env: Env, insn: Instruction, ptr: Reg, off: Reg, swap
     return env.fail(ERRNO.EACCES, `R${dst} pointer arithmetic on ${kind} prohibited`);
   }
   if (!isSaneOffset(env, off, kind) || !isSaneOffset(env, ptr, kind)) return -ERRNO.EINVAL;
+  const mask = sanitizeMove(env, insn, ptr, off, swapped);
+  if (typeof mask === 'number') return mask;
   switch (op) {
     case ALU.ADD:
       break;
@@ -133,7 +134,8 @@ export function pointerAlu(env: Env, insn: Instruction, ptr: Reg, off: Reg, swap
   }
   const result = move(env, op, ptr, off);
   env.regs[dst] = result;
-  return isSaneOffset(env, result, kind) ? 0 : -ERRNO.EINVAL;
+  if (!isSaneOffset(env, result, kind)) return -ERRNO.EINVAL;
+  return checkMovedBounds(env, dst) || sanitizeMoved(env, insn, mask, swapped);
 }
 
 /** A register as the immediate of an instruction. */

@@ -23,6 +23,8 @@ export type Exact = (typeof EXACT)[keyof typeof EXACT];
 const ids = new IdMap();
 
 export function statesEqual(env: Env, old: State, cur: State, exact: Exact): boolean {
+  // What was found safe because a barrier ends it says nothing of the way that is really taken.
+  if (old.speculative && !cur.speculative) return false;
   if (old.frames.length !== cur.frames.length) return false;
   ids.reset(env.idGen);
   return old.frames.every((frame, i) => {
@@ -55,6 +57,9 @@ function regSafe(env: Env, old: Reg, cur: Reg, precise: boolean, exact: Exact): 
   const { store } = env;
   switch (baseType(old.type)) {
     case REG.SCALAR:
+      if (env.exactNumbers) {
+        return old.s === cur.s && old.off === cur.off && ids.matchScalar(scalarId(old), scalarId(cur));
+      }
       if (!precise && exact === EXACT.NOT) return true;
       if (old.linked !== cur.linked || (old.linked && old.off !== cur.off)) return false;
       return store.within(old.s, cur.s) && ids.matchScalar(scalarId(old), scalarId(cur));

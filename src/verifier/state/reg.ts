@@ -79,6 +79,9 @@ export const BEYOND_PKT_END = -2;
 /** See `Reg.linked`. */
 export type Link = 0 | 32 | 64;
 
+/** Offsets of pointers stay below this, so that sums of a few never overflow. @kernel BPF_MAX_VAR_OFF */
+export const MAX_VAR_OFF = 1 << 29;
+
 export class Reg {
   /** A kind of REG, with flags. */
   readonly type: number;

@@ -81,6 +81,8 @@ export class State {
   firstInsn = 0;
   lastInsn = -1;
   history: HistoryEntry[] = [];
+  /** Only a processor that guesses comes here; see pointer/sanitize.ts. */
+  speculative = false;
   /** Registers that nobody reads later were forgotten. */
   cleaned = false;
 
@@ -100,6 +102,7 @@ export class State {
     copy.firstInsn = this.firstInsn;
     copy.lastInsn = this.lastInsn;
     copy.history = this.history.slice();
+    copy.speculative = this.speculative;
     return copy;
   }
 }

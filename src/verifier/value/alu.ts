@@ -9,6 +9,7 @@ import type { Env } from '../env.ts';
 import { checkOperands } from '../insns.ts';
 import { pushPath } from '../paths.ts';
 import { aluSymbol, immediate, pointerAlu } from '../pointer/arith.ts';
+import { sanitizeScalar } from '../pointer/sanitize.ts';
 import { markPrecise } from '../precision/backtrack.ts';
 import { leaksPointer, readReg, withScalarId, writeReg } from '../state/access-reg.ts';
 import { REG, Reg, scalar } from '../state/reg.ts';
@@ -65,7 +66,7 @@ function moveReg64(env: Env, insn: Instruction): number {
   if (insn.off === 0) {
     regs[src] = withScalarId(env, regs[src]);
     const copy = regs[src];
-    const s = copy.type === REG.SCALAR ? consistent(env, copy.s, 'alu') : copy.s;
+    const s = consistent(env, copy.s, 'alu');
     regs[dst] = s === copy.s ? copy : copy.withScalar(s);
     return 0;
   }
@@ -125,6 +126,8 @@ function combine(env: Env, insn: Instruction, op: number): number {
   }
   if (bIsPointer) return markPrecise(env, insn.dst) || pointerAlu(env, insn, b, a, true);
   if (aIsPointer) return (isReg(insn) && markPrecise(env, insn.src)) || pointerAlu(env, insn, a, b, false);
+  const refused = sanitizeScalar(env, insn);
+  if (refused) return refused;
   const { store } = env;
   let known = a.s;
   if (store.forks(op, a.s, b.s)) {

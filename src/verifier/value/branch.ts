@@ -9,6 +9,7 @@ import type { Env } from '../env.ts';
 import { checkOperands } from '../insns.ts';
 import { printInsnState } from '../log/state-text.ts';
 import { immediate } from '../pointer/arith.ts';
+import { pushGuessedWay } from '../pointer/sanitize.ts';
 import { markPrecise } from '../precision/backtrack.ts';
 import { pushHistory } from '../precision/history.ts';
 import { leaksPointer, readReg } from '../state/access-reg.ts';
@@ -64,8 +65,11 @@ export function checkBranch(env: Env, insn: Instruction): number {
     if (!isPointer(a)) err = markPrecise(env, dst);
     if (byReg && !err && !isPointer(b)) err = markPrecise(env, src);
     if (err) return err;
+    const jump = env.insnIdx + insn.off + 1;
+    err = pushGuessedWay(env, insn, taken ? env.insnIdx + 1 : jump);
+    if (err) return err;
     printInsnState(env, env.cur);
-    env.insnIdx += taken ? insn.off + 1 : 1;
+    env.insnIdx = taken ? jump : env.insnIdx + 1;
     return 0;
   }
   return splitPaths(env, insn, b, op, is32, byReg);
