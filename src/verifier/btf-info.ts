@@ -12,9 +12,9 @@
  * `Invalid line_info[%u].insn_off:%u (prev_offset:%u prog->len:%u)`, `Invalid insn code at line_info[%u].insn_off`,
  * `Invalid line_info[%u].line_off or .file_name_off`, `missing bpf_line_info for func#%u`.
  */
-import { Btf, KIND } from '../btf/index.ts';
+import { Btf, KIND, LINKAGE } from '../btf/index.ts';
 import { ERRNO, FormatError } from '../errors/index.ts';
-import type { Context, SourceLine } from './context.ts';
+import { type Context, type SourceLine, UnsupportedConstruct } from './context.ts';
 
 /** Bytes that every record has; a record may be longer when the rest is 0. */
 const FUNC_RECORD = 8;
@@ -193,4 +193,16 @@ function lineRecord({ view, size }: Records, index: number, btf: Btf): SourceLin
 function setLines(ctx: Context, lines: readonly SourceLine[]): void {
   ctx.lines = lines;
   lines.forEach(({ insn }, i) => ctx.aux.line.fill(i + 1, insn, lines[i + 1]?.insn ?? ctx.insns.length));
+}
+
+/** Functions with external linkage are verified on their own, which is not implemented yet. */
+export function refuseGlobalFunctions(ctx: Context): void {
+  const info = ctx.input.btf;
+  const btf = info && info.funcInfo.length > 0 ? btfOf(ctx) : undefined;
+  if (!info || !btf) return;
+  const records = recordsOf(info.funcInfo, info.funcInfoRecSize);
+  for (let i = 1; i < records.count; i++) {
+    const type = btf.type(funcRecord(records, i).type);
+    if (type.kind === KIND.FUNC && type.linkage !== LINKAGE.STATIC) throw new UnsupportedConstruct('global function');
+  }
 }

@@ -62,12 +62,12 @@ export class Env implements Context {
   /** Whether a path ends where one like it was found safe; without it only small programs come to an end. */
   prunes = true;
   readonly pending: PendingPath[] = [];
-  /** Checkpoints by instruction, newest first. */
+  /** Checkpoints by place, newest first; see prune/bucket.ts. */
   readonly checkpoints: Checkpoint[][];
   /** The checkpoint that wraps a state, while it is in a list or evicted with paths open. */
   readonly checkpointOf = new Map<State, Checkpoint>();
-  /** Loops being walked, by number of the component: the first checkpoint inside. */
-  readonly openSccs = new Map<number, State>();
+  /** Loops being walked, by their name in prune/bucket.ts: the first checkpoint inside. */
+  readonly openSccs = new Map<string, State>();
   /** What backtracking looks for; one at a time. */
   readonly track = new Track();
   /** History entry of the instruction being walked. */

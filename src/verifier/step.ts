@@ -7,6 +7,7 @@ import { checkAtomic } from './access/atomic.ts';
 import { checkMem, rememberKind } from './access/mem.ts';
 import { checkHelperCall } from './call/helper.ts';
 import { checkLdAbs } from './call/ld-abs.ts';
+import { checkLocalCall, returnToCaller } from './call/subprog.ts';
 import { isGoto, isMayGoto, jumpTarget } from './cfg.ts';
 import { UnsupportedConstruct } from './context.ts';
 import type { Env } from './env.ts';
@@ -90,11 +91,15 @@ function checkLdImm64(env: Env, insn: Instruction): number {
 function checkJump(env: Env, insn: Instruction): number {
   if (insn.opcode === CALL) {
     if (insn.src !== CALL_PSEUDO.HELPER) {
-      throw new UnsupportedConstruct(insn.src === CALL_PSEUDO.CALL ? 'bpf-to-bpf call' : 'kfunc call');
+      if (insn.src === CALL_PSEUDO.CALL) return checkLocalCall(env, insn);
+      throw new UnsupportedConstruct('kfunc call');
     }
     return advance(env, checkHelperCall(env, insn));
   }
-  if (insn.opcode === EXIT) return checkExit(env) || STEP.PATH_ENDS;
+  if (insn.opcode === EXIT) {
+    if (env.cur.frames.length > 1) return returnToCaller(env);
+    return checkExit(env) || STEP.PATH_ENDS;
+  }
   if (isGoto(insn)) {
     env.insnIdx = jumpTarget(insn, env.insnIdx);
     return STEP.NEXT;

@@ -5,22 +5,27 @@ import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ERRNO, type VerifierStats } from '../errors/index.ts';
 import { MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
 import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
-import { checkBtfInfo, checkFuncInfo } from './btf-info.ts';
+import { checkBtfInfo, checkFuncInfo, refuseGlobalFunctions } from './btf-info.ts';
 import { checkCfg } from './cfg.ts';
 import { UnsupportedConstruct } from './context.ts';
 import { Env } from './env.ts';
-import { AUX } from './insn-aux.ts';
+import { AUX, type Subprog } from './insn-aux.ts';
 import { resolveInsns } from './insns.ts';
 import { computeLiveRegs } from './liveness.ts';
 import { insnText } from './log/insn-text.ts';
 import { lastMessage } from './log/message.ts';
 import { computeScc } from './scc.ts';
+import { checkStackDepth } from './stack-depth.ts';
 import { checkSubprogs, findSubprogs } from './subprogs.ts';
 import { walk } from './walk.ts';
 
 /** Verify one program. Never throws for a program, however malformed. */
 export function verify(input: VerifyInput): VerifyResult {
-  const env = new Env(input);
+  return judge(new Env(input));
+}
+
+/** The same in a workspace that may have been given an observer. */
+export function judge(env: Env): VerifyResult {
   const began = performance.now();
   let err: number;
   try {
@@ -29,7 +34,7 @@ export function verify(input: VerifyInput): VerifyResult {
     if (!(problem instanceof UnsupportedConstruct)) throw problem;
     return unsupported(env, problem.construct);
   }
-  const stats = statsOf(env);
+  const stats = statsOf(env, !err);
   if (!err && !env.log.verbose) env.log.reset(0);
   printStats(env, stats, performance.now() - began);
   const log = env.log.text();
@@ -50,11 +55,11 @@ function runPasses(env: Env): number {
     computeScc(env) ||
     computeLiveRegs(env, (index) => insnText(env, index));
   if (err) return err;
-  if (env.aux.subprogs.length > 1) throw new UnsupportedConstruct('bpf-to-bpf call');
+  refuseGlobalFunctions(env);
   if (!(env.input.progType in PROG_TYPE_RULES)) {
     throw new UnsupportedConstruct(`program type ${env.input.progType}`);
   }
-  return walk(env);
+  return walk(env) || checkStackDepth(env);
 }
 
 /** Types whose programs may sleep, if their place allows it. */
@@ -72,15 +77,20 @@ function checkSleepable(env: Env): number {
   return env.fail(ERRNO.EINVAL, `Only ${who} can be sleepable`);
 }
 
-function statsOf(env: Env): VerifierStats {
+function statsOf(env: Env, ok: boolean): VerifierStats {
+  // Functions that were never walked are no part of a program that passed.
+  const subprogs = env.aux.subprogs.filter((s) => !ok || isWalked(env, s));
   return {
     insns: env.insnProcessed,
     maxStatesPerInsn: env.maxStatesPerInsn,
     totalStates: env.totalStates,
     peakStates: env.peakStates,
-    stackDepth: env.aux.subprogs.map((s) => s.stackDepth).join('+') || '0',
+    stackDepth: subprogs.map((s) => s.stackDepth).join('+') || '0',
   };
 }
+
+const isWalked = ({ aux }: Env, { start, end }: Subprog): boolean =>
+  aux.flags.subarray(start, end).some((flags) => flags & AUX.SEEN);
 
 /** @kernel print_verification_stats */
 function printStats(env: Env, stats: VerifierStats, ms: number): void {

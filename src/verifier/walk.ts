@@ -24,7 +24,7 @@ export function walk(env: Env): number {
     if (outcome === STEP.NEXT) continue;
     env.scratchAll();
     endPath(env);
-    env.liveStack.update();
+    env.liveStack.update(env.cur.frames);
     if (!popPath(env)) return 0;
     env.printState = true;
   }
@@ -41,7 +41,8 @@ function walkInsn(env: Env): number {
   cur.lastInsn = env.prevInsnIdx;
   cur.insn = at;
   const flags = env.aux.flags[at];
-  if (flags & AUX.PRUNE_POINT) {
+  if (env.observer !== undefined) env.observer(env);
+  if (flags & AUX.PRUNE_POINT && env.prunes) {
     const visited = checkVisited(env);
     if (visited < 0) return visited;
     if (visited === VISITED.SAFE) {
@@ -53,7 +54,7 @@ function walkInsn(env: Env): number {
   printInsn(env);
   if (!cur.speculative) env.aux.flags[at] |= AUX.SEEN;
   else if (env.aux.flags[at] & AUX.NOSPEC) return STEP.PATH_ENDS;
-  env.liveStack.beginVisit(at);
+  env.liveStack.beginVisit(at, cur.frames);
   const outcome = step(env);
   if (outcome < 0) return preventByBarrier(env, at, outcome) ? STEP.PATH_ENDS : outcome;
   env.liveStack.endVisit();

@@ -5,7 +5,8 @@
  * Rejects nothing; where the origin cannot be followed, every number of the path becomes precise.
  */
 import { InternalError } from '../../errors/index.ts';
-import { ALU, ATOMIC, CLASS, type Instruction, JMP, MODE, SRC } from '../../isa/index.ts';
+import { ALU, ATOMIC, CALL, CLASS, EXIT, type Instruction, JMP, MODE, SRC } from '../../isa/index.ts';
+import { CALL_PSEUDO } from '../../uapi/index.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { insnText } from '../log/insn-text.ts';
@@ -13,6 +14,7 @@ import { stateText } from '../log/state-text.ts';
 import { REG } from '../state/reg.ts';
 import { isScalarSpill } from '../state/slot.ts';
 import { FP, HISTORY, type HistoryEntry, NREGS, type State } from '../state/state.ts';
+import { isLocalCall } from '../subprogs.ts';
 import { entryAt } from './history.ts';
 import type { Track } from './track.ts';
 
@@ -44,7 +46,7 @@ export function backtrack(env: Env, start: State, track: Track, changed?: { valu
     let history = state.history.length;
     for (;;) {
       if (skip) skip = false;
-      else if (!step(env, at, entryAt(state, history, at), track)) {
+      else if (!step(env, at, subsequent, entryAt(state, history, at), track)) {
         markAllPrecise(env, start);
         return 0;
       }
@@ -100,8 +102,8 @@ function markCheckpoint(env: Env, state: State, track: Track, changed?: { value:
   }
 }
 
-/** Undo one instruction. @returns false where the origin cannot be followed */
-function step(env: Env, index: number, entry: HistoryEntry | undefined, track: Track): boolean {
+/** Undo one instruction, after which the path went on at `subsequent`. @returns false where the origin cannot be followed */
+function step(env: Env, index: number, subsequent: number, entry: HistoryEntry | undefined, track: Track): boolean {
   const insn = env.insns[index];
   if (insn.opcode === 0) return true;
   if (env.log.verbose) {
@@ -109,13 +111,14 @@ function step(env: Env, index: number, entry: HistoryEntry | undefined, track: T
     env.log.write(`mark_precise: frame${track.frame}: ${wanted} before ${index}: ${insnText(env, index)}\n`);
   }
   track.spread(entry?.linked);
-  const followed = undo(insn, entry, track);
+  const followed = undo(env, index, subsequent, entry, track);
   if (followed) track.spread(entry?.linked);
   return followed;
 }
 
 /** What was wanted behind the instruction, expressed by what is wanted before it. */
-function undo(insn: Instruction, entry: HistoryEntry | undefined, track: Track): boolean {
+function undo(env: Env, index: number, subsequent: number, entry: HistoryEntry | undefined, track: Track): boolean {
+  const insn = env.insns[index];
   const cls = insn.opcode & 7;
   switch (cls) {
     case CLASS.ALU:
@@ -130,7 +133,9 @@ function undo(insn: Instruction, entry: HistoryEntry | undefined, track: Track):
       return undoStore(insn, cls, entry, track);
     case CLASS.JMP:
     case CLASS.JMP32:
-      undoJump(insn, cls, entry, track);
+      if (insn.opcode === CALL) undoCall(insn, index, subsequent, track);
+      else if (insn.opcode === EXIT) undoExit(env, subsequent, track);
+      else undoBranch(insn, entry, track);
       return true;
     default: {
       if (!track.hasReg(insn.dst)) return true;
@@ -169,15 +174,34 @@ function undoStore(insn: Instruction, cls: number, entry: HistoryEntry | undefin
   return true;
 }
 
-function undoJump(insn: Instruction, cls: number, entry: HistoryEntry | undefined, track: Track): void {
-  const op = insn.opcode & 0xf0;
-  if (op === JMP.CALL && cls === CLASS.JMP) {
-    if (insn.src !== 0) throw new UnsupportedConstruct('precision across bpf-to-bpf and kfunc calls');
-    track.clearReg(0);
-    if (track.regs[track.frame] & ARG_REGS) throw new InternalError('backtracking found arguments behind a call');
+/**
+ * A call: seen from inside a function, its beginning, where what is wanted of r1-r5 is wanted of the caller's; seen from
+ * behind a helper, r0 begins there.
+ */
+function undoCall(insn: Instruction, index: number, subsequent: number, track: Track): void {
+  const entered = subsequent !== index + 1;
+  if (insn.src === CALL_PSEUDO.CALL && entered) {
+    if (track.regs[track.frame] & ~ARG_REGS) throw new InternalError('backtracking leaves a function with registers');
+    for (let r = 1; r <= 5; r++) if (track.hasReg(r)) track.setReg(r, track.frame - 1);
+    track.leaveFunction();
     return;
   }
-  if (op === JMP.EXIT || op === JMP.JA || !(insn.opcode & SRC.X)) return;
+  if (insn.src === CALL_PSEUDO.KFUNC) throw new UnsupportedConstruct('precision across kfunc calls');
+  track.clearReg(0);
+  if (track.regs[track.frame] & ARG_REGS) throw new InternalError('backtracking found arguments behind a call');
+}
+
+/** The end of a function that was called before `subsequent`: r0 came from there. */
+function undoExit(env: Env, subsequent: number, track: Track): void {
+  if (track.regs[track.frame] & ARG_REGS) throw new InternalError('backtracking found arguments behind a call');
+  const wanted = track.hasReg(0);
+  track.clearReg(0);
+  track.enterFunction();
+  if (wanted && isLocalCall(env.insns[subsequent - 1])) track.setReg(0);
+}
+
+function undoBranch(insn: Instruction, entry: HistoryEntry | undefined, track: Track): void {
+  if ((insn.opcode & 0xf0) === JMP.JA || !(insn.opcode & SRC.X)) return;
   if (!track.hasReg(insn.dst) && !track.hasReg(insn.src)) return;
   if (!entry || !(entry.flags & HISTORY.SRC_REG_STACK)) track.setReg(insn.src);
   if (!entry || !(entry.flags & HISTORY.DST_REG_STACK)) track.setReg(insn.dst);

@@ -24,6 +24,17 @@ export class Track {
     return this;
   }
 
+  /** Backwards into a function, through its end. */
+  enterFunction(): void {
+    this.frame++;
+  }
+
+  /** Backwards out of a function, through its call: nothing in it is looked for any more. */
+  leaveFunction(): void {
+    this.regs[this.frame] = this.low[this.frame] = this.high[this.frame] = 0;
+    this.frame--;
+  }
+
   hasReg(r: number, frame = this.frame): boolean {
     return ((this.regs[frame] >>> r) & 1) !== 0;
   }

@@ -16,6 +16,7 @@ import { pushHistory } from '../precision/history.ts';
 import { REG } from '../state/reg.ts';
 import { isScalarSpill } from '../state/slot.ts';
 import { NREGS, type State } from '../state/state.ts';
+import { bucketOf, loopOf, loopText } from './bucket.ts';
 import { cleanCheckpoints } from './clean.ts';
 import { EXACT, maybeLooping, statesEqual } from './equal.ts';
 
@@ -42,12 +43,13 @@ export function checkVisited(env: Env): number {
   const jumps = env.jmpsProcessed - env.prevJmpsProcessed;
   const insns = env.insnProcessed - env.prevInsnProcessed;
   let keep = always || (jumps >= MIN_JUMPS && insns >= MIN_INSNS);
-  cleanCheckpoints(env, at);
-  const list = env.checkpoints[at];
+  const list = bucketOf(env, at, cur);
+  cleanCheckpoints(env, at, list);
   const compared = list.length;
   for (let i = 0; i < list.length; i++) {
     const checkpoint = list[i];
     const old = checkpoint.state;
+    if (old.insn !== at) continue;
     if (old.branches > 0) {
       if (maybeLooping(old, cur) && statesEqual(env, old, cur, EXACT.YES)) return refuseLoop(env, old);
       if (!always && jumps < LOOP_JUMPS && insns < LOOP_INSNS) keep = false;
@@ -80,7 +82,8 @@ function refuseLoop(env: Env, old: State): number {
 function inherit(env: Env, old: State): number {
   if (env.aux.flags[env.insnIdx] & AUX.JMP_POINT) pushHistory(env, 0);
   const track = env.track.start(env.cur.frames.length - 1);
-  old.frames.forEach((frame, f) => {
+  for (let f = old.frames.length - 1; f >= 0; f--) {
+    const frame = old.frames[f];
     const names: string[] = [];
     for (let r = 0; r < NREGS; r++) {
       if (!((frame.preciseRegs >>> r) & 1) || frame.regs[r].type !== REG.SCALAR) continue;
@@ -93,7 +96,7 @@ function inherit(env: Env, old: State): number {
       names.push(`fp${-(i + 1) * 8}`);
     });
     if (env.log.verbose && names.length) env.log.write(`frame ${f}: propagating ${names.join(',')}\n`);
-  });
+  }
   return backtrack(env, env.cur, track) || VISITED.SAFE;
 }
 
@@ -103,17 +106,17 @@ function addCheckpoint(env: Env, at: number): void {
   const state = cur.fork();
   state.insn = at;
   const checkpoint = { state, hits: 0, misses: 0, evicted: false };
-  env.checkpoints[at].unshift(checkpoint);
+  bucketOf(env, at, state).unshift(checkpoint);
   env.checkpointOf.set(state, checkpoint);
   env.totalStates++;
   env.listedStates++;
   updatePeak(env);
   env.prevJmpsProcessed = env.jmpsProcessed;
   env.prevInsnProcessed = env.insnProcessed;
-  const scc = env.aux.scc[at];
-  if (scc && !env.openSccs.has(scc)) {
-    env.openSccs.set(scc, state);
-    if (env.log.verbose) env.log.write(`SCC enter (${scc})\n`);
+  const loop = loopOf(env, state, at);
+  if (loop && !env.openSccs.has(loop)) {
+    env.openSccs.set(loop, state);
+    if (env.log.verbose) env.log.write(`SCC enter ${loopText(loop)}\n`);
   }
   cur.parent = state;
   cur.firstInsn = at;
@@ -144,10 +147,10 @@ function forget(env: Env, state: State): void {
 export function endPath(env: Env): void {
   for (let state: State | undefined = env.cur; state;) {
     if (--state.branches > 0) return;
-    const scc = env.aux.scc[state.insn];
-    if (scc && env.openSccs.get(scc) === state) {
-      env.openSccs.delete(scc);
-      if (env.log.verbose) env.log.write(`SCC exit (${scc})\n`);
+    const loop = env.openSccs.size ? loopOf(env, state, state.insn) : undefined;
+    if (loop && env.openSccs.get(loop) === state) {
+      env.openSccs.delete(loop);
+      if (env.log.verbose) env.log.write(`SCC exit ${loopText(loop)}\n`);
     }
     const { parent }: State = state;
     if (state !== env.cur) forget(env, state);

@@ -1,0 +1,72 @@
+/**
+ * Calls of the program's own static functions and the way back (@kernel check_func_call, prepare_func_exit). A static
+ * function is walked anew at every call, with what is known of its arguments there; its frame knows r1-r5 and its own
+ * stack, and leaves r0.
+ * Rejects: `the call stack of %d frames is too deep` (E2BIG), `cannot return stack pointer to the caller` (EINVAL).
+ */
+import { ERRNO } from '../../errors/index.ts';
+import type { Instruction } from '../../isa/index.ts';
+import type { Env } from '../env.ts';
+import { stateText } from '../log/state-text.ts';
+import { NOT_INIT, pointer, REG } from '../state/reg.ts';
+import { Frame, freshRegs, type State } from '../state/state.ts';
+import { calleeOf, subprogAt } from '../subprogs.ts';
+
+/** Most frames of a chain of calls. @kernel MAX_CALL_FRAMES */
+export const MAX_FRAMES = 8;
+
+/** r1 to r5 carry arguments. */
+const LAST_ARG = 5;
+
+/** Open a frame for function `subprog` on `state`: no argument set yet. @returns the frame, or -errno when too deep */
+export function openFrame(env: Env, state: State, subprog: number, callsite: number): Frame | number {
+  const depth = state.frames.length;
+  if (depth >= MAX_FRAMES) {
+    return env.fail(ERRNO.E2BIG, `the call stack of ${depth + 1} frames is too deep`);
+  }
+  const fp = pointer(REG.STACK, env.store.ZERO, 0, -1, 0, depth);
+  const frame = new Frame(depth, subprog, callsite, freshRegs(fp), []);
+  state.frames.push(frame);
+  return frame;
+}
+
+/** `call pc+N`. Sets `env.insnIdx` to the function's start. */
+export function checkLocalCall(env: Env, insn: Instruction): number {
+  const callsite = env.insnIdx;
+  const caller = env.cur.top;
+  const start = calleeOf(insn, callsite);
+  const callee = openFrame(env, env.cur, subprogAt(env, start), callsite);
+  if (typeof callee === 'number') return callee;
+  for (let r = 1; r <= LAST_ARG; r++) callee.regs[r] = caller.regs[r];
+  caller.regs.fill(NOT_INIT, 0, LAST_ARG + 1);
+  env.scratchAll();
+  env.insnIdx = start;
+  if (env.log.enabled) {
+    env.log.write(`caller:\n${frameText(env, caller)}\ncallee:\n${frameText(env, callee)}\n`);
+  }
+  return 0;
+}
+
+/** `exit` of a called function. Sets `env.insnIdx` behind the call. */
+export function returnToCaller(env: Env): number {
+  const { frames } = env.cur;
+  const callee = env.cur.top;
+  env.liveStack.update(frames);
+  const result = callee.regs[0];
+  if (result.type === REG.STACK) {
+    // The frame it points into is about to vanish.
+    return env.fail(ERRNO.EINVAL, 'cannot return stack pointer to the caller');
+  }
+  const caller = frames[frames.length - 2];
+  caller.regs[0] = result;
+  env.insnIdx = callee.callsite + 1;
+  if (env.log.enabled) {
+    env.log.write(`returning from callee:\n${frameText(env, callee)}\n`);
+    env.log.write(`to caller at ${env.insnIdx}:\n${frameText(env, caller)}\n`);
+  }
+  frames.pop();
+  env.printState = true;
+  return 0;
+}
+
+const frameText = (env: Env, frame: Frame): string => stateText(env, env.cur, frame.frameno, true);
