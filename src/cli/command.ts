@@ -12,6 +12,8 @@ export interface Io {
   stdin(): AsyncIterable<Uint8Array>;
   /** Whether standard error is a terminal: progress is shown only then. */
   readonly interactive: boolean;
+  /** Whether standard output is a terminal that wants colours. */
+  readonly colours?: boolean;
 }
 
 export interface Command {

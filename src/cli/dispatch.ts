@@ -12,6 +12,7 @@ interface Noun {
 /** In the order of the help: most used first. */
 const NOUNS: Readonly<Record<string, Noun>> = {
   verify: { summary: "the verifier's verdict on every program of an object", load: () => import('./verify.ts') },
+  explain: { summary: 'why a program is refused, and what helps', load: () => import('./explain.ts') },
   run: { summary: 'run a program of an object on the packets of a capture', load: () => import('./run.ts') },
   obj: { summary: 'what an object file holds: maps, variables, programs', load: () => import('./obj.ts') },
   prog: { summary: 'run single programs, many at a time', load: () => import('./prog.ts') },

@@ -77,15 +77,23 @@ export async function runBatch(
   backend: ExchangeBackend,
   options: ExchangeOptions & { btfDir?: string },
 ): Promise<void> {
-  const input = file === undefined || file === '-' ? io.stdin() : (createReadStream(file) as AsyncIterable<Uint8Array>);
-  const btfs = new Map<string, Uint8Array>();
-  const readBtf = (name: string): Uint8Array => {
-    const bytes = btfs.get(name) ?? readFileSync(join(options.btfDir ?? 'btf', name));
-    btfs.set(name, bytes);
-    return bytes;
-  };
-  for await (const line of answerLines(input, backend, { ...options, readBtf })) {
+  const readBtf = btfReader(options.btfDir);
+  for await (const line of answerLines(openBatch(file, io), backend, { ...options, readBtf })) {
     io.out(line);
     await io.drained?.();
   }
+}
+
+/** A file, or standard input where it is `-` or not given. */
+export const openBatch = (file: string | undefined, io: Io): AsyncIterable<Uint8Array> =>
+  file === undefined || file === '-' ? io.stdin() : (createReadStream(file) as AsyncIterable<Uint8Array>);
+
+/** Reads each file of the folder once. */
+export function btfReader(folder = 'btf'): (name: string) => Uint8Array {
+  const btfs = new Map<string, Uint8Array>();
+  return (name) => {
+    const bytes = btfs.get(name) ?? readFileSync(join(folder, name));
+    btfs.set(name, bytes);
+    return bytes;
+  };
 }

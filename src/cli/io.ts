@@ -19,5 +19,6 @@ export function processIo(): Io {
     },
     stdin: () => process.stdin,
     interactive: process.stderr.isTTY === true,
+    colours: process.stdout.isTTY === true && !process.env.NO_COLOR,
   };
 }

@@ -6,10 +6,13 @@ const BOOKKEEPING =
   /^(processed \d+ insns|verification time|stack depth |mark_precise: |force_precise: |func#\d+ @|Live regs before|SCC (enter|exit) |\([\d,]+\) (frame \d+ insn|live stack)|frame \d+: propagating |old state:|cur state:|$)/;
 const TRACE = /^(\s*(\d+ +)?\d+: |from \d+ to \d+: |; )/;
 
+/** Statistics and notes of the verifier to itself: never what tells. */
+export const isBookkeeping = (line: string): boolean => BOOKKEEPING.test(line);
+
 export function lastMessage(log: string): string {
   const lines = log.split('\n');
   for (let i = lines.length - 1; i >= 0; i--) {
-    if (!BOOKKEEPING.test(lines[i])) return TRACE.test(lines[i]) ? '' : lines[i];
+    if (!isBookkeeping(lines[i])) return TRACE.test(lines[i]) ? '' : lines[i];
   }
   return '';
 }
