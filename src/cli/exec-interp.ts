@@ -8,10 +8,10 @@ import type { HelperEnv } from '../helpers/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import { AddressSpace } from '../memory/index.ts';
 import { Interpreter, checkedAddress, compile, setNumber, toBigInt } from '../vm/index.ts';
-import type { HelperFn, HelperRegistry } from '../vm/index.ts';
+import type { Executable, HelperFn, HelperRegistry } from '../vm/index.ts';
 
 /** Instructions that a program may run: about a second. */
-const BUDGET = 100_000_000;
+export const BUDGET = 100_000_000;
 
 /** What a run came to: r0, or why it was stopped. */
 export type Outcome = { readonly r0: bigint } | { readonly stopped: string };
@@ -22,7 +22,7 @@ export type Observer = (slot: number, registers: Int32Array) => void;
 const space = new AddressSpace();
 
 /** Values that repeat from run to run. */
-const env: HelperEnv = {
+export const env: HelperEnv = {
   space,
   clock: { monotonic: () => 1e9, boottime: () => 1e9, tai: () => 1e9 },
   task: { pid: 1, tgid: 1, uid: 0, gid: 0, comm: 'skep' },
@@ -69,6 +69,28 @@ const helpers: HelperRegistry<HelperEnv> = (id) => TEST_FUNCTIONS[id] ?? helperR
 
 /** Run a program on memory, which it may change. */
 export function execInterp(insns: readonly Instruction[], mem: Uint8Array | undefined, observe?: Observer): Outcome {
+  interpreter.observe = observe && ((it) => observe(it.slot, it.registers));
+  try {
+    return execute(insns, mem, interpret);
+  } finally {
+    interpreter.observe = undefined;
+  }
+}
+
+/** What runs a program. @returns the words of r0 */
+export type Engine = (
+  executable: Executable<HelperEnv>,
+  r1: number,
+  r2: number,
+) => readonly [low: number, high: number];
+
+export const interpret: Engine = (executable, r1, r2) => {
+  interpreter.run(executable, r1, r2, BUDGET);
+  return [interpreter.registers[0], interpreter.registers[1]];
+};
+
+/** Run a program on memory with an engine. */
+export function execute(insns: readonly Instruction[], mem: Uint8Array | undefined, engine: Engine): Outcome {
   const region = mem?.length ? space.allocate(mem.length, { kind: 'mem', name: 'memory' }) : undefined;
   if (mem?.length && region === undefined) return { stopped: `no room for ${mem.length} bytes of memory` };
   try {
@@ -77,14 +99,12 @@ export function execInterp(insns: readonly Instruction[], mem: Uint8Array | unde
       space.bytes.set(mem, base);
       env.packet = { data: base, length: mem.length, mac: base, network: base };
     }
-    interpreter.observe = observe && ((it) => observe(it.slot, it.registers));
-    interpreter.run(compile(insns, { helpers }), region?.base ?? 0, mem?.length ?? 0, BUDGET);
-    return { r0: toBigInt(interpreter.registers[0], interpreter.registers[1]) };
+    const [low, high] = engine(compile(insns, { helpers }), region?.base ?? 0, mem?.length ?? 0);
+    return { r0: toBigInt(low, high) };
   } catch (error) {
     if (error instanceof Trap) return { stopped: error.message };
     throw error;
   } finally {
-    interpreter.observe = undefined;
     env.packet = undefined;
     if (region !== undefined) space.free(region);
   }

@@ -124,14 +124,30 @@ describe('skep exec', () => {
     expect(lines).toEqual([' 0: (b7) r0 = 1', ' 1: (0f) r0 += r0 r0=0x1', ' 2: (95) exit r0=0x2', '']);
   });
 
+  it('traps alike on both engines', async () => {
+    for (const text of ['ldxb %r0, [%r1+3]\nexit', 'l:\nadd %r0, 1\nja l', 'call 99999\nexit']) {
+      const [interp, jit] = [
+        await report(`-- asm\n${text}\n-- result\n0`, '--engine', 'interp'),
+        await report(`-- asm\n${text}\n-- result\n0`, '--engine', 'jit'),
+      ];
+      expect(jit).toEqual({ ...interp, engine: 'jit' });
+      expect(jit['status']).toBe('error');
+    }
+  });
+
+  it('leaves to the interpreter what is not compiled yet', async () => {
+    const tailCall = '-- asm\nmov %r0, 5\ncall 12\nexit\n-- result\n5';
+    expect((await report(tailCall, '--engine', 'jit'))['status']).toBe('pass');
+  });
+
   it('knows its engines', async () => {
-    expect(await report('-- asm\nexit\n-- result\n0', '--engine', 'jit')).toEqual({
-      engine: 'jit',
-      status: 'error',
-      expected: null,
-      actual: null,
-      message: 'engine jit is not available yet',
-    });
+    for (const engine of ['interp', 'jit'])
+      expect(await report('-- asm\nmov %r0, 7\nexit\n-- result\n7', '--engine', engine)).toEqual({
+        engine,
+        status: 'pass',
+        expected: '0x7',
+        actual: '0x7',
+      });
     await expect(exec('--engine', 'fast', 'x')).rejects.toThrow(UsageError);
     await expect(exec()).rejects.toThrow(UsageError);
     await expect(exec('--engine', 'linux', '--trace', 'x')).rejects.toThrow(UsageError);

@@ -68,9 +68,9 @@ async function run(args: string[], io: Io): Promise<number> {
   return passed === positionals.length ? 0 : 1;
 }
 
-/** What runs a program; undefined for an engine that is not there yet. */
-async function openEngine(engine: Engine, trace: Io | undefined): Promise<Run | undefined> {
-  if (engine === 'jit') return undefined;
+/** What runs a program. */
+async function openEngine(engine: Engine, trace: Io | undefined): Promise<Run> {
+  if (engine === 'jit') return (await import('./exec-jit.ts')).execJit;
   if (engine === 'linux') {
     const { openLinux } = await import('../linux/index.ts');
     const sys: LinuxSys = await openLinux();
@@ -81,12 +81,9 @@ async function openEngine(engine: Engine, trace: Io | undefined): Promise<Run | 
     execInterp(insns, mem, (slot, registers) => trace.err(`${traceLine(insns, slot, registers)}\n`));
 }
 
-async function execFile(path: string, engine: Engine, runner: Run | undefined, io: Io): Promise<Report> {
+async function execFile(path: string, engine: Engine, runner: Run, io: Io): Promise<Report> {
   const file = inputName(path);
   const head = { file, engine };
-  if (runner === undefined) {
-    return { ...head, status: 'error', expected: null, actual: null, message: `engine ${engine} is not available yet` };
-  }
   let text: string;
   try {
     text = new TextDecoder().decode(await readInput(path, io));

@@ -7,5 +7,7 @@ export type { Executable, HelperFn, HelperRegistry } from './executable.ts';
 export { REGISTER_WORDS } from './executable.ts';
 export { Interpreter, POISON } from './interpreter.ts';
 export type { Context, TailCalls, World } from './interpreter.ts';
+export { JitMachine } from './jit/index.ts';
+export type { CompiledProgram, CompileRequest, NotCompiled } from './jit/index.ts';
 export { packetAddress } from './packet.ts';
 export type { Packet } from './packet.ts';

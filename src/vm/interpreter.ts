@@ -20,7 +20,7 @@ import type { Packet } from './packet.ts';
 /** @kernel MAX_TAIL_CALL_CNT */
 const MAX_TAIL_CALLS = 33;
 /** Times that one run falls through `may_goto` before it jumps; Linux counts as far, by frame, or a quarter of a second. */
-const MAY_GOTO_BUDGET = 8 * 1024 * 1024;
+export const MAY_GOTO_BUDGET = 8 * 1024 * 1024;
 /** Both words of r1-r5 after a helper call: no address, and not a number that comes up by chance. */
 export const POISON = 0xdeadbeef | 0;
 /** Instructions run between two looks at budget and observer; a small integer in the engine. */

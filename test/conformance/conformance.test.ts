@@ -1,4 +1,4 @@
-/** Every file of this folder through `skep exec`: on the interpreter all pass; on Linux none that it takes fails. */
+/** Every file of this folder through `skep exec`: on skep's engines all pass; on Linux none that it takes fails. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,11 +40,13 @@ describe('conformance', () => {
   for (const { name } of groups) {
     const files = filesOf(name);
 
-    it(`${name}: ${files.length} files on the interpreter`, async () => {
-      const { code, all } = await reports('interp', files);
-      expect(all.filter(({ status }) => status !== 'pass')).toEqual([]);
-      expect([code, all.length]).toEqual([0, files.length]);
-    });
+    for (const engine of ['interp', 'jit']) {
+      it(`${name}: ${files.length} files on ${engine}`, async () => {
+        const { code, all } = await reports(engine, files);
+        expect(all.filter(({ status }) => status !== 'pass')).toEqual([]);
+        expect([code, all.length]).toEqual([0, files.length]);
+      });
+    }
 
     it.skipIf(whyNot)(`${name}: what Linux takes of them`, async () => {
       const { all } = await reports('linux', files);

@@ -1,0 +1,245 @@
+/**
+ * Arithmetic and byte order (RFC 9669 section 4.1, 4.2) in WebAssembly. Both count shifts modulo the width. Division by zero gives
+ * 0, modulo zero leaves the dividend, and the most negative number divided by -1 is itself, where WebAssembly traps.
+ */
+import { ALU, CLASS } from '../../isa/index.ts';
+import { OP, TYPE } from '../../wasm/index.ts';
+import type { Op } from '../../wasm/index.ts';
+import { CANONICAL } from '../compile.ts';
+import type { FunctionWriter } from './function-writer.ts';
+
+type Pair = readonly [op32: Op, op64: Op];
+
+/** Operations that are one instruction. */
+const SIMPLE: Readonly<Record<number, Pair>> = {
+  [ALU.ADD]: [OP.i32_add, OP.i64_add],
+  [ALU.SUB]: [OP.i32_sub, OP.i64_sub],
+  [ALU.MUL]: [OP.i32_mul, OP.i64_mul],
+  [ALU.OR]: [OP.i32_or, OP.i64_or],
+  [ALU.AND]: [OP.i32_and, OP.i64_and],
+  [ALU.XOR]: [OP.i32_xor, OP.i64_xor],
+  [ALU.LSH]: [OP.i32_shl, OP.i64_shl],
+  [ALU.RSH]: [OP.i32_shr_u, OP.i64_shr_u],
+  [ALU.ARSH]: [OP.i32_shr_s, OP.i64_shr_s],
+};
+
+interface Division {
+  readonly op: Pair;
+  readonly modulo: boolean;
+  readonly signed: boolean;
+}
+
+/** By canonical opcode without its class. */
+const DIVISIONS: Readonly<Record<number, Division>> = {
+  0x30: { op: [OP.i32_div_u, OP.i64_div_u], modulo: false, signed: false },
+  0x38: { op: [OP.i32_div_s, OP.i64_div_s], modulo: false, signed: true },
+  0x90: { op: [OP.i32_rem_u, OP.i64_rem_u], modulo: true, signed: false },
+  0x98: { op: [OP.i32_rem_s, OP.i64_rem_s], modulo: true, signed: true },
+};
+
+/** One instruction of class ALU or ALU64. */
+export function writeAlu(f: FunctionWriter, at: number): void {
+  const op = f.program.op[at];
+  const wide = (op & 7) === CLASS.ALU64;
+  const code = op & 0xf0;
+  if (op === CANONICAL.MOVSX64 || op === CANONICAL.MOVSX32) return signExtend(f, at, wide);
+  const division = DIVISIONS[op & 0xf8];
+  if (division !== undefined) return divide(f, at, wide, division);
+  switch (code) {
+    case ALU.END:
+      return byteOrder(f, at, op);
+    case ALU.MOV:
+      return wide ? move64(f, at) : move32(f, at);
+    case ALU.NEG:
+      return negate(f, at, wide);
+  }
+  if (wide) {
+    f.dst64(at);
+    f.src64(at);
+    f.op(SIMPLE[code][1]);
+    f.setDst64(at);
+  } else {
+    f.dst32(at);
+    f.src32(at);
+    f.op(SIMPLE[code][0]);
+    f.setDst32(at);
+  }
+}
+
+function move64(f: FunctionWriter, at: number): void {
+  f.src64(at);
+  f.setDst64(at);
+}
+
+function move32(f: FunctionWriter, at: number): void {
+  const constant = f.constant(at);
+  if (constant !== undefined) {
+    f.code.i64(constant.low, 0);
+    return f.setDst64(at);
+  }
+  f.src32(at);
+  f.setDst32(at);
+}
+
+function negate(f: FunctionWriter, at: number, wide: boolean): void {
+  if (wide) {
+    f.code.i64(0, 0);
+    f.dst64(at);
+    f.op(OP.i64_sub);
+    f.setDst64(at);
+  } else {
+    f.code.i32(0);
+    f.dst32(at);
+    f.op(OP.i32_sub);
+    f.setDst32(at);
+  }
+}
+
+/** `off` says from how many bits. */
+function signExtend(f: FunctionWriter, at: number, wide: boolean): void {
+  const bits = f.program.off[at];
+  if (wide) {
+    f.src64(at);
+    f.op(bits === 8 ? OP.i64_extend8_s : bits === 16 ? OP.i64_extend16_s : OP.i64_extend32_s);
+    f.setDst64(at);
+  } else {
+    f.src32(at);
+    if (bits < 32) f.op(bits === 8 ? OP.i32_extend8_s : OP.i32_extend16_s);
+    f.setDst32(at);
+  }
+}
+
+function divide(f: FunctionWriter, at: number, wide: boolean, division: Division): void {
+  const constant = f.constant(at);
+  const isZero = constant !== undefined && constant.low === 0; // a constant is a sign-extended 32-bit number
+  const isMinusOne = constant !== undefined && constant.low === -1;
+  const { signed, modulo, op } = division;
+  // Signed, WebAssembly's remainder by -1 is 0, but its quotient may trap.
+  const guarded = constant === undefined || isZero || (isMinusOne && signed && !modulo);
+  const type = wide ? TYPE.I64 : TYPE.I32;
+  const plain = (): void => {
+    dst(f, at, wide);
+    src(f, at, wide);
+    f.op(op[wide ? 1 : 0]);
+  };
+  if (!guarded) {
+    plain();
+    return setDst(f, at, wide);
+  }
+  src(f, at, wide);
+  f.op(wide ? OP.i64_eqz : OP.i32_eqz);
+  f.code.if(type);
+  if (modulo) dst(f, at, wide);
+  else zero(f, wide);
+  f.code.else();
+  if (signed && !modulo) {
+    src(f, at, wide);
+    if (wide) f.code.i64(-1, -1);
+    else f.code.i32(-1);
+    f.op(wide ? OP.i64_eq : OP.i32_eq);
+    f.code.if(type);
+    zero(f, wide);
+    dst(f, at, wide);
+    f.op(wide ? OP.i64_sub : OP.i32_sub);
+    f.code.else();
+    plain();
+    f.code.end();
+  } else {
+    plain();
+  }
+  f.code.end();
+  setDst(f, at, wide);
+}
+
+function dst(f: FunctionWriter, at: number, wide: boolean): void {
+  if (wide) f.dst64(at);
+  else f.dst32(at);
+}
+
+function src(f: FunctionWriter, at: number, wide: boolean): void {
+  if (wide) f.src64(at);
+  else f.src32(at);
+}
+
+function zero(f: FunctionWriter, wide: boolean): void {
+  if (wide) f.code.i64(0, 0);
+  else f.code.i32(0);
+}
+
+function setDst(f: FunctionWriter, at: number, wide: boolean): void {
+  if (wide) f.setDst64(at);
+  else f.setDst32(at);
+}
+
+/** `le`, `be` and `bswap` of 16, 32 and 64 bits. The memory is little-endian. */
+function byteOrder(f: FunctionWriter, at: number, op: number): void {
+  const bits = f.program.imm[at];
+  const keeps = op === (CLASS.ALU | ALU.END);
+  if (bits === 64) {
+    if (keeps) return;
+    f.dst64(at);
+    swap64(f);
+    return f.setDst64(at);
+  }
+  f.dst32(at);
+  if (keeps) {
+    if (bits === 16) {
+      f.code.i32(0xffff);
+      f.op(OP.i32_and);
+    }
+  } else if (bits === 16) {
+    swap16(f);
+  } else {
+    swap32(f);
+  }
+  f.setDst32(at);
+}
+
+/** Swap the bytes of the low half of the i32 on the stack, and clear the high half. */
+export function swap16(f: FunctionWriter): void {
+  swap32(f);
+  f.code.i32(16);
+  f.op(OP.i32_shr_u);
+}
+
+/** Swap the bytes of the i32 on the stack. */
+export function swap32(f: FunctionWriter): void {
+  const { code } = f;
+  const value = f.scratch(TYPE.I32);
+  code.tee(value);
+  code.i32(8);
+  f.op(OP.i32_rotl);
+  code.i32(0x00ff00ff);
+  f.op(OP.i32_and);
+  code.get(value);
+  code.i32(8);
+  f.op(OP.i32_rotr);
+  code.i32(0xff00ff00);
+  f.op(OP.i32_and);
+  f.op(OP.i32_or);
+}
+
+/** Swap the bytes of the i64 on the stack: neighbours, pairs, halves. */
+function swap64(f: FunctionWriter): void {
+  swapGroups(f, 8, 0x00ff00ff);
+  swapGroups(f, 16, 0x0000ffff);
+  f.code.i64(32, 0);
+  f.op(OP.i64_rotl);
+}
+
+/** @param mask the word, twice, that keeps every other group of `bits` */
+function swapGroups(f: FunctionWriter, bits: number, mask: number): void {
+  const { code } = f;
+  const value = f.scratch(TYPE.I64);
+  code.tee(value);
+  code.i64(mask, mask);
+  f.op(OP.i64_and);
+  code.i64(bits, 0);
+  f.op(OP.i64_shl);
+  code.get(value);
+  code.i64(bits, 0);
+  f.op(OP.i64_shr_u);
+  code.i64(mask, mask);
+  f.op(OP.i64_and);
+  f.op(OP.i64_or);
+}

@@ -1,0 +1,54 @@
+/** Conditional jumps (RFC 9669 section 4.3) as an i32 that is 1 where the program jumps. */
+import { CLASS, JMP } from '../../isa/index.ts';
+import { OP, TYPE } from '../../wasm/index.ts';
+import type { Op } from '../../wasm/index.ts';
+import type { FunctionWriter } from './function-writer.ts';
+
+const COMPARE: Readonly<Record<number, readonly [op32: Op, op64: Op]>> = {
+  [JMP.JEQ]: [OP.i32_eq, OP.i64_eq],
+  [JMP.JNE]: [OP.i32_ne, OP.i64_ne],
+  [JMP.JGT]: [OP.i32_gt_u, OP.i64_gt_u],
+  [JMP.JGE]: [OP.i32_ge_u, OP.i64_ge_u],
+  [JMP.JLT]: [OP.i32_lt_u, OP.i64_lt_u],
+  [JMP.JLE]: [OP.i32_le_u, OP.i64_le_u],
+  [JMP.JSGT]: [OP.i32_gt_s, OP.i64_gt_s],
+  [JMP.JSGE]: [OP.i32_ge_s, OP.i64_ge_s],
+  [JMP.JSLT]: [OP.i32_lt_s, OP.i64_lt_s],
+  [JMP.JSLE]: [OP.i32_le_s, OP.i64_le_s],
+};
+
+/** Whether the jump at `at` is taken. */
+export function writeCondition(f: FunctionWriter, at: number): void {
+  const op = f.program.op[at];
+  const code = op & 0xf0;
+  if (code === JMP.JCOND) return mayGoto(f);
+  if ((op & 7) === CLASS.JMP) {
+    f.dst64(at);
+    f.src64(at);
+    if (code !== JMP.JSET) return f.op(COMPARE[code][1]);
+    f.op(OP.i64_and);
+    f.code.i64(0, 0);
+    f.op(OP.i64_ne);
+  } else {
+    f.dst32(at);
+    f.src32(at);
+    if (code !== JMP.JSET) return f.op(COMPARE[code][0]);
+    f.op(OP.i32_and);
+  }
+}
+
+/** `may_goto` falls through as often as its budget allows. */
+function mayGoto(f: FunctionWriter): void {
+  const { code } = f;
+  const { mayGoto: budget } = f.parts.globals;
+  code.globalGet(budget);
+  code.if(TYPE.I32);
+  code.globalGet(budget);
+  code.i32(1);
+  f.op(OP.i32_sub);
+  code.globalSet(budget);
+  code.i32(0);
+  code.else();
+  code.i32(1);
+  code.end();
+}

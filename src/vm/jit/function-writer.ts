@@ -1,0 +1,138 @@
+/**
+ * One function of a program as a WebAssembly function under way: registers are i64 locals, operands are registers or the
+ * executable's constants. The files that translate instructions write through this.
+ */
+import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
+import type { Code, Index, Op } from '../../wasm/index.ts';
+import type { Executable } from '../executable.ts';
+import { REGISTER_WORDS } from '../executable.ts';
+import type { Imports } from './imports.ts';
+import type { JitOptions } from './options.ts';
+
+export const FRAME_POINTER = 10;
+export const REGISTERS = 11;
+
+/** The parts of an executable that the JIT reads: it compiles what the interpreter runs. */
+export type Program = Pick<Executable<never>, 'length' | 'op' | 'dst' | 'src' | 'off' | 'imm' | 'file' | 'invalid'> & {
+  readonly helpers: readonly unknown[];
+};
+
+/** Globals of a module. */
+export interface Globals {
+  /** Instructions that may still run: i64. */
+  readonly budget: Index;
+  /** Times that `may_goto` still falls through: i32. */
+  readonly mayGoto: Index;
+}
+
+/** What all functions of a module share. */
+export interface ModuleParts {
+  readonly program: Program;
+  readonly options: JitOptions;
+  readonly imports: Imports;
+  readonly globals: Globals;
+  /** The function of each sub-program by its first slot; 0 is the main program. */
+  readonly functions: ReadonlyMap<number, Index>;
+}
+
+export class FunctionWriter {
+  readonly code: Code;
+  readonly parts: ModuleParts;
+  readonly program: Program;
+  readonly options: JitOptions;
+  /** Whether this is the main program. */
+  readonly isMain: boolean;
+  /** Local of each register. */
+  readonly registers: readonly Index[];
+  readonly #scratch: (Index | undefined)[] = [];
+
+  constructor(code: Code, parts: ModuleParts, isMain: boolean, registers: readonly Index[]) {
+    this.code = code;
+    this.parts = parts;
+    this.program = parts.program;
+    this.options = parts.options;
+    this.isMain = isMain;
+    this.registers = registers;
+  }
+
+  op(op: Op): void {
+    this.code.op(op);
+  }
+
+  /** A local that nobody relies on: an i32, or an i64. */
+  scratch(type: typeof TYPE.I32 | typeof TYPE.I64): Index {
+    return (this.#scratch[type] ??= this.code.local(type));
+  }
+
+  getRegister(n: number): void {
+    this.code.get(this.registers[n]);
+  }
+
+  setRegister(n: number): void {
+    this.code.set(this.registers[n]);
+  }
+
+  /** All 64 bits of the destination. */
+  dst64(at: number): void {
+    this.getRegister(this.program.dst[at] >> 1);
+  }
+
+  /** The low word of the destination. */
+  dst32(at: number): void {
+    this.dst64(at);
+    this.op(OP.i32_wrap_i64);
+  }
+
+  src64(at: number): void {
+    const { src, file } = this.program;
+    const word = src[at];
+    if (word < REGISTER_WORDS) this.getRegister(word >> 1);
+    else this.code.i64(file[word], file[word + 1]);
+  }
+
+  src32(at: number): void {
+    const { src, file } = this.program;
+    const word = src[at];
+    if (word >= REGISTER_WORDS) return this.code.i32(file[word]);
+    this.getRegister(word >> 1);
+    this.op(OP.i32_wrap_i64);
+  }
+
+  /** The source as the words of a constant; undefined: it is a register. */
+  constant(at: number): { readonly low: number; readonly high: number } | undefined {
+    const { src, file } = this.program;
+    const word = src[at];
+    return word < REGISTER_WORDS ? undefined : { low: file[word], high: file[word + 1] };
+  }
+
+  setDst64(at: number): void {
+    this.setRegister(this.program.dst[at] >> 1);
+  }
+
+  /** The destination becomes a 32-bit number, zero-extended. */
+  setDst32(at: number): void {
+    this.op(OP.i64_extend_i32_u);
+    this.setDst64(at);
+  }
+
+  /** Both words of a register. */
+  words(n: number): void {
+    this.getRegister(n);
+    this.op(OP.i32_wrap_i64);
+    this.getRegister(n);
+    this.code.i64(32, 0);
+    this.op(OP.i64_shr_u);
+    this.op(OP.i32_wrap_i64);
+  }
+
+  /** r0 from the low word on the stack and the high word in memory at `address`. */
+  setResult(address: number): void {
+    this.op(OP.i64_extend_i32_u);
+    this.code.i32(address);
+    this.code.access(ACCESS.i64_load32_u, 0);
+    this.code.i64(32, 0);
+    this.op(OP.i64_shl);
+    this.op(OP.i64_or);
+    this.setRegister(0);
+  }
+}

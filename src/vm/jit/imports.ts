@@ -1,0 +1,109 @@
+/**
+ * What compiled code imports: the memory, and functions of the machine that runs it. The writer of code and the machine agree
+ * through this file alone. All arguments and results are 32-bit numbers; a 64-bit one is two words, low word first.
+ */
+import { InternalError } from '../../errors/index.ts';
+import { TYPE } from '../../wasm/index.ts';
+import type { Index, ModuleWriter, ValueType } from '../../wasm/index.ts';
+
+export const MODULE = 'skep';
+export const MEMORY = 'memory';
+/** The exported main program: words of r1 and r2 (their high words are 0) to the low word of r0. */
+export const MAIN = 'main';
+
+/** Offsets in the engine's own page of the memory, which no program may touch. */
+export const AREA = {
+  /** High word of a helper's result. */
+  HELPER_HIGH: 0,
+  /** All of r0 when the program has ended. */
+  RESULT: 8,
+  /** Instructions that may run: 64 bits. */
+  BUDGET: 16,
+  SIZE: 24,
+} as const;
+
+/** Bytes from one stack frame to the next one's: a page for the frame and one that belongs to nobody. */
+export const FRAME_STRIDE = 8192;
+
+/** Bits of `check`'s argument `access`, above the size in bytes. */
+export const ACCESS_WRITE = 0x10;
+/** A load that a narrow context field may send elsewhere. */
+export const ACCESS_NARROW = 0x20;
+
+/** Functions by name: numbers of parameters, whether there is a result. */
+export const FUNCTIONS = {
+  /** (low, high, off, access, slot) → address, or a trap. */
+  check: [5, true],
+  /** (address, size) → address of a load that narrow context fields may send elsewhere. */
+  narrow: [2, true],
+  /** (address, size): a store happened; narrow context fields keep less. */
+  kept: [2, false],
+  /** (offset, size) → address in the packet, or 0. */
+  packet: [2, true],
+  /** (slot) → top of the callee's frame, which is opened, or a trap. */
+  enter: [1, true],
+  /** () the callee's frame is closed. */
+  leave: [0, false],
+  /** (slot) a trap for what cannot run. */
+  invalid: [1, false],
+  /** (slot, id) a trap for an unknown helper. */
+  unknownHelper: [2, false],
+  /** (slot, instructions) a trap behind so many instructions from `slot` on: the budget is used up. */
+  outOfBudget: [2, false],
+  /** () end the whole program with r0 = 0, from inside a sub-program. */
+  endProgram: [0, false],
+  /** (slot, low and high word of the number, words of r1-r5) → low word of r0: the helper whose number is in a register. */
+  callRegister: [13, true],
+} as const satisfies Record<string, readonly [number, boolean]>;
+
+export type FunctionName = keyof typeof FUNCTIONS;
+
+/** Arguments that helpers take at most. */
+export const MAX_ARGUMENTS = 5;
+
+/** A helper that a program calls. */
+export interface HelperImport {
+  readonly id: number;
+  /** A slot that calls it. */
+  readonly slot: number;
+  /** Arguments that it gets. */
+  readonly args: number;
+}
+
+/** The imported functions of one module, declared before its own functions. */
+export class Imports {
+  readonly #functions = new Map<string, Index>();
+
+  constructor(module: ModuleWriter, names: readonly FunctionName[], helpers: Iterable<HelperImport>) {
+    module.importMemory(MODULE, MEMORY, 1);
+    const declare = (name: string, params: number, result: boolean): void => {
+      const words: ValueType[] = new Array<ValueType>(params).fill(TYPE.I32);
+      const type = module.type(words, result ? [TYPE.I32] : []);
+      this.#functions.set(name, module.importFunction(MODULE, name, type));
+    };
+    for (const name of names) {
+      const [params, result] = FUNCTIONS[name];
+      declare(name, params, result);
+    }
+    for (const { id, args } of helpers) declare(helperImport(id), 1 + 2 * args, true);
+  }
+
+  of(name: FunctionName): Index {
+    return this.#index(name);
+  }
+
+  helper(id: number): Index {
+    return this.#index(helperImport(id));
+  }
+
+  #index(name: string): Index {
+    const index = this.#functions.get(name);
+    if (index === undefined) throw new InternalError(`compiled code uses ${name} and does not import it`);
+    return index;
+  }
+}
+
+/** Name of a helper's import. */
+export function helperImport(id: number): string {
+  return `helper ${id}`;
+}

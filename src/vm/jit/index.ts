@@ -1,0 +1,4 @@
+/** The JIT: programs to WebAssembly. */
+export { JitMachine } from './machine.ts';
+export type { CompiledProgram, CompileRequest, NotCompiled } from './machine.ts';
+export type { JitOptions, NarrowContextRange } from './options.ts';

@@ -1,0 +1,254 @@
+/**
+ * What runs compiled programs: one CPU's stack frames and the functions that its programs import. Results and traps are the
+ * interpreter's. In mode `verified` a program runs without checks; it cannot leave the one memory whatever it does.
+ */
+import { InternalError, Trap } from '../../errors/index.ts';
+import type { AddressSpace, Region } from '../../memory/index.ts';
+import { MAX_BPF_STACK } from '../../uapi/index.ts';
+import { checkedAddress } from '../access.ts';
+import type { Executable, HelperFn } from '../executable.ts';
+import { REGISTER_WORDS } from '../executable.ts';
+import type { Context, World } from '../interpreter.ts';
+import { packetAddress } from '../packet.ts';
+import { width } from './flow-graph.ts';
+import { ACCESS_NARROW, ACCESS_WRITE, AREA, FRAME_STRIDE, MAIN, MEMORY, MODULE, helperImport } from './imports.ts';
+import type { FunctionName, HelperImport } from './imports.ts';
+import type { JitOptions } from './options.ts';
+import { translate } from './program.ts';
+
+/** @kernel MAX_CALL_FRAMES */
+const MAX_FRAMES = 8;
+/** A budget that no run uses up. */
+const ENDLESS = 2 ** 53;
+const TWO_32 = 2 ** 32;
+
+export type CompileRequest = Pick<JitOptions, 'mode' | 'narrow'> & Partial<Pick<JitOptions, 'stackDepth' | 'budget'>>;
+
+/** A program that a machine can run. */
+export interface CompiledProgram {
+  readonly ok: true;
+  /** Words of r1 and r2 to the low word of r0. */
+  readonly main: (r1: number, r2: number) => number;
+  readonly options: JitOptions;
+  /** Bytes of the module. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Why a program is left to the interpreter. */
+export interface NotCompiled {
+  readonly ok: false;
+  readonly unsupported: string;
+}
+
+/** Thrown by the import that ends a program from inside a sub-program. */
+const ENDED = { name: 'program ended' };
+
+export class JitMachine<Env extends World> {
+  readonly env: Env;
+  readonly #space: AddressSpace;
+  readonly #stack: Region;
+  readonly #area: number;
+  /** r0-r5 of helper calls. */
+  readonly #file = new Int32Array(REGISTER_WORDS);
+  #context: Context | undefined;
+  /** Calls deep; only mode `checked` counts them. */
+  #depth = MAX_FRAMES - 1;
+
+  /** Takes the memory of a stack: once per CPU. */
+  constructor(env: Env) {
+    this.env = env;
+    this.#space = env.space;
+    const stack = env.space.allocate((MAX_FRAMES - 1) * FRAME_STRIDE + MAX_BPF_STACK, {
+      kind: 'stack',
+      name: 'stack of compiled programs',
+      contains: (offset, size) =>
+        offset < (this.#depth + 1) * FRAME_STRIDE && (offset % FRAME_STRIDE) + size <= MAX_BPF_STACK,
+    });
+    const area = env.space.allocate(AREA.SIZE, {
+      kind: 'mem',
+      name: 'compiled programs',
+      writable: false,
+      contains: () => false,
+    });
+    if (stack === undefined || area === undefined) throw new InternalError('no memory for the stack');
+    this.#stack = stack;
+    this.#area = area.base;
+  }
+
+  /** Compile a program for this machine. */
+  compile(executable: Executable<Env>, request: CompileRequest): CompiledProgram | NotCompiled {
+    const { mode, narrow, stackDepth = MAX_BPF_STACK, budget = false } = request;
+    const frameTop = this.#stack.base + MAX_BPF_STACK;
+    const options: JitOptions = { mode, narrow, stackDepth, budget, area: this.#area, frameTop };
+    const translation = translate(executable, options);
+    if (!translation.ok) return translation;
+    const module = this.#module(translation.bytes);
+    if (typeof module === 'string') return { ok: false, unsupported: module };
+    const imports = { [MODULE]: this.#imports(executable, translation.helpers) };
+    const { exports } = new WebAssembly.Instance(module, imports);
+    return { ok: true, main: exports[MAIN] as CompiledProgram['main'], options, bytes: translation.bytes };
+  }
+
+  /**
+   * Run to the end: r1 and r2 as given, everything else 0, r10 the top of a zeroed frame.
+   * @param budget instructions that may run before a trap, for programs compiled to count them
+   * @returns the low word of r0, unsigned.
+   */
+  run(program: CompiledProgram, r1: number, r2 = 0, budget = Infinity, context?: Context): number {
+    this.#context = context;
+    if (program.options.mode === 'checked') this.#start(program, budget);
+    try {
+      return program.main(r1, r2) >>> 0;
+    } catch (error) {
+      if (error === ENDED) return this.#endedEarly();
+      throw error;
+    } finally {
+      this.#depth = MAX_FRAMES - 1;
+    }
+  }
+
+  /** r0 of the program that ran last: low and high word. */
+  get result(): readonly [low: number, high: number] {
+    const { view } = this.#space;
+    return [view.getInt32(this.#area + AREA.RESULT, true), view.getInt32(this.#area + AREA.RESULT + 4, true)];
+  }
+
+  #start({ options }: CompiledProgram, budget: number): void {
+    if (budget !== Infinity && !options.budget) throw new InternalError('this program does not count instructions');
+    const instructions = Math.min(budget, ENDLESS);
+    const { view } = this.#space;
+    view.setUint32(this.#area + AREA.BUDGET, instructions % TWO_32, true);
+    view.setUint32(this.#area + AREA.BUDGET + 4, Math.floor(instructions / TWO_32), true);
+    this.#depth = -1;
+    this.#openFrame();
+  }
+
+  /** The next frame, zeroed. @returns its top */
+  #openFrame(): number {
+    const base = this.#stack.base + ++this.#depth * FRAME_STRIDE;
+    this.#space.bytes.fill(0, base, base + MAX_BPF_STACK);
+    return base + MAX_BPF_STACK;
+  }
+
+  #endedEarly(): number {
+    const { view } = this.#space;
+    view.setUint32(this.#area + AREA.RESULT, 0, true);
+    view.setUint32(this.#area + AREA.RESULT + 4, 0, true);
+    return 0;
+  }
+
+  /** The compiled module, or why the engine refuses it: beyond its limits. */
+  #module(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module | string {
+    try {
+      return new WebAssembly.Module(bytes);
+    } catch (error) {
+      return `WebAssembly: ${(error as Error).message}`;
+    }
+  }
+
+  #imports(executable: Executable<Env>, helpers: readonly HelperImport[]): Record<string, WebAssembly.ImportValue> {
+    const imports: Record<string, WebAssembly.ImportValue> = { [MEMORY]: this.#space.memory };
+    Object.assign(imports, this.#functions(executable));
+    for (const { id, slot, args } of helpers) {
+      const helper = executable.helpers[slot];
+      if (helper !== undefined) imports[helperImport(id)] = this.#helper(helper, args);
+    }
+    return imports;
+  }
+
+  #functions(executable: Executable<Env>): Record<FunctionName, (...args: number[]) => number | void> {
+    const space = this.#space;
+    return {
+      check: (low, high, off, access, slot) => {
+        const size = access & 15;
+        const address = checkedAddress(space, low, high, off, size, (access & ACCESS_WRITE) !== 0, slot);
+        return access === (ACCESS_NARROW | size) ? this.#narrow(address, size) : address;
+      },
+      narrow: (address, size) => this.#narrow(address >>> 0, size),
+      kept: (address, size) => {
+        const context = this.#context;
+        if (context === undefined) return;
+        const offset = (address >>> 0) - context.region.base;
+        if (offset >= 0 && offset < context.region.size) context.kept(offset, size);
+      },
+      packet: (offset, size) => {
+        const { packet } = this.env;
+        return packet === undefined ? 0 : packetAddress(packet, offset, size);
+      },
+      enter: (slot) => {
+        if (this.#depth + 1 === MAX_FRAMES) throw new Trap(`calls are more than ${MAX_FRAMES} frames deep`, slot);
+        return this.#openFrame();
+      },
+      leave: () => void this.#depth--,
+      invalid: (slot) => {
+        throw new Trap(executable.invalid.get(slot) ?? 'the program ran over its end', slot);
+      },
+      unknownHelper: (slot, id) => {
+        throw new Trap(`call of unknown helper ${id}`, slot);
+      },
+      outOfBudget: (slot, instructions) => {
+        for (; instructions > 0; instructions--) slot += width(executable.op[slot]);
+        throw new Trap('the instruction budget is used up', slot);
+      },
+      endProgram: () => {
+        throw ENDED;
+      },
+      callRegister: (slot, low, high, ...words) => {
+        const helper = high === 0 ? executable.registry(low) : undefined;
+        if (helper === undefined) throw new Trap(`call of unknown helper ${low}`, slot);
+        return this.#call(helper, slot, words);
+      },
+    };
+  }
+
+  #narrow(address: number, size: number): number {
+    const context = this.#context;
+    if (context === undefined) return address;
+    const { base, size: length } = context.region;
+    return address >= base && address < base + length ? base + context.loadOffset(address - base, size) : address;
+  }
+
+  #call(helper: HelperFn<Env>, slot: number, words: readonly number[]): number {
+    this.#file.set(words, 2);
+    return this.#finish(helper, slot);
+  }
+
+  /** Run a helper on the words in the file. */
+  #finish(helper: HelperFn<Env>, slot: number): number {
+    const r = this.#file;
+    helper(this.env, r, slot);
+    this.#space.view.setInt32(this.#area + AREA.HELPER_HIGH, r[1], true);
+    return r[0];
+  }
+
+  /** The import of a helper: its number of words decides which form is quickest. */
+  #helper(helper: HelperFn<Env>, args: number): (...args: number[]) => number {
+    const r = this.#file;
+    switch (args) {
+      case 0:
+        return (slot) => this.#finish(helper, slot);
+      case 2:
+        return (slot, l1, h1, l2, h2) => {
+          r[2] = l1;
+          r[3] = h1;
+          r[4] = l2;
+          r[5] = h2;
+          return this.#finish(helper, slot);
+        };
+      default:
+        return (slot, l1, h1, l2, h2, l3, h3, l4, h4, l5 = 0, h5 = 0) => {
+          r[2] = l1;
+          r[3] = h1;
+          r[4] = l2;
+          r[5] = h2;
+          r[6] = l3;
+          r[7] = h3;
+          r[8] = l4;
+          r[9] = h4;
+          r[10] = l5;
+          r[11] = h5;
+          return this.#finish(helper, slot);
+        };
+    }
+  }
+}

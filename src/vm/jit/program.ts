@@ -1,0 +1,288 @@
+/**
+ * A whole program as one WebAssembly module: the main program and each sub-program are functions, everything they share
+ * is imported from the machine. What is not supported is named; the interpreter runs it then.
+ */
+import { CLASS, JMP, LD_IMM64, MODE } from '../../isa/index.ts';
+import { MAX_BPF_STACK } from '../../uapi/index.ts';
+import { ACCESS, Code, ModuleWriter, OP, TYPE } from '../../wasm/index.ts';
+import type { Index } from '../../wasm/index.ts';
+import { CANONICAL } from '../compile.ts';
+import { MAY_GOTO_BUDGET } from '../interpreter.ts';
+import { writeAlu } from './alu.ts';
+import {
+  argumentsOf,
+  callHelper,
+  callLocal,
+  callRegister,
+  convention,
+  loadPacket,
+  registerTypes,
+  writeExit,
+} from './calls.ts';
+import { writeCondition } from './condition.ts';
+import { flowGraph, width } from './flow-graph.ts';
+import type { FlowGraph } from './flow-graph.ts';
+import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
+import type { ModuleParts, Program } from './function-writer.ts';
+import { AREA, Imports, MAIN } from './imports.ts';
+import type { FunctionName, HelperImport } from './imports.ts';
+import { isAccess, writeAtomic, writeLoad, writeStore } from './memory.ts';
+import type { JitOptions } from './options.ts';
+import { writeStructured } from './structure.ts';
+import type { BlockWriter } from './structure.ts';
+
+/** Longest function that V8 compiles, in bytes. @source V8's wasm-limits.h, kV8MaxWasmFunctionSize */
+const MAX_FUNCTION = 7_654_321;
+/** Frames of at most so many bytes are zeroed word by word. */
+const UNROLLED_ZEROES = 128;
+
+export type Translation =
+  | { readonly ok: true; readonly bytes: Uint8Array<ArrayBuffer>; readonly helpers: readonly HelperImport[] }
+  /** What there is no translation of. */
+  | { readonly ok: false; readonly unsupported: string };
+
+/** The module of a program. */
+export function translate(program: Program, options: JitOptions): Translation {
+  if (has(program, (op) => op === CANONICAL.TAIL_CALL)) return { ok: false, unsupported: 'tail calls' };
+  const graphs = allFunctions(program);
+  const module = new ModuleWriter();
+  const helpers = helperImports(program, options);
+  const imports = new Imports(module, neededFunctions(program, options), helpers);
+  const { params, results } = convention(options.mode);
+  const mainType = module.type([TYPE.I32, TYPE.I32], [TYPE.I32]);
+  const localType = module.type(registerTypes(params), registerTypes(results));
+  const functions = new Map<number, Index>();
+  for (const entry of graphs.keys()) functions.set(entry, module.function(entry === 0 ? mainType : localType));
+  const globals = { budget: module.global(TYPE.I64), mayGoto: module.global(TYPE.I32) };
+  const parts: ModuleParts = { program, options, imports, globals, functions };
+  for (const [entry, graph] of graphs) {
+    const code = entry === 0 ? writeMain(parts, graph) : writeLocal(parts, graph);
+    if (code.length > MAX_FUNCTION) return { ok: false, unsupported: `a function of ${code.length} bytes` };
+    module.body(functions.get(entry) as Index, code);
+  }
+  module.exportFunction(MAIN, functions.get(0) as Index);
+  return { ok: true, bytes: module.encode(), helpers };
+}
+
+/** The main program and the sub-programs that can be reached from it, by their first slots. */
+function allFunctions(program: Program): Map<number, FlowGraph> {
+  const graphs = new Map<number, FlowGraph>();
+  const work = [0];
+  for (let entry = work.pop(); entry !== undefined; entry = work.pop()) {
+    if (graphs.has(entry)) continue;
+    const graph = flowGraph(program, entry);
+    graphs.set(entry, graph);
+    for (const { start, last } of graph.blocks) {
+      for (let at = start; at < last; at += width(program.op[at])) {
+        if (program.op[at] === CANONICAL.CALL_LOCAL) work.push(program.off[at]);
+      }
+    }
+  }
+  return graphs;
+}
+
+function has({ length, op }: Program, predicate: (op: number, slot: number) => boolean): boolean {
+  for (let slot = 0; slot < length; slot += width(op[slot])) if (predicate(op[slot], slot)) return true;
+  return false;
+}
+
+const CALL_HELPER = CLASS.JMP | JMP.CALL;
+const CALL_REGISTER = 0x8d;
+
+function helperImports({ length, op, imm, helpers }: Program, { mode }: JitOptions): HelperImport[] {
+  const found = new Map<number, HelperImport>();
+  for (let slot = 0; slot < length; slot += width(op[slot])) {
+    if (op[slot] !== CALL_HELPER || helpers[slot] === undefined || found.has(imm[slot])) continue;
+    found.set(imm[slot], { id: imm[slot], slot, args: argumentsOf(mode, imm[slot]) });
+  }
+  return [...found.values()];
+}
+
+/** Functions of the machine that the code may call. */
+function neededFunctions(program: Program, options: JitOptions): FunctionName[] {
+  const names: FunctionName[] = ['invalid'];
+  if (options.mode === 'checked') names.push('check', 'enter', 'leave');
+  else if (options.narrow !== undefined) names.push('narrow');
+  if (options.narrow !== undefined) names.push('kept');
+  if (options.budget) names.push('outOfBudget');
+  if (has(program, isPacketLoad)) names.push('packet', 'endProgram');
+  if (has(program, (op) => op === CALL_REGISTER)) names.push('callRegister');
+  if (has(program, (op, slot) => op === CALL_HELPER && program.helpers[slot] === undefined))
+    names.push('unknownHelper');
+  return names;
+}
+
+function isPacketLoad(op: number): boolean {
+  const mode = op & 0xe0;
+  return (op & 7) === CLASS.LD && (mode === MODE.ABS || mode === MODE.IND);
+}
+
+function writeMain(parts: ModuleParts, graph: FlowGraph): Code {
+  const [r1, r2] = [0, 1];
+  const code = new Code(2);
+  const registers = Array.from({ length: REGISTERS }, () => code.local(TYPE.I64));
+  const f = new FunctionWriter(code, parts, true, registers);
+  for (const [register, param] of [
+    [1, r1],
+    [2, r2],
+  ]) {
+    code.get(param);
+    f.op(OP.i64_extend_i32_u);
+    f.setRegister(register);
+  }
+  const { area, frameTop, budget } = parts.options;
+  code.i64(frameTop, 0);
+  f.setRegister(FRAME_POINTER);
+  if (budget) {
+    code.i32(area);
+    code.access(ACCESS.i64_load, AREA.BUDGET);
+    code.globalSet(parts.globals.budget);
+  }
+  if (has(parts.program, (op) => op === (CLASS.JMP | JMP.JCOND))) {
+    code.i32(MAY_GOTO_BUDGET);
+    code.globalSet(parts.globals.mayGoto);
+  }
+  if (parts.options.mode === 'verified' && usesFrame(parts.program, graph)) zeroFrame(f, parts.options.stackDepth);
+  writeStructured(code, graph, new ProgramBlocks(f, graph));
+  return code;
+}
+
+function writeLocal(parts: ModuleParts, graph: FlowGraph): Code {
+  const { params } = convention(parts.options.mode);
+  const code = new Code(params.length);
+  const registers = Array.from({ length: REGISTERS }, (_, n) => {
+    const param = params.indexOf(n);
+    return param >= 0 ? param : code.local(TYPE.I64);
+  });
+  const f = new FunctionWriter(code, parts, false, registers);
+  if (parts.options.mode === 'verified' && usesFrame(parts.program, graph)) zeroFrame(f, MAX_BPF_STACK);
+  writeStructured(code, graph, new ProgramBlocks(f, graph));
+  return code;
+}
+
+/** Whether a function names r10. */
+function usesFrame({ op, dst, src }: Program, graph: FlowGraph): boolean {
+  for (const { start, last } of graph.blocks) {
+    for (let at = start; at <= last; at += width(op[at])) {
+      if (dst[at] === 2 * FRAME_POINTER || src[at] === 2 * FRAME_POINTER) return true;
+    }
+  }
+  return false;
+}
+
+/** Zero the last `size` bytes below r10: frames start zeroed. */
+function zeroFrame(f: FunctionWriter, size: number): void {
+  const { code } = f;
+  const address = f.scratch(TYPE.I32);
+  const bytes = Math.min(MAX_BPF_STACK, Math.ceil(size / 8) * 8);
+  f.getRegister(FRAME_POINTER);
+  f.op(OP.i32_wrap_i64);
+  code.i32(bytes);
+  f.op(OP.i32_sub);
+  if (bytes > UNROLLED_ZEROES) {
+    code.i32(0);
+    code.i32(bytes);
+    return code.fill();
+  }
+  code.set(address);
+  for (let at = 0; at < bytes; at += 8) {
+    code.get(address);
+    code.i64(0, 0);
+    code.access(ACCESS.i64_store, at);
+  }
+}
+
+/** The blocks of one function. */
+class ProgramBlocks implements BlockWriter {
+  readonly #f: FunctionWriter;
+  readonly #graph: FlowGraph;
+
+  constructor(f: FunctionWriter, graph: FlowGraph) {
+    this.#f = f;
+    this.#graph = graph;
+  }
+
+  body(block: number): void {
+    const { start, last, end } = this.#graph.blocks[block];
+    const { op } = this.#f.program;
+    const behind = end === 'fall' ? last : last + 1;
+    let paid = start;
+    for (let at = start; at < last; at += width(op[at])) {
+      if (at === paid) paid = this.#pay(at, behind);
+      writeInstruction(this.#f, at);
+    }
+    if (end !== 'fall' && paid === last) this.#pay(last, behind);
+  }
+
+  condition(block: number): void {
+    writeCondition(this.#f, this.#graph.blocks[block].last);
+  }
+
+  leave(block: number): void {
+    const f = this.#f;
+    const { end, last } = this.#graph.blocks[block];
+    if (end === 'exit') return writeExit(f);
+    f.code.i32(last);
+    f.code.call(f.parts.imports.of('invalid'));
+    f.code.unreachable();
+  }
+
+  /**
+   * Take the instructions from `at` on from the budget, up to one that may trap: so the budget traps where the
+   * interpreter's does, and no sooner than another trap. @returns the slot behind those that were paid
+   */
+  #pay(at: number, behind: number): number {
+    const f = this.#f;
+    const { op } = f.program;
+    let slot = at;
+    let count = 0;
+    for (let last = false; slot < behind && !last; slot += width(op[slot]), count++) last = mayTrap(op[slot]);
+    if (!f.options.budget) return slot;
+    const { code } = f;
+    const { budget } = f.parts.globals;
+    code.globalGet(budget);
+    code.i64(count, 0);
+    f.op(OP.i64_sub);
+    code.globalSet(budget);
+    code.globalGet(budget);
+    code.i64(0, 0);
+    f.op(OP.i64_lt_s);
+    code.if();
+    code.i32(at);
+    code.globalGet(budget);
+    f.op(OP.i32_wrap_i64);
+    code.i32(count);
+    f.op(OP.i32_add);
+    code.call(f.parts.imports.of('outOfBudget'));
+    code.end();
+    return slot;
+  }
+}
+
+/** Memory accesses, calls, packet loads, and what cannot run. */
+function mayTrap(op: number): boolean {
+  const cls = op & 7;
+  if (op === CANONICAL.CALL_LOCAL || op === CALL_HELPER || op === CALL_REGISTER) return true;
+  return isAccess(op) || (cls === CLASS.LD && op !== LD_IMM64) || op === CANONICAL.INVALID;
+}
+
+/** Everything but jumps. */
+function writeInstruction(f: FunctionWriter, at: number): void {
+  const op = f.program.op[at];
+  switch (op & 7) {
+    case CLASS.ALU:
+    case CLASS.ALU64:
+      return writeAlu(f, at);
+    case CLASS.LDX:
+      return writeLoad(f, at);
+    case CLASS.STX:
+      return (op & 0xe0) === MODE.ATOMIC ? writeAtomic(f, at) : writeStore(f, at);
+    case CLASS.LD:
+      if (op !== LD_IMM64) return loadPacket(f, at);
+      f.src64(at);
+      return f.setDst64(at);
+  }
+  if (op === CANONICAL.CALL_LOCAL) return callLocal(f, at);
+  if (op === CALL_REGISTER) return callRegister(f, at);
+  return callHelper(f, at);
+}
