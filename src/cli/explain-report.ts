@@ -78,7 +78,7 @@ function path(steps: readonly ExplainedStep[], paint: Paint): string {
 /** What is known behind a step; of the refused one only what was not said before. */
 function notesOf(step: ExplainedStep, shown: Map<string, string>): string {
   const notes: string[] = [];
-  if (step.times > 1) notes.push(`${step.times} times, last:`);
+  if (step.times > 1) notes.push(`${step.times} times, the last time`);
   if (step.jumped !== undefined) notes.push(step.jumped ? 'jumps' : 'goes on');
   if (step.role === 'tested') return `${notes.join(' ')}: nothing new`;
   const fresh = step.known.filter(({ place, value }) => step.role !== 'refused' || shown.get(place) !== value);

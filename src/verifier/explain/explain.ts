@@ -90,7 +90,7 @@ export function explain(input: VerifyInput): Explanation {
   const message = lines.at(-1) ?? '';
   const { progType, expectedAttachType: attachType } = input;
   const advice = adviceFor({ progType, attachType, insn: input.insns[insn], lines });
-  const steps = explainPath(env, recorder.last, insn, lines);
+  const steps = explainPath(env, recorder.last, insn, advice.kind, lines);
   return { verdict: 'reject', errno, message, lines, ...advice, insn, steps, stats: result.stats };
 }
 
@@ -105,12 +105,27 @@ function tellingLines(env: Env): string[] {
   return lines.filter((line) => line && !isBookkeeping(line) && !PLACE.test(line));
 }
 
-/** Kinds of refusals that no instruction of the path explains. */
-const NOT_OF_A_PATH = /^combined stack size|^unreachable insn|^BPF program is too large/;
+/** Kinds of refusals that have nothing to do with how the path came to the instruction. */
+const NOT_OF_A_PATH = new Set([
+  'stack-depth',
+  'unreachable',
+  'complexity',
+  'helper-not-allowed',
+  'unknown-helper',
+  'licence',
+  'context-access',
+  'encoding',
+  'sleepable',
+]);
 
-function explainPath(env: Env, last: Step | undefined, insn: number, lines: readonly string[]): ExplainedStep[] {
-  if (last?.insn !== insn || lines.some((line) => NOT_OF_A_PATH.test(line)))
-    return refusedStep(env, undefined, insn, []);
+function explainPath(
+  env: Env,
+  last: Step | undefined,
+  insn: number,
+  kind: string,
+  lines: readonly string[],
+): ExplainedStep[] {
+  if (last?.insn !== insn || NOT_OF_A_PATH.has(kind)) return refusedStep(env, undefined, insn, []);
   const places = offending(env, last, lines);
   return [...merge(env, slicePath(env, last, places)), ...refusedStep(env, last, insn, places)];
 }

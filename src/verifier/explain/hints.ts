@@ -34,7 +34,8 @@ export function ctxHint(progType: number, attachType: number, off: number, size:
   const sizesAt = (at: number): number[] => [1, 2, 4, 8].filter((bytes) => may(at, bytes));
   const struct = ctxStruct(progType);
   const field = struct?.fields.find((one) => off >= one.offset && off < one.offset + one.size);
-  const where = field && struct && `bytes ${off} to ${off + size - 1} are in \`${field.name}\` of struct ${struct.name}`;
+  const where =
+    field && struct && `bytes ${off} to ${off + size - 1} are in \`${field.name}\` of struct ${struct.name}`;
   const sizes = sizesAt(off);
   if (sizes.length) return `${verb} ${sizes.join(', ')} bytes here, not ${size}${where ? `: ${where}` : ''}`;
   if (field && write && rules?.canRead(field.offset, Math.min(field.size, 8))) {

@@ -88,6 +88,7 @@ const ROWS: readonly Row[] = [
   { kind: 'memory-bounds', form: /^invalid access to (?:map value|memory|map key)/, cause: valueCause, remedy: 'stay inside: the offset and size must fit into what the pointer points to' },
   { kind: 'memory-bounds', form: /^R(\d+) is bpf_array invalid negative access|^R(\d+) invalid (?:rdwr|rdonly|variable) buffer/, remedy: BOUND_INDEX },
   { kind: 'unbounded-offset', form: /^math between (\w+) pointer and register with unbounded min value/, cause: (m) => `a number without a lower bound is added to a ${m[1]} pointer`, remedy: 'bound the number on both sides before adding it; an unsigned type or `&` with a constant does' },
+  { kind: 'unbounded-offset', form: /^value -\d+ makes (\w+) pointer be out of bounds/, cause: (m) => `the number added to the ${m[1]} pointer may be negative`, remedy: 'use an unsigned type, or compare the number with 0 as well' },
   { kind: 'unbounded-offset', form: /^value -?\d+ makes (\w+) pointer be out of bounds|^math between (\w+) pointer and -?\d+ is not allowed|^(\w+) pointer offset -?\d+ is not allowed/, remedy: 'keep the offset small: the pointer must stay near the object' },
   // Initialisation.
   { kind: 'uninitialised-register', form: /^R(\d+) !read_ok/, cause: (m) => `${reg(m)} was not written on this path, or a call left it undefined (r0-r5)`, remedy: 'give the variable a value on every path; what must survive a call belongs into r6-r9 or onto the stack' },
