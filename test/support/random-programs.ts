@@ -12,7 +12,7 @@ const chance = (r: Random, percent: number): boolean => r.below(100) < percent;
 const EDGES = [0n, 1n << 7n, 1n << 8n, 1n << 15n, 1n << 16n, 1n << 31n, 1n << 32n, 1n << 53n, 1n << 62n, 1n << 63n];
 
 /** A 64-bit number, often near a power of two, of either sign. */
-function number64(r: Random): bigint {
+export function number64(r: Random): bigint {
   const sign = chance(r, 50) ? 1n : -1n;
   if (chance(r, 60)) return BigInt.asIntN(64, sign * (r.pick(EDGES) + BigInt(r.below(7) - 3)));
   return BigInt.asIntN(
@@ -92,7 +92,7 @@ export function randomProgram(r: Random, length: number, mapFd: number): Instruc
   return [...out, insn(0xb7), insn(0x95)];
 }
 
-function arithmetic(r: Random): Instruction {
+export function arithmetic(r: Random): Instruction {
   const cls = r.pick([CLASS.ALU, CLASS.ALU64]);
   const dst = r.below(REGISTERS);
   const kind = r.below(20);
@@ -126,13 +126,16 @@ function memory(r: Random): Instruction {
     case 2:
       if (size !== SIZE.DW && chance(r, 50)) return insn(CLASS.LDX | size | MODE.MEMSX, register, FRAME, off);
       return insn(CLASS.LDX | size | MODE.MEM, register, FRAME, off);
-    default: {
-      const width = r.pick([SIZE.W, SIZE.DW]);
-      const kind = r.pick(ATOMICS);
-      const fetch = kind >= (ATOMIC.XCHG & ~1) || chance(r, 50) ? ATOMIC.FETCH : 0;
-      return insn(CLASS.STX | width | MODE.ATOMIC, FRAME, register, slot, kind | fetch);
-    }
+    default:
+      return atomic(r, FRAME, register, slot);
   }
+}
+
+export function atomic(r: Random, base: number, register: number, off: number): Instruction {
+  const width = r.pick([SIZE.W, SIZE.DW]);
+  const kind = r.pick(ATOMICS);
+  const fetch = kind >= (ATOMIC.XCHG & ~1) || chance(r, 50) ? ATOMIC.FETCH : 0;
+  return insn(CLASS.STX | width | MODE.ATOMIC, base, register, off, kind | fetch);
 }
 
 function jump(r: Random, furthest: number): Instruction {

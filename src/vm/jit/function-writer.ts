@@ -31,7 +31,7 @@ export interface ModuleParts {
   readonly options: JitOptions;
   readonly imports: Imports;
   readonly globals: Globals;
-  /** The function of each sub-program by its first slot; 0 is the main program. */
+  /** The function of each sub-program by its first slot. */
   readonly functions: ReadonlyMap<number, Index>;
 }
 

@@ -49,36 +49,48 @@ export function translate(program: Program, options: JitOptions): Translation {
   const helpers = helperImports(program, options);
   const imports = new Imports(module, neededFunctions(program, options), helpers);
   const { params, results } = convention(options.mode);
-  const mainType = module.type([TYPE.I32, TYPE.I32], [TYPE.I32]);
+  const main = module.function(module.type([TYPE.I32, TYPE.I32], [TYPE.I32]));
   const localType = module.type(registerTypes(params), registerTypes(results));
   const functions = new Map<number, Index>();
-  for (const entry of graphs.keys()) functions.set(entry, module.function(entry === 0 ? mainType : localType));
+  for (const entry of graphs.locals.keys()) functions.set(entry, module.function(localType));
   const globals = { budget: module.global(TYPE.I64), mayGoto: module.global(TYPE.I32) };
   const parts: ModuleParts = { program, options, imports, globals, functions };
-  for (const [entry, graph] of graphs) {
-    const code = entry === 0 ? writeMain(parts, graph) : writeLocal(parts, graph);
+  const bodies: [Index, Code][] = [[main, writeMain(parts, graphs.main)]];
+  for (const [entry, graph] of graphs.locals) bodies.push([functions.get(entry) as Index, writeLocal(parts, graph)]);
+  for (const [fn, code] of bodies) {
     if (code.length > MAX_FUNCTION) return { ok: false, unsupported: `a function of ${code.length} bytes` };
-    module.body(functions.get(entry) as Index, code);
+    module.body(fn, code);
   }
-  module.exportFunction(MAIN, functions.get(0) as Index);
+  module.exportFunction(MAIN, main);
   return { ok: true, bytes: module.encode(), helpers };
 }
 
-/** The main program and the sub-programs that can be reached from it, by their first slots. */
-function allFunctions(program: Program): Map<number, FlowGraph> {
-  const graphs = new Map<number, FlowGraph>();
-  const work = [0];
+interface Graphs {
+  readonly main: FlowGraph;
+  /** Sub-programs that can be reached, by their first slots. An unverified program may call its main program too. */
+  readonly locals: ReadonlyMap<number, FlowGraph>;
+}
+
+function allFunctions(program: Program): Graphs {
+  const locals = new Map<number, FlowGraph>();
+  const main = flowGraph(program, 0);
+  const work = calledFrom(program, main);
   for (let entry = work.pop(); entry !== undefined; entry = work.pop()) {
-    if (graphs.has(entry)) continue;
-    const graph = flowGraph(program, entry);
-    graphs.set(entry, graph);
-    for (const { start, last } of graph.blocks) {
-      for (let at = start; at < last; at += width(program.op[at])) {
-        if (program.op[at] === CANONICAL.CALL_LOCAL) work.push(program.off[at]);
-      }
-    }
+    if (locals.has(entry)) continue;
+    const graph = entry === 0 ? main : flowGraph(program, entry);
+    locals.set(entry, graph);
+    work.push(...calledFrom(program, graph));
   }
-  return graphs;
+  return { main, locals };
+}
+
+/** First slots of the sub-programs that a function calls. */
+function calledFrom({ op, off }: Program, graph: FlowGraph): number[] {
+  const called = new Set<number>();
+  for (const { start, last } of graph.blocks) {
+    for (let at = start; at < last; at += width(op[at])) if (op[at] === CANONICAL.CALL_LOCAL) called.add(off[at]);
+  }
+  return [...called];
 }
 
 function has({ length, op }: Program, predicate: (op: number, slot: number) => boolean): boolean {
