@@ -8,6 +8,7 @@
  *     == map value without a null check          starts a program; its directives and instructions follow
  *     .run data=0011 ctx=00 repeat=1             a run of the accepted program; without data= 64 zero bytes
  *     r1 = map[counts]                           instructions as the verifier's log prints them, with labels
+ *     .slot b701000000000000                     one slot in hexadecimal, for what no assembler writes
  *     ...
  *     exit
  *     => reject EACCES                           what Linux answers, written by SKEP_BLESS=1
@@ -15,14 +16,14 @@
  *     processed 7 insns, 1 states, 1 peak, 0 per insn
  *
  * Directives: `.type NAME`, `.attach N`, `.license TEXT`, `.flags strict_alignment|…`, `.caps NAME…` (or `none`),
- * `.map NAME TYPE key= value= max= flags= extra= freeze`, `.init MAP KEY VALUE` (hexadecimal), `.tail MAP INDEX N` (a
+ * `.map NAME TYPE key= value= max= flags= extra= name= freeze`, `.init MAP KEY VALUE` (hexadecimal), `.tail MAP INDEX N` (a
  * program that returns N in a program array's slot), `.run`, `.log 1|2|4…` (the whole log at that level is part of the
  * answer; 0: none), `.todo REASON` (user space is known to differ; fails once it agrees).
  * Answers: `=> accept` or `=> reject ERRNO`; `message` (the last is the telling one), `processed`, `stack depth`,
  * `run retval=N …`, and `|` before each line of the log.
  */
 import { FormatError, errnoName } from '../src/errors/index.ts';
-import { encode } from '../src/isa/index.ts';
+import { decode, encode } from '../src/isa/index.ts';
 import { assemble } from '../src/asm/index.ts';
 import { parseProgramObject } from '../src/loader/index.ts';
 import type { ExchangeAnswer, ExchangeRunner, ProgramObject } from '../src/loader/index.ts';
@@ -51,6 +52,8 @@ interface Draft {
   json: Record<string, unknown>;
   maps: string[];
   asm: string[];
+  /** Slots given as bytes, by the label that stands for them. */
+  slots: Map<string, string>;
   logLevel?: number;
   todo?: string;
 }
@@ -64,15 +67,17 @@ export function parseBpft(text: string, file: string): BpftProgram[] {
 }
 
 function readProgram(lines: string[], start: number, end: number, common: string[], file: string): BpftProgram {
-  const draft: Draft = { name: lines[start].slice(3).trim(), json: {}, maps: [], asm: [] };
+  const draft: Draft = { name: lines[start].slice(3).trim(), json: {}, maps: [], asm: [], slots: new Map() };
   common.forEach((line, i) => directive(draft, line, { file, line: i + 1 }, true));
   const arrow = lines.findIndex((line, i) => i > start && i < end && line.startsWith('=>'));
   const codeEnd = arrow < 0 ? trimmedEnd(lines, end) : arrow;
   // Lines before the program are left empty, so that the assembler's messages have the file's line numbers.
   draft.asm = Array.from({ length: start + 1 }, () => '');
   for (let i = start + 1; i < codeEnd; i++) {
-    const isDirective = directive(draft, lines[i], { file, line: i + 1 }, false);
-    draft.asm.push(isDirective ? '' : lines[i]);
+    const slot = rawSlot(lines[i]);
+    if (slot) draft.slots.set(`.slot${i}`, slot);
+    const isDirective = !slot && directive(draft, lines[i], { file, line: i + 1 }, false);
+    draft.asm.push(slot ? `.slot${i}: exit` : isDirective ? '' : lines[i]);
   }
   const answerEnd = arrow < 0 ? codeEnd : trimmedEnd(lines, end);
   return {
@@ -98,8 +103,14 @@ interface Place {
   readonly line: number;
 }
 
+/** The digits of a `.slot` line. */
+function rawSlot(line: string): string | undefined {
+  return /^\s*\.slot\s+([0-9a-f]{16})\s*(?:#.*)?$/.exec(line)?.[1];
+}
+
 function toObject(draft: Draft, file: string, line: number): ProgramObject {
-  const { insns, mapRefs } = assemble(draft.asm.join('\n'), { file });
+  const { insns, mapRefs, labels } = assemble(draft.asm.join('\n'), { file });
+  for (const [label, bytes] of draft.slots) insns[labels.get(label)!] = decode(Buffer.from(bytes, 'hex'))[0];
   const map_refs = mapRefs.map(({ insn, name }) => [insn, mapIndex(draft, name, { file, line })]);
   const hex = Buffer.from(encode(insns)).toString('hex');
   return parseProgramObject({ ...draft.json, name: draft.name, insns: hex, map_refs });
@@ -157,7 +168,7 @@ function directive(draft: Draft, line: string, place: Place, only: boolean): boo
       break;
     case '.map': {
       const [name, type, ...more] = words;
-      const { key = 0, value = 0, max = 0, flags = '0', extra = 0, freeze = false } = options(more, place);
+      const { key = 0, value = 0, max = 0, flags = '0', extra = 0, freeze = false, name: title } = options(more, place);
       draft.maps.push(name);
       list('maps').push({
         type,
@@ -167,6 +178,7 @@ function directive(draft: Draft, line: string, place: Place, only: boolean): boo
         map_flags: flagBits(String(flags), MAP_FLAG, place),
         map_extra: Number(extra),
         freeze,
+        name: title,
         init: [],
       });
       break;

@@ -1,0 +1,25 @@
+/** Case `n` of a campaign: a generated program, as it is, with plausible mistakes, or damaged. */
+import type { ProgramObject } from '../../../src/loader/index.ts';
+import { Random } from '../../../src/util/index.ts';
+import { caseSeed } from '../campaign.ts';
+import { generate } from './generator.ts';
+import type { Topic } from './generator.ts';
+import { damage, mutate } from './mutate.ts';
+
+export type Origin = 'generated' | 'mutated' | 'damaged';
+
+export interface Case {
+  readonly object: ProgramObject;
+  readonly origin: Origin;
+  readonly topics: ReadonlySet<Topic>;
+}
+
+/** Depends on nothing but its arguments. */
+export function makeCase(seed: number, n: number): Case {
+  const random = new Random(caseSeed(seed, n));
+  const { object, topics } = generate(random.u32(), `${seed}/${n}`);
+  const kind = random.below(100);
+  if (kind < 60) return { object, topics, origin: 'generated' };
+  if (kind < 90) return { object: mutate(object, random), topics, origin: 'mutated' };
+  return { object: damage(object, random), topics, origin: 'damaged' };
+}

@@ -1,0 +1,25 @@
+/** All fragments of the generator. */
+import { atomics } from './fragments/atomics.ts';
+import { calls } from './fragments/calls.ts';
+import { context } from './fragments/context.ts';
+import { control } from './fragments/control.ts';
+import { helpers } from './fragments/helpers.ts';
+import { loops } from './fragments/loops.ts';
+import { maps } from './fragments/maps.ts';
+import { numbers } from './fragments/numbers.ts';
+import { packet } from './fragments/packet.ts';
+import { stack } from './fragments/stack.ts';
+import type { Fragment } from './generator.ts';
+
+export const FRAGMENTS: readonly Fragment[] = [
+  ...numbers,
+  ...stack,
+  ...control,
+  ...loops,
+  ...maps,
+  ...packet,
+  ...context,
+  ...helpers,
+  ...atomics,
+  ...calls,
+];

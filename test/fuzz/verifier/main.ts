@@ -1,0 +1,155 @@
+/**
+ * `npm run fuzz:verifier`: generated programs, judged by skep's verifier and by the running kernel. Every kind of
+ * disagreement is shrunk and written as a `.bpft` file that `node test/run-bpft.mjs FILE` runs.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openExchangeBackend } from '../../../src/cli/exchange.ts';
+import { LinuxUnavailableError } from '../../../src/linux/index.ts';
+import type { ExchangeBackend, ProgramObject } from '../../../src/loader/index.ts';
+import { errnoName } from '../../../src/errors/index.ts';
+import { makeCase } from './case.ts';
+import { Kernel, compare, sameKind } from './judge.ts';
+import type { Judgement } from './judge.ts';
+import { shrink } from './shrink.ts';
+import { Tally } from './tally.ts';
+import type { Finding } from './tally.ts';
+import { toBpft } from './to-bpft.ts';
+
+const HELP = `usage: npm run fuzz:verifier -- [--seed S] [--count N] [--case N] [--out DIR] [--no-shrink] [--json]
+
+Generates programs and compares skep's verdict, errno, message, statistics and logs with the running kernel's.
+
+  --seed S      what the programs depend on (default: the time)
+  --count N     how many programs (default 1000)
+  --case N      only case N of the seed; prints the program
+  --out DIR     where shrunk disagreements are written (default test/diff)
+  --no-shrink   write none
+  --json        the summary as JSON
+`;
+
+const root = new URL('../../../', import.meta.url).pathname;
+
+interface Options {
+  readonly seed: number;
+  readonly first: number;
+  readonly count: number;
+  readonly out: string | undefined;
+}
+
+/** @returns the exit code: 1 where there were disagreements. */
+export async function main(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      seed: { type: 'string' },
+      count: { type: 'string' },
+      case: { type: 'string' },
+      out: { type: 'string' },
+      'no-shrink': { type: 'boolean' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  let linux: ExchangeBackend;
+  try {
+    linux = await openExchangeBackend('linux');
+  } catch (error) {
+    if (!(error instanceof LinuxUnavailableError)) throw error;
+    process.stdout.write(`${values.json ? JSON.stringify({ skipped: error.message }) : error.message}\n`);
+    return 0;
+  }
+  const seed = Number(values.seed ?? Math.floor(Date.now() / 1000));
+  const only = values.case === undefined ? undefined : Number(values.case);
+  const options = {
+    seed,
+    first: only ?? 0,
+    count: only === undefined ? Number(values.count ?? 1000) : 1,
+    out: values['no-shrink'] ? undefined : (values.out ?? join(root, 'test/diff')),
+  };
+  if (only !== undefined && !values.json)
+    process.stdout.write(`${toBpft(makeCase(seed, only).object, `${seed}/${only}`).join('\n')}\n`);
+  const tally = runCampaign(options, new Kernel(linux));
+  process.stdout.write(
+    `${values.json ? JSON.stringify({ seed, ...tally.toJson() }) : `seed ${seed}\n${tally.toText()}`}\n`,
+  );
+  return tally.differences ? 1 : 0;
+}
+
+/** All cases, one after the other; progress goes to standard error where that is a terminal. */
+export function runCampaign({ seed, first, count, out }: Options, kernel: Kernel): Tally {
+  const tally = new Tally();
+  const fresh: Finding[] = [];
+  let shown = Date.now();
+  for (let n = first; n < first + count; n++) {
+    const one = makeCase(seed, n);
+    const finding = tally.add(n, one, compare(one.object, kernel));
+    if (finding) fresh.push(finding);
+    if (process.stderr.isTTY && Date.now() - shown > 500) {
+      shown = Date.now();
+      process.stderr.write(`\r${n - first + 1} of ${count}, ${tally.differences} different `);
+    }
+  }
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  if (out !== undefined)
+    for (const finding of fresh) finding.file = relative(root, writeShrunk(finding, { seed, out }, kernel));
+  return tally;
+}
+
+function writeShrunk(
+  { difference, firstCase }: Finding,
+  { seed, out }: { seed: number; out: string },
+  kernel: Kernel,
+): string {
+  const { object } = makeCase(seed, firstCase);
+  const small = shrink(object, (candidate) => sameKind(compareSafely(candidate, kernel), difference));
+  const { theirs, difference: now = difference } = compare(small, kernel);
+  const name = `verifier-${difference.grade.replace(/\W+/g, '-')}-${seed}-${firstCase}.bpft`;
+  const lines = [
+    `# npm run fuzz:verifier -- --seed ${seed} --case ${firstCase}`,
+    `# node test/run-bpft.mjs test/diff/${name}`,
+    `# disagrees: ${now.grade}`,
+    ...`kernel ${now.theirs}\nskep ${now.ours}`.split('\n').map((line) => `#   ${line}`),
+    ...(/^log/.test(now.grade) ? [`.log ${now.grade.slice(4)}`] : []),
+    '',
+    ...toBpft(small, `${seed}/${firstCase}`),
+    ...answer(theirs, now.grade),
+  ];
+  mkdirSync(out, { recursive: true });
+  writeFileSync(join(out, name), `${lines.join('\n')}\n`);
+  return join(out, name);
+}
+
+/** A candidate that cannot be judged (its maps cannot be made) shows nothing. */
+function compareSafely(candidate: ProgramObject, kernel: Kernel): ReturnType<typeof compare>['difference'] {
+  try {
+    return compare(candidate, kernel).difference;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The kernel's answer as `.bpft` files have it. */
+function answer(theirs: Judgement, grade: string): string[] {
+  const { verdict, errno, reason, processed, states, stackDepth, log } = theirs;
+  const [total, peak, most] = states.split('/');
+  const lines = [verdict === 'accept' ? '=> accept' : `=> reject ${errnoName(errno)}`];
+  for (const text of reason) lines.push(`   message ${text}`);
+  if (processed !== undefined)
+    lines.push(`   processed ${processed} insns, ${total} states, ${peak} peak, ${most} per insn`);
+  if (verdict === 'accept') lines.push(`   stack depth ${stackDepth}`);
+  if (grade === 'log 1')
+    lines.push(
+      ...log
+        .trimEnd()
+        .split('\n')
+        .filter((line) => !/^(verification time|stack depth)/.test(line))
+        .map((line) => `| ${line}`.trimEnd()),
+    );
+  return lines;
+}
