@@ -8,6 +8,8 @@ export interface MapDesc {
   readonly name: string;
   /** Whether user space can no longer write (MAP_FREEZE). */
   readonly frozen: boolean;
+  /** For maps of maps: the shape that each of its maps has. */
+  readonly inner?: MapDesc;
   /** For frozen read-only arrays: `size` bytes at `offset` of the values, or undefined where unknown. */
   readFrozen?(offset: number, size: number): Uint8Array | undefined;
 }

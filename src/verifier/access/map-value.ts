@@ -2,7 +2,7 @@
  * Loads and stores of map values. Rejects (EACCES): access against BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG
  * (`write into map forbidden`), and everything outside the value. Frozen read-only arrays load as constants.
  */
-import type { MapDesc } from '../../contracts/index.ts';
+import { isReadOnlyToPrograms, isWriteOnlyToPrograms, type MapDesc } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { MAP_FLAG, MAP_TYPE } from '../../uapi/index.ts';
 import type { Env } from '../env.ts';
@@ -11,15 +11,14 @@ import { checkRegion } from './region.ts';
 
 /** @kernel check_map_access_type */
 export function checkMapAccessType(env: Env, map: MapDesc, off: number, size: number, write: boolean): number {
-  const forbidden = write ? map.flags & MAP_FLAG.RDONLY_PROG : map.flags & MAP_FLAG.WRONLY_PROG;
+  const forbidden = write ? isReadOnlyToPrograms(map) : isWriteOnlyToPrograms(map);
   if (!forbidden) return 0;
   const what = write ? 'write into' : 'read from';
   return env.fail(ERRNO.EACCES, `${what} map forbidden, value_size=${map.valueSize} off=${off} size=${size}`);
 }
 
 /** Whether a load can only give what is there now. @kernel bpf_map_is_rdonly */
-const isConstant = (map: MapDesc): boolean =>
-  (map.flags & MAP_FLAG.RDONLY_PROG) !== 0 && map.frozen && map.type === MAP_TYPE.ARRAY && map.maxEntries === 1;
+export const isConstant = (map: MapDesc): boolean => (map.flags & MAP_FLAG.RDONLY_PROG) !== 0 && map.frozen;
 
 function frozenValue(map: MapDesc, off: number, size: number, signed: boolean): bigint | undefined {
   const bytes = map.readFrozen?.(off, size);
@@ -44,8 +43,11 @@ export function checkMapValue(
   const err = checkMapAccessType(env, map, off, size, write) || checkRegion(env, r, off, size, map.valueSize, false);
   if (err || write || dst < 0) return err;
   const { store } = env;
-  const value =
-    store.isConst(reg.s) && isConstant(map) ? frozenValue(map, off + store.sminN(reg.s), size, signed) : undefined;
-  env.regs[dst] = value === undefined ? env.unknown() : scalar(store.constant(value));
+  env.regs[dst] = env.unknown();
+  if (!store.isConst(reg.s) || !isConstant(map) || map.type !== MAP_TYPE.ARRAY) return 0;
+  // The kernel reads the value now, and finds its place in arrays of one element only.
+  if (map.maxEntries !== 1) return -ERRNO.ENOTSUPP;
+  const value = frozenValue(map, off + store.sminN(reg.s), size, signed);
+  if (value !== undefined) env.regs[dst] = scalar(store.constant(value));
   return 0;
 }

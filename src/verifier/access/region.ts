@@ -4,12 +4,13 @@
  */
 import { ERRNO } from '../../errors/index.ts';
 import type { Env } from '../env.ts';
-import { baseType, MAX_VAR_OFF, REG, type Reg } from '../state/reg.ts';
+import { MAX_VAR_OFF, REG, type Reg } from '../state/reg.ts';
 
 /** `off` and `size` against `limit` bytes, with nothing variable. @kernel __check_mem_access */
 function checkFixed(env: Env, r: number, reg: Reg, off: number, size: number, limit: number, zeroOk: boolean): number {
   if (off >= 0 && (size > 0 || (size === 0 && zeroOk)) && off + size <= limit) return 0;
-  switch (baseType(reg.type)) {
+  // What may be NULL is called memory here.
+  switch (reg.type) {
     case REG.MAP_KEY:
       return env.fail(ERRNO.EACCES, `invalid access to map key, key_size=${limit} off=${off} size=${size}`);
     case REG.MAP_VALUE:

@@ -1,97 +1,163 @@
 /**
- * Arguments of helpers (@kernel check_func_arg). Rejects (EACCES): `R%d type=%s expected=…`, memory that is too small or
- * unreadable, sizes that may be negative, zero or unbounded, `helper access to the packet is not allowed`.
+ * Arguments of helpers (@kernel check_func_arg): for each kind, the registers that may be passed and what else must hold.
+ * Rejects (EACCES): `R%d type=%s expected=…`, `R%d leaks addr into helper function`, `helper access to the packet is not
+ * allowed`, pointers that were moved; memory and strings: see arg-mem.ts and arg-str.ts.
  */
 import type { ArgKind, HelperProto } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { MAP_TYPE } from '../../uapi/index.ts';
 import { checkUnmoved } from '../access/ctx.ts';
-import { checkMapAccessType } from '../access/map-value.ts';
 import { mayAccessPacket } from '../access/mem.ts';
-import { checkPacket, checkRegion } from '../access/region.ts';
-import { checkStackRange, type RawWrite } from '../access/stack.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
-import { backtrack, markPrecise } from '../precision/backtrack.ts';
 import { leaksPointer, readReg } from '../state/access-reg.ts';
-import { baseType, isPacket, mayBeNull, REG, type Reg, RDONLY, TRUSTED, typeName } from '../state/reg.ts';
-import { isScalarSpill, kindAt, STACK } from '../state/slot.ts';
+import { baseType, isPacket, MAYBE_NULL, RDONLY, REG, type Reg, TRUSTED, typeName } from '../state/reg.ts';
+import { checkFixed, checkKey, checkSize, checkValue } from './arg-mem.ts';
+import { checkConstStr } from './arg-str.ts';
+import type { CallMeta } from './call-meta.ts';
 
-/** What the arguments seen so far say of the call. */
-export interface CallMeta {
-  /** Index of the map argument, -1 = none. */
-  map: number;
-  /** The key, where it is a constant on the stack and the map an array; -1 = unknown. */
-  constKey: bigint;
-  /** Memory that the helper writes and need not find initialised; size 0 = none. */
-  raw: RawWrite;
+type CheckedKind = Exclude<ArgKind, 'anything'>;
+
+/** A type of register that a kind accepts; without a type, one that the verifier cannot have met yet. */
+interface Compatible {
+  readonly name: string;
+  readonly type?: number;
 }
 
-export const newMeta = (): CallMeta => ({ map: -1, constKey: -1n, raw: { reg: 0, size: 0 } });
+/** A kind of argument. */
+interface Rule {
+  /** In the order that the refusal lists them. */
+  readonly accepts: readonly Compatible[];
+  /** NULL may be passed, or what may be NULL. */
+  readonly orNull?: true;
+  /** The helper only reads through it: read-only memory may be passed. */
+  readonly reads?: true;
+  /** What holds besides, once the register's type does. */
+  readonly check?: (env: Env, r: number, proto: HelperProto, meta: CallMeta) => number;
+}
 
-/** Sizes of memory stay below this. @kernel BPF_MAX_VAR_SIZ */
-const MAX_VAR_SIZE = 1 << 29;
-
-/** Kinds that memory arguments take, in the order that the refusal lists them. */
-const MEMORY: readonly { type: number; name: string }[] = [
-  { type: REG.STACK, name: 'fp' },
-  { type: REG.PACKET, name: 'pkt' },
-  { type: REG.PACKET_META, name: 'pkt_meta' },
-  { type: REG.MAP_KEY, name: 'map_key' },
-  { type: REG.MAP_VALUE, name: 'map_value' },
-  { type: REG.MEM, name: 'mem' },
-  { type: REG.MEM, name: 'ringbuf_mem' },
-  { type: REG.BUF, name: 'buf' },
-  { type: REG.BTF_ID | TRUSTED, name: 'trusted_ptr_' },
+const SCALAR: readonly Compatible[] = [{ name: 'scalar', type: REG.SCALAR }];
+const VALUE: readonly Compatible[] = [{ name: 'map_value', type: REG.MAP_VALUE }];
+const MEMORY: readonly Compatible[] = [
+  { name: 'fp', type: REG.STACK },
+  { name: 'pkt', type: REG.PACKET },
+  { name: 'pkt_meta', type: REG.PACKET_META },
+  { name: 'map_key', type: REG.MAP_KEY },
+  { name: 'map_value', type: REG.MAP_VALUE },
+  { name: 'mem', type: REG.MEM },
+  { name: 'ringbuf_mem' },
+  { name: 'buf', type: REG.BUF },
+  { name: 'trusted_ptr_', type: REG.BTF_ID | TRUSTED },
 ];
-const COMPATIBLE: Record<Exclude<ArgKind, 'anything'>, readonly { type: number; name: string }[]> = {
-  constMapPtr: [{ type: REG.MAP_PTR, name: 'map_ptr' }],
-  ctx: [{ type: REG.CTX, name: 'ctx' }],
-  constSize: [{ type: REG.SCALAR, name: 'scalar' }],
-  constSizeOrZero: [{ type: REG.SCALAR, name: 'scalar' }],
-  mapKey: MEMORY,
-  mapValue: MEMORY,
-  mem: MEMORY,
-  uninitMem: MEMORY,
+const SOCKETS: readonly Compatible[] = [
+  { name: 'sock_common', type: REG.SOCK_COMMON },
+  { name: 'sock', type: REG.SOCKET },
+  { name: 'tcp_sock', type: REG.TCP_SOCK },
+  { name: 'xdp_sock', type: REG.XDP_SOCK },
+];
+const BTF: readonly Compatible[] = [
+  { name: 'ptr_', type: REG.BTF_ID },
+  { name: 'trusted_ptr_', type: REG.BTF_ID | TRUSTED },
+];
+const LOCK: readonly Compatible[] = [VALUE[0], BTF[0]];
+const PERCPU: readonly Compatible[] = [
+  { name: 'percpu_ptr_' },
+  { name: 'percpu_rcu_ptr_' },
+  { name: 'percpu_trusted_ptr_' },
+];
+
+/** A kind whose further rules are not known here. */
+const beyond = (construct: string) => (): number => {
+  throw new UnsupportedConstruct(`${construct} as argument of a helper`);
 };
+const btfId: Rule = { accepts: [...BTF, { name: 'rcu_ptr_' }], check: beyond('pointer to a BTF type') };
+const btfSock: Rule = { accepts: [...SOCKETS, ...BTF], check: beyond('socket') };
+const fixed: Rule = { accepts: MEMORY, check: checkFixed };
+const value: Rule = { accepts: MEMORY, check: (env, r, proto, meta) => checkValue(env, r, proto.args[r - 1], meta) };
+
+const RULES: Readonly<Record<CheckedKind, Rule>> = {
+  constMapPtr: { accepts: [{ name: 'map_ptr', type: REG.MAP_PTR }], check: rememberMap },
+  mapKey: { accepts: MEMORY, reads: true, check: (env, r, _, meta) => checkKey(env, r, meta) },
+  mapValue: { ...value, reads: true },
+  mapValueOrNull: { ...value, reads: true, orNull: true, check: unlessNull(value.check) },
+  uninitMapValue: value,
+  // Memory is checked with its size, which follows.
+  mem: { accepts: MEMORY, reads: true },
+  memOrNull: { accepts: MEMORY, reads: true, orNull: true },
+  writeMem: { accepts: MEMORY },
+  writeMemOrNull: { accepts: MEMORY, orNull: true },
+  uninitMem: { accepts: MEMORY },
+  fixedMem: { ...fixed, reads: true },
+  fixedWriteMem: fixed,
+  fixedUninitMem: fixed,
+  constSize: { accepts: SCALAR, check: (env, r, proto, meta) => checkSize(env, r, proto, false, meta) },
+  constSizeOrZero: { accepts: SCALAR, check: (env, r, proto, meta) => checkSize(env, r, proto, true, meta) },
+  constAllocSize: { accepts: SCALAR, check: beyond('size of an allocation') },
+  constStr: { accepts: VALUE, check: checkConstStr },
+  ctx: { accepts: [{ name: 'ctx', type: REG.CTX }] },
+  sockCommon: { accepts: SOCKETS, check: beyond('socket') },
+  btfSockCommon: btfSock,
+  btfSockCommonOrNull: { ...btfSock, orNull: true },
+  btfId,
+  btfIdOrNull: { ...btfId, orNull: true, check: unlessNull(btfId.check) },
+  percpuBtfId: { accepts: PERCPU, check: beyond('per-CPU variable') },
+  func: { accepts: [{ name: 'func', type: REG.FUNC }], check: beyond('function') },
+  stackOrNull: { accepts: [MEMORY[0]], orNull: true },
+  ringbufMem: { accepts: [{ name: 'ringbuf_mem' }], check: beyond('ring buffer memory') },
+  spinLock: { accepts: LOCK, check: beyond('spin lock') },
+  timer: { accepts: VALUE, check: beyond('timer') },
+  kptr: { accepts: LOCK, check: beyond('kernel pointer') },
+};
+
+function unlessNull(check: Rule['check']): Rule['check'] {
+  return (env, r, proto, meta) => (isNull(env, env.regs[r]) ? 0 : (check?.(env, r, proto, meta) ?? 0));
+}
+
+const isNull = (env: Env, reg: Reg): boolean => reg.type === REG.SCALAR && reg.s === env.store.ZERO;
 
 /** Check argument `i` (0-4) of a call. @returns 0 or -errno */
 export function checkArg(env: Env, i: number, proto: HelperProto, meta: CallMeta): number {
   const r = i + 1;
-  const kind = proto.args[i];
   let err = readReg(env, r);
   if (err) return err;
   const reg = env.regs[r];
+  const kind = proto.args[i];
   if (kind === 'anything') {
     return leaksPointer(env, reg) ? env.fail(ERRNO.EACCES, `R${r} leaks addr into helper function`) : 0;
   }
   if (isPacket(reg.type) && !(mayAccessPacket(env, false) && proto.packetAccess)) {
     return env.fail(ERRNO.EACCES, 'helper access to the packet is not allowed');
   }
-  err = checkKind(env, r, reg, kind) || checkOffset(env, r, reg);
-  if (err) return err;
-  switch (kind) {
-    case 'constMapPtr':
-      meta.map = reg.map;
-      return 0;
-    case 'mapKey':
-      return checkKey(env, r, meta);
-    case 'mapValue':
-      return checkMemory(env, r, env.aux.maps[meta.map].valueSize, false, false);
-    case 'constSize':
-    case 'constSizeOrZero':
-      return checkSize(env, r, proto.args[i - 1], kind === 'constSizeOrZero', meta);
+  const resolved = valueKind(env, kind, proto, meta);
+  if (resolved === undefined) return env.fail(ERRNO.EINVAL, 'invalid arg_type for sockmap/sockhash');
+  const rule = RULES[resolved];
+  if (!(rule.orNull && isNull(env, reg))) {
+    err = checkType(env, r, reg, rule) || checkOffset(env, r, reg);
+    if (err) return err;
+  }
+  return rule.check?.(env, r, proto, meta) ?? 0;
+}
+
+/** What a value is depends on the map. @returns undefined where the map has no such values. @kernel resolve_map_arg_type */
+function valueKind(env: Env, kind: CheckedKind, proto: HelperProto, meta: CallMeta): CheckedKind | undefined {
+  if (kind !== 'mapValue' && kind !== 'mapValueOrNull' && kind !== 'uninitMapValue') return kind;
+  switch (env.aux.maps[meta.map].type) {
+    case MAP_TYPE.SOCKMAP:
+    case MAP_TYPE.SOCKHASH:
+      return kind === 'mapValue' ? 'btfSockCommon' : undefined;
+    case MAP_TYPE.BLOOM_FILTER:
+      // Its values are asked for, not given.
+      return proto.name === 'bpf_map_peek_elem' ? 'mapValue' : kind;
     default:
-      return 0; // Memory is checked with its size, the context needs no more.
+      return kind;
   }
 }
 
-function checkKind(env: Env, r: number, reg: Reg, kind: Exclude<ArgKind, 'anything'>): number {
-  const accepted = COMPATIBLE[kind];
-  const type = kind === 'mem' || kind === 'mapKey' || kind === 'mapValue' ? reg.type & ~RDONLY : reg.type;
-  if (accepted.some((c) => c.type === type)) return 0;
-  const expected = accepted.map((c) => c.name).join(', ');
-  return env.fail(ERRNO.EACCES, `R${r} type=${typeName(reg.type)} expected=${expected}`);
+/** @kernel check_reg_type */
+function checkType(env: Env, r: number, reg: Reg, { accepts, orNull, reads }: Rule): number {
+  const type = reg.type & ~(reads ? RDONLY : 0) & ~(orNull ? MAYBE_NULL : 0);
+  if (accepts.some((c) => c.type === type)) return 0;
+  return env.fail(ERRNO.EACCES, `R${r} type=${typeName(reg.type)} expected=${accepts.map((c) => c.name).join(', ')}`);
 }
 
 /** Memory and numbers may be anywhere; all else must be passed as it was given. @kernel check_func_arg_reg_off */
@@ -111,74 +177,7 @@ function checkOffset(env: Env, r: number, reg: Reg): number {
   }
 }
 
-function checkKey(env: Env, r: number, meta: CallMeta): number {
-  const map = env.aux.maps[meta.map];
-  const err = checkMemory(env, r, map.keySize, false, false);
-  if (err) return err;
-  if (map.type === MAP_TYPE.ARRAY || map.type === MAP_TYPE.PERCPU_ARRAY) {
-    meta.constKey = constantKey(env, env.regs[r], map.keySize);
-  }
+function rememberMap(env: Env, r: number, _: HelperProto, meta: CallMeta): number {
+  meta.map = env.regs[r].map;
   return 0;
-}
-
-/** The key's value where the program just put a constant on the stack, else -1. @kernel get_constant_map_key */
-function constantKey(env: Env, ptr: Reg, size: number): bigint {
-  const { store } = env;
-  if (ptr.type !== REG.STACK || !store.isConst(ptr.s) || size > 8) return -1n;
-  const off = ptr.off + store.sminN(ptr.s);
-  const index = (-off - 1) >> 3;
-  const top = (-off - 1) & 7;
-  const slot = env.cur.frames[ptr.frame].stack[index];
-  const run = (kind: number): number => {
-    let n = 0;
-    for (let i = top; i >= 0 && kindAt(slot.types, i) === kind; i--) n++;
-    return n;
-  };
-  if (run(STACK.ZERO) >= size) return 0n;
-  if (!isScalarSpill(slot) || run(STACK.SPILL) !== size || !store.isConst(slot.reg.s)) return -1n;
-  const track = env.track.start(env.cur.frames.length - 1);
-  track.setSlot(ptr.frame, index);
-  backtrack(env, env.cur, track);
-  return store.constValue(slot.reg.s);
-}
-
-function checkSize(env: Env, r: number, memory: ArgKind, zeroOk: boolean, meta: CallMeta): number {
-  const { store } = env;
-  const reg = env.regs[r];
-  if (store.sminN(reg.s) < 0) {
-    return env.fail(ERRNO.EACCES, `R${r} min value is negative, either use unsigned or 'var &= const'`);
-  }
-  if (store.umin(reg.s) === 0n && !zeroOk) {
-    const range = `[${store.umin(reg.s)},${BigInt.asIntN(64, store.umax(reg.s))}]`;
-    return env.fail(ERRNO.EACCES, `R${r} invalid zero-sized read: u64=${range}`);
-  }
-  if (store.umaxN(reg.s) >= MAX_VAR_SIZE) {
-    return env.fail(ERRNO.EACCES, `R${r} unbounded memory access, use 'var &= const' or 'if (var < const)'`);
-  }
-  const write = memory === 'uninitMem';
-  const raw = write && store.isConst(reg.s) ? meta.raw : undefined;
-  return checkMemory(env, r - 1, store.umaxN(reg.s), write, zeroOk, raw) || markPrecise(env, r);
-}
-
-/** `size` bytes that the helper reads or writes through register `r`. @kernel check_helper_mem_access */
-function checkMemory(env: Env, r: number, size: number, write: boolean, zeroOk: boolean, raw?: RawWrite): number {
-  const reg = env.regs[r];
-  switch (mayBeNull(reg.type) ? -1 : baseType(reg.type)) {
-    case REG.PACKET:
-    case REG.PACKET_META:
-      return checkPacket(env, r, reg.off, size, zeroOk);
-    case REG.MAP_VALUE: {
-      const map = env.aux.maps[reg.map];
-      return (
-        checkMapAccessType(env, map, reg.off, size, write) || checkRegion(env, r, reg.off, size, map.valueSize, zeroOk)
-      );
-    }
-    case REG.STACK:
-      return checkStackRange(env, r, reg.off, size, zeroOk, write, raw);
-    case REG.SCALAR:
-      if (zeroOk && size === 0 && reg.s === env.store.ZERO) return 0;
-      return env.fail(ERRNO.EACCES, `R${r} type=${typeName(reg.type)} expected=fp`);
-    default:
-      throw new UnsupportedConstruct(`${typeName(reg.type)} as memory of a helper`);
-  }
 }

@@ -1,46 +1,97 @@
 /**
  * Calls of helper functions (@kernel check_helper_call). Rejects (EINVAL): `invalid func %s#%d`, `program of this type
- * cannot use helper %s#%d`, `cannot call GPL-restricted function from non-GPL compatible program`, `cannot pass map_type
- * %d into func %s#%d`; arguments: see args.ts.
+ * cannot use helper %s#%d`, `cannot call GPL-restricted function from non-GPL compatible program`, `helper call might sleep
+ * in a non-sleepable prog`, `cannot pass map_type %d into func %s#%d`; (EACCES) `write into map forbidden`; what single
+ * helpers ask besides. Arguments: see args.ts.
  */
-import { helperProto, HELPERS, isGplCompatible, isHelperAllowed, type HelperProto } from '../../contracts/index.ts';
+import {
+  helperChangesMap,
+  helperProto,
+  HELPERS,
+  helperTakesMap,
+  isGplCompatible,
+  isHelperAllowed,
+  isReadOnlyToPrograms,
+  type HelperProto,
+} from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { accessSize, CLASS, type Instruction, MODE, SIZE } from '../../isa/index.ts';
-import { HELPER_NAMES, MAP_TYPE } from '../../uapi/index.ts';
+import { HELPER_NAMES, MAP_FLAG, MAP_TYPE, PROG_FLAG, PROG_TYPE } from '../../uapi/index.ts';
 import { checkMem } from '../access/mem.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { clobberCallerSaved } from '../state/access-reg.ts';
-import { isPacket, MAYBE_NULL, NOT_INIT, pointer, REG, scalar } from '../state/reg.ts';
+import { isPacket, MAYBE_NULL, NOT_INIT, pointer, REG, type Reg, scalar } from '../state/reg.ts';
 import { mapRegs } from '../state/state.ts';
-import { type CallMeta, checkArg, newMeta } from './args.ts';
+import { checkArg } from './args.ts';
+import { type CallMeta, newMeta } from './call-meta.ts';
+import { checkSnprintf } from './snprintf.ts';
+import { checkTailCall, TAIL_CALL } from './tail-call.ts';
 
 /** Processors of the profile's machine: what get_smp_processor_id() may answer is below this. */
 const NR_CPUS = 2;
 
+/** Negative results are above this. @kernel MAX_ERRNO */
+const MAX_ERRNO = 4095n;
+
 const BYTE_STORE = CLASS.STX | MODE.MEM | SIZE.B;
+
+const idOf = (name: string): number => HELPER_NAMES.indexOf(name);
+
+/** Rules of single helpers, checked when the arguments have passed. */
+const OWN_RULES: ReadonlyMap<number, (env: Env, proto: HelperProto, meta: CallMeta) => number> = new Map([
+  [idOf('get_local_storage'), checkLocalStorage],
+  [idOf('snprintf'), checkSnprintf],
+]);
 
 export function checkHelperCall(env: Env, insn: Instruction): number {
   const id = insn.imm;
   const known = id >= 0 && id < HELPER_NAMES.length;
   const name = known ? `bpf_${HELPER_NAMES[id]}#${id}` : `unknown#${id}`;
   if (!known) return env.fail(ERRNO.EINVAL, `invalid func ${name}`);
-  const { progType, expectedAttachType, license } = env.input;
+  const proto = helperProto(id);
+  let err = checkAllowed(env, id, name, proto);
+  if (err) return err;
+  if (!proto) throw new UnsupportedConstruct(`helper bpf_${HELPER_NAMES[id]}`);
+  env.helpers.add(id);
+  const meta = newMeta();
+  for (let i = 0; i < proto.args.length; i++) {
+    err = checkArg(env, i, proto, meta);
+    if (err) return err;
+  }
+  return (
+    checkMapUse(env, proto, meta) ||
+    writeRawMemory(env, meta) ||
+    (OWN_RULES.get(id)?.(env, proto, meta) ?? 0) ||
+    finishCall(env, proto, meta, name)
+  );
+}
+
+/** Whether this program, with its type, licence and capabilities, may call the helper at all. */
+function checkAllowed(env: Env, id: number, name: string, proto: HelperProto | undefined): number {
+  const { progType, expectedAttachType, license, progFlags } = env.input;
   if (!isHelperAllowed(progType, expectedAttachType, id, env.perfmonCapable)) {
     return env.fail(ERRNO.EINVAL, `program of this type cannot use helper ${name}`);
   }
   if (HELPERS[id].gplOnly && !isGplCompatible(license)) {
     return env.fail(ERRNO.EINVAL, 'cannot call GPL-restricted function from non-GPL compatible program');
   }
-  const proto = helperProto(id);
-  if (!proto) throw new UnsupportedConstruct(`helper bpf_${HELPER_NAMES[id]}`);
-  env.helpers.add(id);
-  const meta = newMeta();
-  for (let i = 0; i < proto.args.length; i++) {
-    const err = checkArg(env, i, proto, meta);
-    if (err) return err;
+  if (id === idOf('d_path') && progType !== PROG_TYPE.TRACING && progType !== PROG_TYPE.LSM) {
+    return env.fail(ERRNO.EINVAL, 'helper call is not allowed in probe');
   }
-  return writeRawMemory(env, meta) || finishCall(env, proto, meta, name);
+  if (proto?.mightSleep && !(progFlags & PROG_FLAG.SLEEPABLE)) {
+    return env.fail(ERRNO.EINVAL, 'helper call might sleep in a non-sleepable prog');
+  }
+  return 0;
+}
+
+/** What programs may do with the map, before it is asked whether the helper takes its type. */
+function checkMapUse(env: Env, proto: HelperProto, meta: CallMeta): number {
+  if (meta.map < 0) return 0;
+  if (helperChangesMap(proto.id) && isReadOnlyToPrograms(env.aux.maps[meta.map])) {
+    return env.fail(ERRNO.EACCES, 'write into map forbidden');
+  }
+  return proto.id === TAIL_CALL ? checkTailCall(env, meta) : 0;
 }
 
 /** The helper fills memory that was not initialised: as if the program stored it byte by byte. */
@@ -53,39 +104,67 @@ function writeRawMemory(env: Env, meta: CallMeta): number {
   return 0;
 }
 
+function checkLocalStorage(env: Env): number {
+  const flags = env.regs[2];
+  if (flags.type === REG.SCALAR && flags.s === env.store.ZERO) return 0;
+  return env.fail(ERRNO.EINVAL, "get_local_storage() doesn't support non-zero flags");
+}
+
 function finishCall(env: Env, proto: HelperProto, meta: CallMeta, name: string): number {
-  const map = meta.map >= 0 ? env.aux.maps[meta.map] : undefined;
   clobberCallerSaved(env);
   env.regs[0] = result(env, proto, meta);
-  if (map && !takesMap(map.type)) {
-    return env.fail(ERRNO.EINVAL, `cannot pass map_type ${map.type} into func ${name}`);
+  if (meta.map >= 0) {
+    const { type } = env.aux.maps[meta.map];
+    const takes = helperTakesMap(proto.id, type);
+    if (takes === undefined) throw new UnsupportedConstruct(`maps of ${proto.name}`);
+    if (!takes) return env.fail(ERRNO.EINVAL, `cannot pass map_type ${type} into func ${name}`);
   }
+  if (proto.id === idOf('get_func_ip')) return checkFuncIp(env, name);
   if (proto.changesPacket) forgetPacketPointers(env);
   return 0;
 }
 
-function result(env: Env, proto: HelperProto, meta: CallMeta) {
-  if (proto.ret === 'void') return NOT_INIT;
-  if (proto.ret === 'mapValueOrNull') {
-    const map = env.aux.maps[meta.map];
-    // A constant index inside an array always finds its element.
-    const found = meta.constKey >= 0n && meta.constKey < BigInt(map.maxEntries);
-    const type = found ? REG.MAP_VALUE : REG.MAP_VALUE | MAYBE_NULL;
-    return pointer(type, env.store.ZERO, found ? 0 : ++env.idGen, meta.map);
-  }
-  if (HELPER_NAMES[proto.id] === 'get_smp_processor_id') {
-    const { store } = env;
-    return scalar(store.withRange(store.UNKNOWN, { umin: 0n, umax: BigInt(NR_CPUS - 1) }));
-  }
-  return env.unknown();
+/** @kernel check_get_func_ip */
+function checkFuncIp(env: Env, name: string): number {
+  const { progType } = env.input;
+  if (progType === PROG_TYPE.KPROBE) return 0;
+  if (progType === PROG_TYPE.TRACING) throw new UnsupportedConstruct('get_func_ip in a tracing program');
+  return env.fail(ERRNO.ENOTSUPP, `func ${name} not supported for program type ${progType}`);
 }
 
-/** Map types that look-up, update and delete work on as plain memory. */
-const PLAIN = new Set<number>([MAP_TYPE.HASH, MAP_TYPE.ARRAY, MAP_TYPE.PERCPU_HASH, MAP_TYPE.PERCPU_ARRAY]);
+function result(env: Env, proto: HelperProto, meta: CallMeta): Reg {
+  const { store } = env;
+  switch (proto.ret) {
+    case 'void':
+      return NOT_INIT;
+    case 'mapValue':
+      return pointer(REG.MAP_VALUE, store.ZERO, 0, meta.map);
+    case 'mapValueOrNull':
+      return foundValue(env, proto, meta);
+    case 'boundedInteger': {
+      const [min, max] = [-MAX_ERRNO, BigInt(meta.maxSize)];
+      const ranges = { smin: min, smin32: min, smax: max, smax32: max };
+      return scalar(store.withRange(store.UNKNOWN, ranges));
+    }
+    case 'btfId':
+      throw new UnsupportedConstruct(`result of ${proto.name}`);
+    case 'integer':
+      if (proto.id !== idOf('get_smp_processor_id')) return env.unknown();
+      return scalar(store.withRange(store.UNKNOWN, { umin: 0n, umax: BigInt(NR_CPUS - 1) }));
+  }
+}
 
-function takesMap(type: number): boolean {
-  if (PLAIN.has(type)) return true;
-  throw new UnsupportedConstruct(`map type ${type} in a helper call`);
+function foundValue(env: Env, proto: HelperProto, meta: CallMeta): Reg {
+  const map = env.aux.maps[meta.map];
+  const isLookup = proto.id === idOf('map_lookup_elem');
+  if (isLookup && (map.type === MAP_TYPE.SOCKMAP || map.type === MAP_TYPE.SOCKHASH)) {
+    throw new UnsupportedConstruct('look-up of a socket in a map');
+  }
+  // A constant index inside an array always finds its element; one map in another may have fewer elements.
+  const sure = isLookup && !(map.flags & MAP_FLAG.INNER_MAP);
+  const found = sure && meta.constKey >= 0n && meta.constKey < BigInt(map.maxEntries);
+  const type = found ? REG.MAP_VALUE : REG.MAP_VALUE | MAYBE_NULL;
+  return pointer(type, env.store.ZERO, found ? 0 : ++env.idGen, meta.map);
 }
 
 /** The packet may have moved: what pointed into it is a number now. @kernel clear_all_pkt_pointers */

@@ -1,0 +1,28 @@
+/**
+ * The map and index of a tail call (@kernel record_func_key). Rejects (EINVAL): `expected prog array map for tail call`.
+ */
+import { ERRNO } from '../../errors/index.ts';
+import { HELPER_NAMES, MAP_TYPE } from '../../uapi/index.ts';
+import type { Env } from '../env.ts';
+import { markPrecise } from '../precision/backtrack.ts';
+import { REG } from '../state/reg.ts';
+import type { CallMeta } from './call-meta.ts';
+
+export const TAIL_CALL = HELPER_NAMES.indexOf('tail_call');
+
+/** Register of the index. */
+const INDEX = 3;
+
+export function checkTailCall(env: Env, meta: CallMeta): number {
+  const map = env.aux.maps[meta.map];
+  if (map.type !== MAP_TYPE.PROG_ARRAY) {
+    // Linux ends this line without a newline.
+    env.log.write('expected prog array map for tail call');
+    return -ERRNO.EINVAL;
+  }
+  const { store } = env;
+  const index = env.regs[INDEX];
+  // An index that is always the same, and in range, becomes a direct jump: paths may not be joined over it.
+  const direct = index.type === REG.SCALAR && store.isConst(index.s);
+  return direct && store.constValue(index.s) < BigInt(map.maxEntries) ? markPrecise(env, INDEX) : 0;
+}
