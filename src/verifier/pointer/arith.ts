@@ -88,6 +88,15 @@ function move(env: Env, op: number, ptr: Reg, off: Reg): Reg {
 }
 
 /**
+ * Linux keeps the frame of what was in the destination, so a number to which a stack pointer is added becomes a pointer
+ * into the main program's frame. Verdicts follow it.
+ */
+function inFirstFrame(ptr: Reg): Reg {
+  if (ptr.frame === 0) return ptr;
+  return new Reg(ptr.type, ptr.s, ptr.off, ptr.id, ptr.linked, ptr.refId, ptr.map, ptr.range, 0);
+}
+
+/**
  * `dst op= …` where one side is the pointer `ptr` and the other the number `off`; `swapped` when the number is in dst.
  * Sets the destination register. @returns 0 or -errno
  */
@@ -132,7 +141,7 @@ export function pointerAlu(env: Env, insn: Instruction, ptr: Reg, off: Reg, swap
     default:
       return env.fail(ERRNO.EACCES, `R${dst} pointer arithmetic with ${aluSymbol(op)} operator prohibited`);
   }
-  const result = move(env, op, ptr, off);
+  const result = swapped ? inFirstFrame(move(env, op, ptr, off)) : move(env, op, ptr, off);
   env.regs[dst] = result;
   if (!isSaneOffset(env, result, kind)) return -ERRNO.EINVAL;
   return checkMovedBounds(env, dst) || sanitizeMoved(env, insn, mask, swapped);
