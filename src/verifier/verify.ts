@@ -2,7 +2,7 @@
  * The order of passes (@kernel bpf_check) and the verdict. What each pass rejects is told in its own file.
  */
 import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
-import { ERRNO, type VerifierStats } from '../errors/index.ts';
+import { ERRNO, InternalError, type VerifierStats } from '../errors/index.ts';
 import { MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
 import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
 import { checkBtfInfo, checkFuncInfo, refuseGlobalFunctions } from './btf-info.ts';
@@ -31,6 +31,8 @@ export function judge(env: Env): VerifyResult {
   try {
     err = runPasses(env);
   } catch (problem) {
+    // A contradiction found in our own work is no verdict either.
+    if (problem instanceof InternalError) return unsupported(env, problem.message);
     if (!(problem instanceof UnsupportedConstruct)) throw problem;
     return unsupported(env, problem.construct);
   }
