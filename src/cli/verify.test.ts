@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { FormatError } from '../errors/index.ts';
+import { ERRNO, FormatError } from '../errors/index.ts';
 import type { ExchangeAnswer } from '../loader/index.ts';
 import { openLinux } from '../linux/index.ts';
 import { UsageError } from './command.ts';
@@ -151,7 +151,21 @@ describe.each(backends)('skep verify --backend %s', (backend) => {
       return (JSON.parse(out) as ExchangeAnswer).verdict;
     };
     expect(await verdict()).toBe('accept');
-    expect(await verdict('--nonperfmon')).not.toBe('accept');
+    expect(await verdict('--nonperfmon')).toBe('reject');
+  });
+
+  it('--caps names who asks', async () => {
+    const leak = JSON.stringify({ insns: 'bfa0000000000000 9500000000000000' });
+    const answer = async (caps: string): Promise<[string, number | undefined, string | undefined]> => {
+      const { out } = await call(verify, ['--batch', '--backend', backend, '--caps', caps], leak);
+      const { verdict, errno, reason } = JSON.parse(out) as ExchangeAnswer;
+      return [verdict, errno, reason?.at(-1)];
+    };
+    expect((await answer('all'))[0]).toBe('accept');
+    expect((await answer('bpf, CAP_PERFMON'))[0]).toBe('accept');
+    expect(await answer('bpf')).toEqual(['reject', ERRNO.EACCES, 'R0 leaks addr as return value']);
+    expect((await answer('net_admin,perfmon')).slice(0, 2)).toEqual(['reject', ERRNO.EPERM]);
+    expect((await answer('none')).slice(0, 2)).toEqual(['reject', ERRNO.EPERM]);
   });
 
   it('prog run --batch runs', async () => {
@@ -180,6 +194,7 @@ describe('wrong usage', () => {
     [verify, ['--backend', 'windows', 'x.o'], /--backend is userspace or linux/],
     [verify, ['--batch', 'a', 'b'], /takes one file/],
     [verify, ['--log-level', '99', object('flows')], /--log-level is a whole number from 0 to 15/],
+    [verify, ['--caps', 'bpf,flying', object('flows')], /there is no capability flying/],
     [verify, ['--program', 'nobody', object('flows')], /has no program nobody; there are: flow_counter/],
     [prog, [], /say what to do/],
     [prog, ['walk'], /no such command: skep prog walk/],

@@ -1,7 +1,7 @@
 /** `skep verify`: what Linux's verifier says of every program of an object, or of a stream of program objects. */
 import { parseArgs } from 'node:util';
 import { BpfError, ERRNO, UnsupportedError, VerifierError } from '../errors/index.ts';
-import { loadCollectionSpec, reasonOf, statsOf } from '../loader/index.ts';
+import { capabilityBit, loadCollectionSpec, reasonOf, statsOf } from '../loader/index.ts';
 import type { CollectionSpec, ExchangeBackend, ProgramSpec } from '../loader/index.ts';
 import { CAP } from '../uapi/index.ts';
 import { UsageError } from './command.ts';
@@ -21,6 +21,8 @@ of the source where the object has BTF. Exit code 1 if a program is refused.
   --log-level N        print the verifier's log: 1 the refused path, 2 every instruction, 4 statistics
   --json               one JSON array of verdicts
   --backend NAME       userspace (default) or linux, the running kernel (needs root and the package koffi)
+  --caps LIST          as a caller who holds only these capabilities: names with commas between, as in bpf,net_admin;
+                       all (default), none
   --nonperfmon         as a caller without CAP_PERFMON and CAP_SYS_ADMIN: pointers may not leak
 
   --batch              program objects in, one JSON object a line; answers out, one a line in the same order
@@ -31,6 +33,7 @@ of the source where the object has BTF. Exit code 1 if a program is refused.
 examples:
   skep verify filter.o
   skep verify --log-level 2 --program drop filter.o
+  skep verify --caps bpf,net_admin filter.o
   skep verify --batch programs.jsonl > answers.jsonl
 `;
 
@@ -39,6 +42,7 @@ const options = {
   'log-level': { type: 'string' },
   json: { type: 'boolean' },
   backend: { type: 'string' },
+  caps: { type: 'string' },
   nonperfmon: { type: 'boolean' },
   batch: { type: 'boolean' },
   level: { type: 'string' },
@@ -50,8 +54,24 @@ const options = {
 const PERFMON = (1n << BigInt(CAP.PERFMON)) | (1n << BigInt(CAP.SYS_ADMIN));
 const ALL_CAPS = (1n << 64n) - 1n;
 
+/** Bits of the capabilities that the caller holds; undefined where nothing was said of them. */
+function heldCaps(list: string | undefined, nonperfmon = false): bigint | undefined {
+  if (list === undefined) return nonperfmon ? ALL_CAPS & ~PERFMON : undefined;
+  const held = list.split(',').reduce((bits, name) => bits | capsNamed(name.trim()), 0n);
+  return nonperfmon ? held & ~PERFMON : held;
+}
+
+function capsNamed(name: string): bigint {
+  if (name === 'all') return ALL_CAPS;
+  if (name === 'none') return 0n;
+  const bit = capabilityBit(name);
+  if (bit === undefined) throw new UsageError(`--caps: there is no capability ${name || 'without a name'}`);
+  return bit;
+}
+
 async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const caps = heldCaps(values.caps, values.nonperfmon);
   const backend = await openExchangeBackend(backendName(values.backend));
   if (values.batch) {
     if (positionals.length > 1) throw new UsageError('--batch takes one file');
@@ -59,14 +79,13 @@ async function run(args: string[], io: Io): Promise<number> {
       logLevel: wholeNumber('--level', values.level ?? '5', 0, 15),
       fullLog: values['full-log'],
       btfDir: values['btf-dir'],
-      withoutCaps: values.nonperfmon ? PERFMON : undefined,
+      withoutCaps: caps === undefined ? undefined : ALL_CAPS & ~caps,
     });
     return 0;
   }
   if (positionals.length === 0) throw new UsageError('which object?');
   const wanted = values['log-level'];
   const level = wanted === undefined ? undefined : wholeNumber('--log-level', wanted, 0, 15);
-  const caps = values.nonperfmon ? ALL_CAPS & ~PERFMON : undefined;
   const verdicts: Verdict[] = [];
   for (const file of positionals) {
     const spec = loadCollectionSpec(await readInput(file, io), { file: inputName(file) });

@@ -270,8 +270,13 @@ function readRun(fields: Fields): ExchangeRun {
 
 function readCap(item: unknown, path: string): bigint {
   if (typeof item === 'number') return 1n << BigInt(checkNumber(item, path, 63, 0));
-  const bit = CAPABILITIES.indexOf(String(item).toLowerCase().replace(/^cap_/, ''));
-  return bit >= 0 ? 1n << BigInt(bit) : refuse(path, `no capability ${JSON.stringify(item)}`);
+  return capabilityBit(String(item)) ?? refuse(path, `no capability ${JSON.stringify(item)}`);
+}
+
+/** The bit of a capability by its name, with or without `CAP_`, in any case; undefined where there is none. */
+export function capabilityBit(name: string): bigint | undefined {
+  const bit = CAPABILITIES.indexOf(name.toLowerCase().replace(/^cap_/, ''));
+  return bit >= 0 ? 1n << BigInt(bit) : undefined;
 }
 
 function capsOf(bits: readonly bigint[]): bigint {

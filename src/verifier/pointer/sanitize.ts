@@ -146,7 +146,8 @@ export function checkMovedBounds(env: Env, r: number): number {
   const ptr = env.regs[r];
   if (ptr.type === REG.STACK) {
     if (!store.isConst(ptr.s)) {
-      const where = `var_off=${tnumText(store, ptr.s)} off=${ptr.off}`;
+      const known = Number(BigInt.asIntN(32, store.tnumValue(ptr.s)));
+      const where = `var_off=${tnumText(store, ptr.s)} off=${(ptr.off + known) | 0}`;
       return env.fail(ERRNO.EACCES, `R${r} variable stack access prohibited for !root, ${where}`);
     }
     const off = ptr.off + store.sminN(ptr.s);
