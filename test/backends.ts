@@ -1,7 +1,7 @@
 /**
  * One test body, two backends, and a ledger.
  *
- * `onBackends` runs a body with a fresh `BpfSys` of user space and, where the kernel can be reached, of Linux (elsewhere
+ * `onBackends` runs a body with a fresh `BpfSys` of user space, on each of its engines, and, where the kernel can be reached, of Linux (elsewhere
  * that test is skipped and the reason printed). What a body records with `ledger(question, answer)` is compared with
  * test/expect/linux-6.18.json, which holds what Linux 6.18 answered: so user space is held to the kernel's answers
  * on machines without it. SKEP_BLESS=1 with a kernel writes the ledger anew.
@@ -11,7 +11,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { LinuxUnavailableError, openLinux } from '../src/linux/index.ts';
 import { openExchangeBackend } from '../src/cli/exchange.ts';
 import { createKernel } from '../src/kernel/index.ts';
-import type { Kernel } from '../src/kernel/index.ts';
+import type { EngineName, Kernel } from '../src/kernel/index.ts';
 import type { LinuxSys } from '../src/linux/index.ts';
 import type { ExchangeBackend } from '../src/loader/index.ts';
 import type { BpfSys } from '../src/sys/index.ts';
@@ -68,8 +68,8 @@ export function onBackends(
   const recorded = readLedger()[topic] ?? {};
   const fresh: Record<string, Answer> = {};
   const asked = new Set<string>();
-  const context = (name: string, backend: 'userspace' | 'linux'): BackendContext => {
-    const raw = backend === 'linux' ? (linux as LinuxSys) : createKernel();
+  const context = (name: string, backend: 'userspace' | 'linux', engine: EngineName): BackendContext => {
+    const raw = backend === 'linux' ? (linux as LinuxSys) : createKernel({ engine });
     const opened = new OpenDescriptors(raw);
     return {
       sys: opened,
@@ -90,8 +90,8 @@ export function onBackends(
           : (raw as Kernel).withCaps(held, () => body(opened)),
     };
   };
-  const run = async (name: string, backend: 'userspace' | 'linux'): Promise<void> => {
-    const given = context(name, backend);
+  const run = async (name: string, backend: 'userspace' | 'linux', engine: EngineName = 'interp'): Promise<void> => {
+    const given = context(name, backend, engine);
     try {
       await bodies[name](given);
     } finally {
@@ -103,6 +103,7 @@ export function onBackends(
     for (const name of Object.keys(bodies)) {
       it.skipIf(!linux)(`${name} [linux]`, () => run(name, 'linux'));
       it(`${name} [userspace]`, () => run(name, 'userspace'));
+      it(`${name} [userspace, jit]`, () => run(name, 'userspace', 'jit'));
     }
     afterAll(() => {
       if (blessing && linux) writeTopic(topic, fresh);

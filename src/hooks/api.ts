@@ -4,7 +4,7 @@
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import type { AddressSpace, Rcu, Region } from '../memory/index.ts';
-import type { Executable, Interpreter, Packet } from '../vm/index.ts';
+import type { CompiledProgram, Executable, Interpreter, JitMachine, NotCompiled, Packet } from '../vm/index.ts';
 import type { NarrowContext } from './narrow-fields.ts';
 
 /** The world that programs run in; given by the subsystem. */
@@ -28,13 +28,24 @@ export interface ProgramImage {
   readonly executable: Executable<HelperEnv>;
   readonly progType: number;
   readonly expectedAttachType: number;
+  /** Whether the verifier let it pass: then it runs without checks where it is compiled. */
+  readonly verified: boolean;
+  /** Bytes of stack of the main program. */
+  readonly stackDepth: number;
+  /** Made by the CPU that runs it first. */
+  compiled: CompiledProgram | NotCompiled | undefined;
 }
 
-/** One CPU: an interpreter with its stack, and the context and packet memory that all runs share. */
+/** What runs programs: `interp` checks every access; `jit` compiles them to WebAssembly, and leaves to it what it cannot. */
+export type EngineName = 'interp' | 'jit';
+
+/** One CPU: its engines with their stacks, and the context and packet memory that all runs share. */
 export interface Cpu {
   readonly host: Host;
   readonly env: HelperEnv;
   readonly interpreter: Interpreter<HelperEnv>;
+  /** Absent: everything is interpreted. */
+  readonly jit: JitMachine<HelperEnv> | undefined;
   /** Context structs are made here. */
   readonly ctx: Region;
   /** The same as a `__sk_buff`. */

@@ -6,9 +6,9 @@ import type { HelperEnv } from '../helpers/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import type { RegionKind, Region } from '../memory/index.ts';
 import type { VerifiedProgram } from '../verifier/index.ts';
-import { Interpreter, compile } from '../vm/index.ts';
+import { Interpreter, JitMachine, compile } from '../vm/index.ts';
 import { narrowContext } from './narrow-fields.ts';
-import type { Cpu, Host, ProgramImage } from './api.ts';
+import type { Cpu, EngineName, Host, ProgramImage } from './api.ts';
 
 /** Longest packet that a run takes. */
 export const MAX_PACKET = 65535;
@@ -16,7 +16,7 @@ export const MAX_PACKET = 65535;
 const SOCK_SIZE = 64;
 
 /** Take the memory of a CPU: once per kernel. */
-export function createCpu(host: Host): Cpu {
+export function createCpu(host: Host, engine: EngineName = 'interp'): Cpu {
   const { space } = host;
   const region = (size: number, kind: RegionKind, name: string, writable: boolean): Region => {
     const made = space.allocate(size, { kind, name, writable });
@@ -38,6 +38,7 @@ export function createCpu(host: Host): Cpu {
     host,
     env,
     interpreter: new Interpreter(env),
+    jit: engine === 'jit' ? new JitMachine(env) : undefined,
     ctx,
     skbContext: narrowContext(space, ctx, SK_BUFF),
     packet: region(MAX_PACKET + 1, 'packet', 'packet', true),
@@ -47,13 +48,15 @@ export function createCpu(host: Host): Cpu {
 }
 
 /**
- * Make a verified program ready to run.
+ * Make a program ready to run.
  * @param maps the map behind each entry of `program.maps`
+ * @param verified whether the verifier has let it pass
  */
 export function createImage(
   program: VerifiedProgram,
   expectedAttachType: number,
   maps: readonly BpfMap[],
+  verified: boolean,
 ): ProgramImage {
   const resolve = (slot: number): number | undefined => {
     const ref = program.mapRefs.get(slot);
@@ -62,5 +65,6 @@ export function createImage(
     return ref.valueOffset === undefined ? map.address : map.directValueAddress(ref.valueOffset);
   };
   const executable = compile(program.insns, { helpers: helperRegistry, resolve, lazy: true });
-  return { executable, progType: program.progType, expectedAttachType };
+  const { progType, stackDepth } = program;
+  return { executable, progType, expectedAttachType, verified, stackDepth, compiled: undefined };
 }

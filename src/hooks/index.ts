@@ -1,8 +1,8 @@
 /**
  * Program types: how each one's context is made, run and read back.
  *
- *     const cpu = createCpu(host);                                        // per kernel
- *     const image = createImage(verified, expectedAttachType, maps);      // per program
+ *     const cpu = createCpu(host, engine);                                // per kernel
+ *     const image = createImage(program, expectedAttachType, maps, true); // per program
  *     const errno = testRun(cpu, image, attr);                            // per PROG_TEST_RUN
  */
 import { ERRNO } from '../errors/index.ts';
@@ -13,7 +13,7 @@ import { clearResults } from './run.ts';
 import { testRunSkb } from './skb.ts';
 import { testRunXdp } from './xdp.ts';
 
-export type { Cpu, Host, ProgramImage } from './api.ts';
+export type { Cpu, EngineName, Host, ProgramImage } from './api.ts';
 export { createCpu, createImage } from './cpu.ts';
 
 type TestRun = (cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr) => number;

@@ -34,7 +34,7 @@ function image(progType: number, text: string): ProgramImage {
     stackDepth: 0,
     stats: { insns: 0, maxStatesPerInsn: 0, totalStates: 0, peakStates: 0, stackDepth: '' },
   };
-  return createImage(program, 0, []);
+  return createImage(program, 0, [], true);
 }
 
 function run(text: string, dataIn: Uint8Array, attr: Partial<ProgTestRunAttr> = {}) {

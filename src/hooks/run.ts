@@ -31,21 +31,35 @@ export function contextIn(attr: ProgTestRunAttr, size: number): Uint8Array | num
  * @throws Trap: the program did what its verification should have excluded.
  */
 export function runRepeated(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr, context?: Context): void {
-  const { interpreter, host } = cpu;
-  const { clock, rcu } = host;
-  const { executable } = image;
+  const { clock, rcu } = cpu.host;
   const repeat = Math.max(1, attr.repeat ?? 1);
-  const { base } = cpu.ctx;
+  const compiled = compiledBy(cpu, image, context);
   const start = clock.monotonic();
   let retval = 0;
   rcu.enter();
   try {
-    for (let i = 0; i < repeat; i++) retval = interpreter.run(executable, base, 0, Infinity, context);
+    if (cpu.jit !== undefined && compiled?.ok) retval = cpu.jit.repeat(compiled, repeat, cpu.ctx.base, context);
+    else retval = interpret(cpu, image, repeat, context);
   } finally {
     rcu.exit();
   }
   attr.retval = retval;
   attr.duration = Math.min(0xffffffff, Math.max(0, Math.floor((clock.monotonic() - start) / repeat)));
+}
+
+function interpret({ interpreter, ctx }: Cpu, { executable }: ProgramImage, repeat: number, context?: Context): number {
+  let retval = 0;
+  for (let i = 0; i < repeat; i++) retval = interpreter.run(executable, ctx.base, 0, Infinity, context);
+  return retval;
+}
+
+/** The program as the CPU's JIT compiles it, once; undefined without a JIT. */
+function compiledBy({ jit }: Cpu, image: ProgramImage, context?: Context): ProgramImage['compiled'] {
+  if (jit === undefined || image.compiled !== undefined) return image.compiled;
+  const { executable, verified, stackDepth } = image;
+  const narrow = context && { base: context.region.base, size: context.region.size };
+  image.compiled = jit.compile(executable, { mode: verified ? 'verified' : 'checked', stackDepth, narrow });
+  return image.compiled;
 }
 
 /** `attr` as Linux hands it back where nothing was run: sizes as given, results 0. */

@@ -3,14 +3,15 @@
  * the table names. Nothing here throws for what a caller passes: every command answers -errno.
  */
 import { ERRNO, InternalError, Trap, UnsupportedError } from '../errors/index.ts';
-import type { Clock, Task } from '../helpers/index.ts';
+import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
 import { testRun } from '../hooks/index.ts';
-import type { Host } from '../hooks/index.ts';
+import type { EngineName, Host } from '../hooks/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import { AddressSpace, Rcu } from '../memory/index.ts';
 import type { BpfAttrs, BpfCmd, BpfSys, MapView, ProgLoadAttr, ProgTestRunAttr } from '../sys/index.ts';
 import { BPF_CMD as CMD } from '../uapi/index.ts';
 import type { VerifyInput } from '../verifier/index.ts';
+import type { Interpreter } from '../vm/index.ts';
 import { checkNumbers } from './arguments.ts';
 import { assumeVerified } from './assume-verified.ts';
 import { btfLoad } from './btf-load.ts';
@@ -34,8 +35,12 @@ export interface KernelOptions {
   task?: Task;
   /** Most bytes of memory: maps, contexts, packets, stacks; 4 GiB less 64 KiB. At least 1 MiB. */
   memoryLimit?: number;
+  /** What runs programs: `interp` (the default) or `jit`, which compiles them to WebAssembly. */
+  engine?: EngineName;
   /** Called with each line of `bpf_trace_printk`; by default they are lost. */
   trace?: (line: string) => void;
+  /** Called before each instruction that a program runs, with registers as they are: for traces and assertions. Slow. */
+  observe?: (interpreter: Interpreter<HelperEnv>) => void;
 }
 
 export interface Kernel extends BpfSys {
@@ -97,7 +102,8 @@ class UserspaceKernel implements Kernel {
     this.possibleCpus = options.cpus ?? 1;
     const mapAt = new Map<number, BpfMap>();
     const host = createHost(options, this.possibleCpus, mapAt);
-    this.#sub = new Subsystem(host, options.caps ?? ALL_CAPS, mapAt);
+    this.#sub = new Subsystem(host, options.caps ?? ALL_CAPS, mapAt, options.engine ?? 'interp');
+    this.#sub.cpu.interpreter.observe = options.observe;
   }
 
   get memoryBytes(): number {

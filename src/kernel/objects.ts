@@ -169,6 +169,7 @@ export class ProgObject implements KernelObject {
       verified,
       expectedAttachType,
       maps.map((map) => map.map),
+      this.trusted,
     );
     return this.#image;
   }

@@ -1,7 +1,7 @@
 /** What all commands share: the memory, the objects and who holds them. */
 import { ERRNO } from '../errors/index.ts';
 import { createCpu } from '../hooks/index.ts';
-import type { Cpu, Host } from '../hooks/index.ts';
+import type { Cpu, EngineName, Host } from '../hooks/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import { DescriptorTable } from './descriptors.ts';
 import type { Descriptor } from './descriptors.ts';
@@ -29,9 +29,9 @@ export class Subsystem {
   readonly #mapAt: Map<number, BpfMap>;
 
   /** @param mapAt the maps by header address: the table that `host.mapAt` reads. */
-  constructor(host: Host, caps: bigint, mapAt: Map<number, BpfMap>) {
+  constructor(host: Host, caps: bigint, mapAt: Map<number, BpfMap>, engine: EngineName) {
     this.host = host;
-    this.cpu = createCpu(host);
+    this.cpu = createCpu(host, engine);
     this.caps = caps;
     this.#mapAt = mapAt;
   }

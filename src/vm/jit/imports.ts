@@ -10,6 +10,8 @@ export const MODULE = 'skep';
 export const MEMORY = 'memory';
 /** The exported main program: words of r1 and r2 (their high words are 0) to the low word of r0. */
 export const MAIN = 'main';
+/** The exported loop around it: words of r1 and r2, and how many times, at least once. */
+export const REPEAT = 'repeat';
 
 /** Offsets in the engine's own page of the memory, which no program may touch. */
 export const AREA = {

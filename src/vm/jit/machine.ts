@@ -11,7 +11,17 @@ import { REGISTER_WORDS } from '../executable.ts';
 import type { Context, World } from '../interpreter.ts';
 import { packetAddress } from '../packet.ts';
 import { width } from './flow-graph.ts';
-import { ACCESS_NARROW, ACCESS_WRITE, AREA, FRAME_STRIDE, MAIN, MEMORY, MODULE, helperImport } from './imports.ts';
+import {
+  ACCESS_NARROW,
+  ACCESS_WRITE,
+  AREA,
+  FRAME_STRIDE,
+  MAIN,
+  MEMORY,
+  MODULE,
+  REPEAT,
+  helperImport,
+} from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
 import type { JitOptions } from './options.ts';
 import { translate } from './program.ts';
@@ -29,7 +39,11 @@ export interface CompiledProgram {
   readonly ok: true;
   /** Words of r1 and r2 to the low word of r0. */
   readonly main: (r1: number, r2: number) => number;
+  /** The same, `count` times; mode `verified`. */
+  readonly repeat: (r1: number, r2: number, count: number) => number;
   readonly options: JitOptions;
+  /** Whether a sub-program may end it: a packet load outside of the packet. */
+  readonly mayEnd: boolean;
   /** Bytes of the module. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
@@ -86,7 +100,9 @@ export class JitMachine<Env extends World> {
     if (typeof module === 'string') return { ok: false, unsupported: module };
     const imports = { [MODULE]: this.#imports(executable, translation.helpers) };
     const { exports } = new WebAssembly.Instance(module, imports);
-    return { ok: true, main: exports[MAIN] as CompiledProgram['main'], options, bytes: translation.bytes };
+    const main = exports[MAIN] as CompiledProgram['main'];
+    const repeat = exports[REPEAT] as CompiledProgram['repeat'];
+    return { ok: true, main, repeat, options, mayEnd: translation.mayEnd, bytes: translation.bytes };
   }
 
   /**
@@ -105,6 +121,17 @@ export class JitMachine<Env extends World> {
     } finally {
       this.#depth = MAX_FRAMES - 1;
     }
+  }
+
+  /** Run `count` times, at least once. @returns the low word of the last r0, unsigned. */
+  repeat(program: CompiledProgram, count: number, r1: number, context?: Context): number {
+    if (program.options.mode === 'verified' && !program.mayEnd) {
+      this.#context = context;
+      return program.repeat(r1, 0, count) >>> 0;
+    }
+    let result = 0;
+    for (let i = 0; i < count; i++) result = this.run(program, r1, 0, Infinity, context);
+    return result;
   }
 
   /** r0 of the program that ran last: low and high word. */

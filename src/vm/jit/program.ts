@@ -24,7 +24,7 @@ import { flowGraph, width } from './flow-graph.ts';
 import type { FlowGraph } from './flow-graph.ts';
 import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
 import type { ModuleParts, Program } from './function-writer.ts';
-import { AREA, Imports, MAIN } from './imports.ts';
+import { AREA, Imports, MAIN, REPEAT } from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
 import { isAccess, writeAtomic, writeLoad, writeStore } from './memory.ts';
 import type { JitOptions } from './options.ts';
@@ -37,7 +37,13 @@ const MAX_FUNCTION = 7_654_321;
 const UNROLLED_ZEROES = 128;
 
 export type Translation =
-  | { readonly ok: true; readonly bytes: Uint8Array<ArrayBuffer>; readonly helpers: readonly HelperImport[] }
+  | {
+      readonly ok: true;
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      readonly helpers: readonly HelperImport[];
+      /** Whether a sub-program may end the program. */
+      readonly mayEnd: boolean;
+    }
   /** What there is no translation of. */
   | { readonly ok: false; readonly unsupported: string };
 
@@ -61,8 +67,12 @@ export function translate(program: Program, options: JitOptions): Translation {
     if (code.length > MAX_FUNCTION) return { ok: false, unsupported: `a function of ${code.length} bytes` };
     module.body(fn, code);
   }
+  const repeat = module.function(module.type([TYPE.I32, TYPE.I32, TYPE.I32], [TYPE.I32]));
+  module.body(repeat, writeRepeat(main));
   module.exportFunction(MAIN, main);
-  return { ok: true, bytes: module.encode(), helpers };
+  module.exportFunction(REPEAT, repeat);
+  const mayEnd = graphs.locals.size > 0 && has(program, isPacketLoad);
+  return { ok: true, bytes: module.encode(), helpers, mayEnd };
 }
 
 interface Graphs {
@@ -127,6 +137,26 @@ function neededFunctions(program: Program, options: JitOptions): FunctionName[] 
 function isPacketLoad(op: number): boolean {
   const mode = op & 0xe0;
   return (op & 7) === CLASS.LD && (mode === MODE.ABS || mode === MODE.IND);
+}
+
+/** Call the main program with r1 and r2 as often as the third argument says, at least once. */
+function writeRepeat(main: Index): Code {
+  const [r1, r2, count] = [0, 1, 2];
+  const code = new Code(3);
+  const result = code.local(TYPE.I32);
+  const again = code.loop();
+  code.get(r1);
+  code.get(r2);
+  code.call(main);
+  code.set(result);
+  code.get(count);
+  code.i32(1);
+  code.op(OP.i32_sub);
+  code.tee(count);
+  code.brIf(again);
+  code.end();
+  code.get(result);
+  return code;
 }
 
 function writeMain(parts: ModuleParts, graph: FlowGraph): Code {
