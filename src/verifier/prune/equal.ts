@@ -61,7 +61,7 @@ function regSafe(env: Env, old: Reg, cur: Reg, precise: boolean, exact: Exact): 
         return old.s === cur.s && old.off === cur.off && ids.matchScalar(scalarId(old), scalarId(cur));
       }
       if (!precise && exact === EXACT.NOT) return true;
-      if (old.linked !== cur.linked || (old.linked && old.off !== cur.off)) return false;
+      if (old.id && (old.linked !== cur.linked || (old.linked && old.off !== cur.off))) return false;
       return store.within(old.s, cur.s) && ids.matchScalar(scalarId(old), scalarId(cur));
     case REG.MAP_KEY:
     case REG.MAP_VALUE:
