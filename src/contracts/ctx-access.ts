@@ -1,36 +1,14 @@
 /**
  * Which bytes of its context a program may load and store, by program type and expected attach type, and what a load
  * gives. Measured on Linux 6.18 (x86-64): every offset and size of each pair was tried on the running kernel.
- *
- * `read` and `write` describe the context in cells of four bytes, a letter a cell, a number behind it repeats it:
+ * `read` and `write` are in the notation of access-cells.ts.
  */
 import { PROG_TYPE } from '../uapi/index.ts';
-
-/** Sizes that may be accessed at bytes 0, 1, 2 and 3 of a cell, as bit masks (1 | 2 | 4 | 8). */
-const CELLS: Record<string, readonly [number, number, number, number]> = {
-  '.': [0, 0, 0, 0],
-  /** Four bytes, or any aligned part. */
-  n: [7, 1, 3, 1],
-  /** Eight bytes that begin here, or any aligned part of the first four. */
-  d: [15, 1, 3, 1],
-  /** Exactly four. */
-  w: [4, 0, 0, 0],
-  /** Exactly eight. */
-  q: [8, 0, 0, 0],
-  /** One, two or four from the start. */
-  s: [7, 0, 0, 0],
-  /** Four or eight. */
-  x: [12, 0, 0, 0],
-  t: [7, 1, 0, 0],
-  /** One byte. */
-  b: [1, 0, 0, 0],
-  h: [6, 0, 2, 0],
-  a: [15, 0, 0, 0],
-  m: [8, 1, 3, 1],
-};
+import { cellMasks } from './access-cells.ts';
 
 interface Row {
   readonly progType: number;
+  /** Those that share the row; the first row of a type also answers for attach types that no row names. */
   readonly attachTypes: readonly number[];
   readonly read: string;
   readonly write: string;
@@ -48,6 +26,7 @@ const ROWS: readonly Row[] = [
   { progType: PROG_TYPE.SCHED_ACT, attachTypes: [0], read: 'n12 dndn4 wwn.13 w..q.nnq.nbq', write: '..ww.4 w..wdndnn.w.19 q', pointers: { 76: 'pkt', 80: 'pkt_end', 140: 'pkt_meta', 168: 'sock_common_or_null' } },
   { progType: PROG_TYPE.TRACEPOINT, attachTypes: [0], read: '..(dn)1023', write: '', pointers: {}, belowZero: true },
   { progType: PROG_TYPE.XDP, attachTypes: [0], read: 'w5', write: '', pointers: { 0: 'pkt', 4: 'pkt_end', 8: 'pkt_meta' } },
+  { progType: PROG_TYPE.XDP, attachTypes: [33], read: 'w6', write: '', pointers: { 0: 'pkt', 4: 'pkt_end', 8: 'pkt_meta' } },
   { progType: PROG_TYPE.PERF_EVENT, attachTypes: [0], read: '(q.)21 dndn', write: '', pointers: {} },
   { progType: PROG_TYPE.CGROUP_SKB, attachTypes: [0, 1], read: 'n12 dndnnn.wwnnw10 nn...q..nq.n.q', write: '..w.5 w...dndnn.21 q', pointers: { 76: 'pkt', 80: 'pkt_end', 168: 'sock_common_or_null' } },
   { progType: PROG_TYPE.CGROUP_SOCK, attachTypes: [2, 34], read: 'wsssww.6 tn5 ss', write: 'w...ww', pointers: {} },
@@ -63,18 +42,18 @@ const ROWS: readonly Row[] = [
   { progType: PROG_TYPE.SK_MSG, attachTypes: [7], read: 'q.q.w14 q', write: '', pointers: { 0: 'pkt', 8: 'pkt_end', 72: 'sock' } },
   { progType: PROG_TYPE.RAW_TRACEPOINT, attachTypes: [0], read: '(dn)12', write: '', pointers: {} },
   { progType: PROG_TYPE.RAW_TRACEPOINT_WRITABLE, attachTypes: [0], read: 'mn(dn)11', write: '', pointers: { 0: 'tp_buffer' } },
-  { progType: PROG_TYPE.CGROUP_SOCK_ADDR, attachTypes: [8, 10, 19, 29], read: 'wn.4 nwww.6 q', write: '.w.4 w', pointers: { 64: 'sock' } },
-  { progType: PROG_TYPE.CGROUP_SOCK_ADDR, attachTypes: [9, 11, 20], read: 'w.dndnnwww.6 q', write: '..xwxww', pointers: { 64: 'sock' } },
+  { progType: PROG_TYPE.CGROUP_SOCK_ADDR, attachTypes: [8, 10, 19, 29, 31], read: 'wn.4 nwww.6 q', write: '.w.4 w', pointers: { 64: 'sock' } },
+  { progType: PROG_TYPE.CGROUP_SOCK_ADDR, attachTypes: [9, 11, 20, 30, 32], read: 'w.dndnnwww.6 q', write: '..xwxww', pointers: { 64: 'sock' } },
   { progType: PROG_TYPE.CGROUP_SOCK_ADDR, attachTypes: [14], read: 'wn.4 nwwwn.5 q', write: '.w.4 w...w', pointers: { 64: 'sock' } },
   { progType: PROG_TYPE.CGROUP_SOCK_ADDR, attachTypes: [15], read: 'w.dndnnwww.ndnn.q', write: '..xwxww.4 wxww', pointers: { 64: 'sock' } },
-  { progType: PROG_TYPE.CGROUP_SOCK_ADDR, attachTypes: [49], read: 'w.5 nwww.6 q', write: '.6 w', pointers: { 64: 'sock' } },
+  { progType: PROG_TYPE.CGROUP_SOCK_ADDR, attachTypes: [49, 50, 51, 52, 53], read: 'w.5 nwww.6 q', write: '.6 w', pointers: { 64: 'sock' } },
   { progType: PROG_TYPE.SK_REUSEPORT, attachTypes: [39, 40], read: 'q.q.nhnnw.q.q', write: '', pointers: { 0: 'pkt', 8: 'pkt_end', 40: 'sock', 48: 'sock_common_or_null' } },
   { progType: PROG_TYPE.FLOW_DISSECTOR, attachTypes: [17], read: '.19 ww.15 q', write: '', pointers: { 76: 'pkt', 80: 'pkt_end', 144: 'flow_keys' } },
   { progType: PROG_TYPE.CGROUP_SYSCTL, attachTypes: [18], read: 'nn', write: '.w', pointers: {} },
   { progType: PROG_TYPE.CGROUP_SOCKOPT, attachTypes: [21], read: 'q.q.q.w4', write: '.8 ww', pointers: { 0: 'sock', 8: 'pkt', 16: 'pkt_end' } },
   { progType: PROG_TYPE.CGROUP_SOCKOPT, attachTypes: [22], read: 'q.q.q.www', write: '.6 www', pointers: { 0: 'sock', 8: 'pkt', 16: 'pkt_end' } },
   { progType: PROG_TYPE.SK_LOOKUP, attachTypes: [36], read: 'q.n15', write: '', pointers: { 0: 'sock_or_null' } },
-  { progType: PROG_TYPE.SYSCALL, attachTypes: [0], read: '(dn)33', write: '(dn)33', pointers: {} },
+  { progType: PROG_TYPE.SYSCALL, attachTypes: [0], read: '(dn)4096', write: '(dn)4096', pointers: {} },
   { progType: PROG_TYPE.NETFILTER, attachTypes: [45], read: 'q.q', write: '', pointers: { 0: 'trusted_ptr_nf_hook_state', 8: 'trusted_ptr_sk_buff' } },
 ];
 
@@ -86,21 +65,9 @@ export interface CtxAccess {
   pointerAt(off: number): string | undefined;
 }
 
-/** `n12 dndn` → the masks of every byte. */
-function expand(text: string): Uint8Array {
-  const cells: number[] = [];
-  for (const [, group, single, count] of text.matchAll(/(?:\(([^)]+)\)|([^\s\d]))(\d*)/g)) {
-    const letters = group ?? single;
-    for (let i = 0; i < Number(count || 1); i++) for (const letter of letters) cells.push(...CELLS[letter]);
-  }
-  return Uint8Array.from(cells);
-}
-
-const built = new Map<Row, CtxAccess>();
-
 function build(row: Row): CtxAccess {
-  const read = expand(row.read);
-  const write = expand(row.write);
+  const read = cellMasks(row.read);
+  const write = cellMasks(row.write);
   const allows = (masks: Uint8Array, off: number, size: number): boolean =>
     off >= 0 && off < masks.length && (masks[off] & size) !== 0;
   return {
@@ -110,12 +77,15 @@ function build(row: Row): CtxAccess {
   };
 }
 
-/** The context's rules for a program type and expected attach type; undefined where none were measured. */
+const built = new Map<string, CtxAccess | undefined>();
+
+/** The context's rules for a program type and expected attach type; undefined for types without a context of their own. */
 export function ctxAccess(progType: number, attachType: number): CtxAccess | undefined {
-  const rows = ROWS.filter((row) => row.progType === progType);
-  const row = rows.find((r) => r.attachTypes.includes(attachType)) ?? (rows.length === 1 ? rows[0] : undefined);
-  if (!row) return undefined;
-  let access = built.get(row);
-  if (!access) built.set(row, (access = build(row)));
-  return access;
+  const key = `${progType}/${attachType}`;
+  if (!built.has(key)) {
+    const rows = ROWS.filter((row) => row.progType === progType);
+    const row = rows.find(({ attachTypes }) => attachTypes.includes(attachType)) ?? rows[0];
+    built.set(key, row && build(row));
+  }
+  return built.get(key);
 }

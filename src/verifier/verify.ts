@@ -5,6 +5,7 @@ import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ERRNO, InternalError, type VerifierStats } from '../errors/index.ts';
 import { MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
 import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
+import { checkConversions } from './access/socket.ts';
 import { checkBtfInfo, checkFuncInfo, refuseGlobalFunctions } from './btf-info.ts';
 import { checkCfg } from './cfg.ts';
 import { UnsupportedConstruct } from './context.ts';
@@ -58,11 +59,14 @@ function runPasses(env: Env): number {
     computeLiveRegs(env, (index) => insnText(env, index));
   if (err) return err;
   refuseGlobalFunctions(env);
-  if (!(env.input.progType in PROG_TYPE_RULES)) {
+  if (!(env.input.progType in PROG_TYPE_RULES) || NEEDS_BTF_ID.has(env.input.progType)) {
     throw new UnsupportedConstruct(`program type ${env.input.progType}`);
   }
-  return walk(env) || checkStackDepth(env);
+  return walk(env) || checkStackDepth(env) || checkConversions(env);
 }
+
+/** Types that are checked against the kernel's function they are for. */
+const NEEDS_BTF_ID = new Set<number>([PROG_TYPE.TRACING, PROG_TYPE.LSM, PROG_TYPE.STRUCT_OPS, PROG_TYPE.EXT]);
 
 /** Types whose programs may sleep, if their place allows it. */
 const MAY_SLEEP = new Set<number>([
@@ -74,7 +78,11 @@ const MAY_SLEEP = new Set<number>([
 ]);
 
 function checkSleepable(env: Env): number {
-  if (!(env.input.progFlags & PROG_FLAG.SLEEPABLE) || MAY_SLEEP.has(env.input.progType)) return 0;
+  const { progType } = env.input;
+  if (!(env.input.progFlags & PROG_FLAG.SLEEPABLE)) {
+    return progType === PROG_TYPE.SYSCALL ? env.fail(ERRNO.EINVAL, 'Syscall programs can only be sleepable') : 0;
+  }
+  if (MAY_SLEEP.has(progType)) return 0;
   const who = 'fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs';
   return env.fail(ERRNO.EINVAL, `Only ${who} can be sleepable`);
 }

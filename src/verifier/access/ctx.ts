@@ -36,19 +36,28 @@ export function checkUnmoved(env: Env, reg: Reg, r: number, fixedOk = false): nu
   return 0;
 }
 
-/** Access through context pointer `r`; a load fills `dst` unless it is negative. */
-export function checkCtx(env: Env, r: number, off: number, size: number, write: boolean, dst: number): number {
+/** Access through context pointer `r`; a load fills `dst` unless it is negative, `signed` when it extends the sign. */
+export function checkCtx(
+  env: Env,
+  r: number,
+  off: number,
+  size: number,
+  write: boolean,
+  dst: number,
+  signed: boolean,
+): number {
   const reg = env.regs[r];
   const err = checkUnmoved(env, reg, r);
   if (err) return err;
   const { progType, expectedAttachType } = env.input;
   const rules = ctxAccess(progType, expectedAttachType);
   if (!rules) throw new UnsupportedConstruct(`context of program type ${progType}`);
-  if (!(write ? rules.canWrite(off, size) : rules.canRead(off, size))) {
+  const kind = write ? undefined : rules.pointerAt(off);
+  // A pointer has no sign.
+  if (!(write ? rules.canWrite(off, size) : rules.canRead(off, size)) || (signed && kind !== undefined)) {
     return env.fail(ERRNO.EACCES, `invalid bpf_context access off=${off} size=${size}`);
   }
   if (write || dst < 0) return 0;
-  const kind = rules.pointerAt(off);
   if (kind === undefined) {
     env.regs[dst] = env.unknown();
     return 0;

@@ -11,9 +11,13 @@ import { leaksPointer } from '../state/access-reg.ts';
 import { baseType, mayBeNull, REG, type Reg, typeName } from '../state/reg.ts';
 import { checkAlignment } from './alignment.ts';
 import { checkCtx } from './ctx.ts';
+import { checkFlowKeys } from './flow-keys.ts';
 import { checkMapValue } from './map-value.ts';
+import { checkMemRegion } from './mem-region.ts';
 import { checkPacket } from './region.ts';
+import { checkSocket } from './socket.ts';
 import { checkStackBounds, checkStackRead, checkStackWrite } from './stack.ts';
+import { checkTpBuffer } from './tp-buffer.ts';
 
 /** One access of memory by an instruction. */
 export interface Access {
@@ -38,6 +42,7 @@ const PACKET_TYPES = new Set<number>([
   PROG_TYPE.LWT_XMIT,
   PROG_TYPE.SK_SKB,
   PROG_TYPE.SK_MSG,
+  PROG_TYPE.CGROUP_SOCKOPT,
 ]);
 const PACKET_READ_TYPES = new Set<number>([
   PROG_TYPE.LWT_IN,
@@ -78,9 +83,11 @@ function dispatch(env: Env, access: Access, reg: Reg, off: number): number {
     case REG.MAP_VALUE:
       if (leaks(env, access)) return env.fail(ERRNO.EACCES, `R${value} leaks addr into map`);
       return checkMapValue(env, ptr, off, size, write, value, access.signed ?? false);
+    case REG.MEM:
+      return checkMemRegion(env, access, off);
     case REG.CTX:
       if (leaks(env, access)) return env.fail(ERRNO.EACCES, `R${value} leaks addr into ctx`);
-      return checkCtx(env, ptr, off, size, write, value);
+      return checkCtx(env, ptr, off, size, write, value, access.signed ?? false);
     case REG.STACK: {
       const err = checkStackBounds(env, ptr, off, size, write);
       if (err) return err;
@@ -98,10 +105,13 @@ function dispatch(env: Env, access: Access, reg: Reg, off: number): number {
     case REG.SOCKET:
     case REG.TCP_SOCK:
     case REG.XDP_SOCK:
+      return checkSocket(env, ptr, off, size, write, value);
     case REG.FLOW_KEYS:
+      if (leaks(env, access)) return env.fail(ERRNO.EACCES, `R${value} leaks addr into flow keys`);
+      return checkFlowKeys(env, off, size, write, value);
     case REG.TP_BUFFER:
+      return checkTpBuffer(env, ptr, off, size, write, value);
     case REG.MAP_KEY:
-    case REG.MEM:
     case REG.BUF:
     case REG.BTF_ID:
     case REG.ARENA:
