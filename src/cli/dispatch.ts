@@ -16,6 +16,7 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   run: { summary: 'run a program of an object on the packets of a capture', load: () => import('./run.ts') },
   obj: { summary: 'what an object file holds: maps, variables, programs', load: () => import('./obj.ts') },
   prog: { summary: 'run single programs, many at a time', load: () => import('./prog.ts') },
+  bench: { summary: 'nanoseconds a run of a program takes, by engine', load: () => import('./bench.ts') },
   exec: { summary: 'run conformance files and compare', load: () => import('./exec.ts') },
   asm: { summary: 'text to instructions', load: () => import('./asm.ts') },
   disasm: { summary: "instructions to the text of the kernel's log", load: () => import('./disasm.ts') },

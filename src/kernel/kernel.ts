@@ -59,6 +59,8 @@ export interface Kernel extends BpfSys {
    * more than its verdict. Its maps are those of the open descriptors.
    */
   verifierInput(attr: ProgLoadAttr): VerifyInput | number;
+  /** Why a program that has run on engine `jit` was interpreted all the same; undefined: it was not. */
+  notCompiled(progFd: number): string | undefined;
   /** Close every descriptor. */
   [Symbol.dispose](): void;
 }
@@ -122,6 +124,12 @@ class UserspaceKernel implements Kernel {
 
   verifierInput(attr: ProgLoadAttr): VerifyInput | number {
     return checkNumbers(attr) || verifierInput(this.#sub, attr);
+  }
+
+  notCompiled(progFd: number): string | undefined {
+    const descriptor = this.#sub.get(progFd, 'prog');
+    const compiled = typeof descriptor === 'number' ? undefined : descriptor.object.image.compiled;
+    return compiled?.ok === false ? compiled.unsupported : undefined;
   }
 
   close(fd: number): void {
