@@ -84,3 +84,20 @@ export function isReadOnlyToPrograms(map: MapDesc): boolean {
 export function isWriteOnlyToPrograms(map: MapDesc): boolean {
   return (map.flags & MAP_FLAG.WRONLY_PROG) !== 0;
 }
+
+/** Types that sleepable programs may use. Measured. */
+const SLEEPABLE: ReadonlySet<number> = new Set([
+  ...HASHES,
+  ...MAPS,
+  M.ARRAY,
+  M.PERCPU_ARRAY,
+  M.QUEUE,
+  M.STACK,
+  M.RINGBUF,
+  M.USER_RINGBUF,
+  ...Object.values(STORAGE_OF),
+]);
+
+export function isSleepableMap(mapType: number): boolean {
+  return SLEEPABLE.has(mapType);
+}

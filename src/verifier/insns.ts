@@ -22,6 +22,7 @@ import { CALL_PSEUDO, MAP_TYPE, PROG_TYPE, PSEUDO } from '../uapi/index.ts';
 import { UnsupportedConstruct } from './context.ts';
 import type { Context } from './context.ts';
 import { AUX } from './insn-aux.ts';
+import { checkMapUse } from './map-use.ts';
 
 /** Most maps of one program. @kernel MAX_USED_MAPS */
 const MAX_USED_MAPS = 64;
@@ -119,7 +120,7 @@ function useMap(ctx: Context, map: MapDesc): number {
     const text = `The total number of maps per program has reached the limit of ${MAX_USED_MAPS}`;
     return refuse(ctx, text, ERRNO.E2BIG);
   }
-  return maps.push(map) - 1;
+  return checkMapUse(ctx, map) || maps.push(map) - 1;
 }
 
 /** Only arrays of one element give addresses into their values. */

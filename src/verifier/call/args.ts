@@ -73,7 +73,7 @@ const beyond = (construct: string) => (): number => {
 const btfId: Rule = { accepts: [...BTF, { name: 'rcu_ptr_' }], check: beyond('pointer to a BTF type') };
 const btfSock: Rule = { accepts: [...SOCKETS, ...BTF], check: beyond('socket') };
 const fixed: Rule = { accepts: MEMORY, check: checkFixed };
-const value: Rule = { accepts: MEMORY, check: (env, r, proto, meta) => checkValue(env, r, proto.args[r - 1], meta) };
+const value: Rule = { accepts: MEMORY, check: checkMapValueArg };
 
 const RULES: Readonly<Record<CheckedKind, Rule>> = {
   constMapPtr: { accepts: [{ name: 'map_ptr', type: REG.MAP_PTR }], check: rememberMap },
@@ -109,6 +109,11 @@ const RULES: Readonly<Record<CheckedKind, Rule>> = {
   kptr: { accepts: LOCK, check: beyond('kernel pointer') },
 };
 
+function checkMapValueArg(env: Env, r: number, proto: HelperProto, meta: CallMeta): number {
+  const kind = proto.args[r - 1];
+  return checkValue(env, r, valueKind(env, kind, proto, meta) ?? kind, meta);
+}
+
 function unlessNull(check: Rule['check']): Rule['check'] {
   return (env, r, proto, meta) => (isNull(env, env.regs[r]) ? 0 : (check?.(env, r, proto, meta) ?? 0));
 }
@@ -138,8 +143,15 @@ export function checkArg(env: Env, i: number, proto: HelperProto, meta: CallMeta
   return rule.check?.(env, r, proto, meta) ?? 0;
 }
 
+type ValueKind = 'mapValue' | 'btfSockCommon';
+
 /** What a value is depends on the map. @returns undefined where the map has no such values. @kernel resolve_map_arg_type */
-function valueKind(env: Env, kind: CheckedKind, proto: HelperProto, meta: CallMeta): CheckedKind | undefined {
+function valueKind<K extends ArgKind>(
+  env: Env,
+  kind: K,
+  proto: HelperProto,
+  meta: CallMeta,
+): K | ValueKind | undefined {
   if (kind !== 'mapValue' && kind !== 'mapValueOrNull' && kind !== 'uninitMapValue') return kind;
   switch (env.aux.maps[meta.map].type) {
     case MAP_TYPE.SOCKMAP:

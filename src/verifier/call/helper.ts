@@ -38,8 +38,22 @@ const BYTE_STORE = CLASS.STX | MODE.MEM | SIZE.B;
 
 const idOf = (name: string): number => HELPER_NAMES.indexOf(name);
 
+const UPDATE = idOf('map_update_elem');
+const DELETE = idOf('map_delete_elem');
+
+/** Types whose programs may change maps of sockets. Measured. */
+const CHANGE_SOCKETS = new Set<number>([
+  PROG_TYPE.SOCKET_FILTER,
+  PROG_TYPE.SCHED_CLS,
+  PROG_TYPE.SCHED_ACT,
+  PROG_TYPE.XDP,
+  PROG_TYPE.SK_REUSEPORT,
+  PROG_TYPE.FLOW_DISSECTOR,
+  PROG_TYPE.SK_LOOKUP,
+]);
+
 /** Rules of single helpers, checked when the arguments have passed. */
-const OWN_RULES: ReadonlyMap<number, (env: Env, proto: HelperProto, meta: CallMeta) => number> = new Map([
+const OWN_RULES: ReadonlyMap<number, (env: Env) => number> = new Map([
   [idOf('get_local_storage'), checkLocalStorage],
   [idOf('snprintf'), checkSnprintf],
 ]);
@@ -62,7 +76,7 @@ export function checkHelperCall(env: Env, insn: Instruction): number {
   return (
     checkMapUse(env, proto, meta) ||
     writeRawMemory(env, meta) ||
-    (OWN_RULES.get(id)?.(env, proto, meta) ?? 0) ||
+    (OWN_RULES.get(id)?.(env) ?? 0) ||
     finishCall(env, proto, meta, name)
   );
 }
@@ -117,11 +131,24 @@ function finishCall(env: Env, proto: HelperProto, meta: CallMeta, name: string):
     const { type } = env.aux.maps[meta.map];
     const takes = helperTakesMap(proto.id, type);
     if (takes === undefined) throw new UnsupportedConstruct(`maps of ${proto.name}`);
-    if (!takes) return env.fail(ERRNO.EINVAL, `cannot pass map_type ${type} into func ${name}`);
+    if (!takes || !mayChangeSockets(env, proto.id, type)) {
+      return env.fail(ERRNO.EINVAL, `cannot pass map_type ${type} into func ${name}`);
+    }
   }
   if (proto.id === idOf('get_func_ip')) return checkFuncIp(env, name);
   if (proto.changesPacket) forgetPacketPointers(env);
   return 0;
+}
+
+/** Maps of sockets are changed only where nothing holds their lock. @kernel may_update_sockmap */
+function mayChangeSockets(env: Env, id: number, mapType: number): boolean {
+  if (mapType !== MAP_TYPE.SOCKMAP && mapType !== MAP_TYPE.SOCKHASH) return true;
+  if (id !== UPDATE && id !== DELETE) return true;
+  const { progType } = env.input;
+  if (CHANGE_SOCKETS.has(progType) || (progType === PROG_TYPE.SOCK_OPS && id === DELETE)) return true;
+  if (progType === PROG_TYPE.TRACING) throw new UnsupportedConstruct('map of sockets in a tracing program');
+  env.log.write('cannot update sockmap in this context\n');
+  return false;
 }
 
 /** @kernel check_get_func_ip */
