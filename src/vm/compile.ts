@@ -241,7 +241,8 @@ class Compiler<Env> {
     for (let i = 0; i + 1 < starts.length; i++) {
       const [start, end] = [starts[i], starts[i + 1]];
       const last = this.#op[end - 1];
-      if (last !== (CLASS.JMP | JMP.EXIT) && last !== (CLASS.JMP | JMP.JA)) {
+      // What a verified program never reaches may be anything, its last instruction too.
+      if (last !== (CLASS.JMP | JMP.EXIT) && last !== (CLASS.JMP | JMP.JA) && last !== CANONICAL.INVALID) {
         throw new Trap('the last instruction is not an exit or jump', end - 1);
       }
       for (let slot = start; slot < end; slot++) {
