@@ -28,6 +28,7 @@ import { HELPER_NAMES, PROG_TYPE } from '../uapi/index.ts';
  * - `func`: a function of the program; `stackOrNull`: stack memory for it, or NULL. @kernel ARG_PTR_TO_FUNC
  * - `ringbufMem`: memory that ringbuf_reserve gave. @kernel ARG_PTR_TO_RINGBUF_MEM
  * - `spinLock`, `timer`, `kptr`: such a field of a map's value. @kernel ARG_PTR_TO_SPIN_LOCK
+ * - `kptrGiven`: a reference for a `kptr` field, or NULL.
  */
 export type ArgKind =
   | 'constMapPtr'
@@ -60,10 +61,26 @@ export type ArgKind =
   | 'ringbufMem'
   | 'spinLock'
   | 'timer'
-  | 'kptr';
+  | 'kptr'
+  | 'kptrGiven';
 
-/** Kinds of results. `boundedInteger`: -4095 to the most bytes that the memory argument holds. */
-export type RetKind = 'integer' | 'boundedInteger' | 'void' | 'mapValue' | 'mapValueOrNull' | 'btfId';
+/**
+ * Kinds of results. `boundedInteger`: -4095 to the most bytes that the memory argument holds; `ringbufMemOrNull`: as many
+ * bytes as asked for; `btfIdOrNull`: a kernel object, see `helperStruct`.
+ */
+export type RetKind =
+  | 'integer'
+  | 'boundedInteger'
+  | 'void'
+  | 'mapValue'
+  | 'mapValueOrNull'
+  | 'btfId'
+  | 'btfIdOrNull'
+  | 'sockOrNull'
+  | 'sockCommonOrNull'
+  | 'tcpSockOrNull'
+  | 'ringbufMemOrNull'
+  | 'kptrOrNull';
 
 export interface HelperProto {
   readonly id: number;
@@ -212,6 +229,30 @@ const PROTOTYPES: readonly Row[] = [
   ['ktime_get_boot_ns', '', 'integer'],
   ['ringbuf_output', 'constMapPtr mem constSizeOrZero anything', 'integer'],
   ['ringbuf_query', 'constMapPtr anything', 'integer'],
+  ['sk_lookup_tcp', 'ctx mem constSize anything anything', 'sockOrNull', 'packet access'],
+  ['sk_lookup_udp', 'ctx mem constSize anything anything', 'sockOrNull', 'packet access'],
+  ['skc_lookup_tcp', 'ctx mem constSize anything anything', 'sockCommonOrNull', 'packet access'],
+  ['sk_release', 'btfSockCommon', 'integer'],
+  ['sk_assign', 'ctx btfSockCommon anything', 'integer'],
+  ['sk_fullsock', 'sockCommon', 'sockOrNull'],
+  ['get_listener_sock', 'sockCommon', 'sockOrNull'],
+  ['tcp_sock', 'sockCommon', 'tcpSockOrNull'],
+  ['skc_to_tcp6_sock', 'btfSockCommon', 'btfIdOrNull'],
+  ['skc_to_tcp_sock', 'btfSockCommon', 'btfIdOrNull'],
+  ['skc_to_tcp_timewait_sock', 'btfSockCommon', 'btfIdOrNull'],
+  ['skc_to_tcp_request_sock', 'btfSockCommon', 'btfIdOrNull'],
+  ['skc_to_udp6_sock', 'btfSockCommon', 'btfIdOrNull'],
+  ['skc_to_unix_sock', 'btfSockCommon', 'btfIdOrNull'],
+  ['skc_to_mptcp_sock', 'btfSockCommon', 'btfIdOrNull'],
+  ['ringbuf_reserve', 'constMapPtr constAllocSize anything', 'ringbufMemOrNull'],
+  ['ringbuf_submit', 'ringbufMem anything', 'void'],
+  ['ringbuf_discard', 'ringbufMem anything', 'void'],
+  ['spin_lock', 'spinLock', 'void'],
+  ['spin_unlock', 'spinLock', 'void'],
+  ['timer_init', 'timer constMapPtr anything', 'integer'],
+  ['timer_start', 'timer anything anything', 'integer'],
+  ['timer_cancel', 'timer', 'integer'],
+  ['kptr_xchg', 'kptr kptrGiven', 'kptrOrNull'],
   ['csum_level', 'ctx anything', 'integer'],
   ['get_task_stack', 'btfId uninitMem constSizeOrZero anything', 'boundedInteger'],
   ['load_hdr_opt', 'ctx writeMem constSize anything', 'integer'],

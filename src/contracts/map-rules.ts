@@ -44,6 +44,8 @@ const TAKES: Readonly<Record<string, readonly number[]>> = {
   ringbuf_output: [M.RINGBUF],
   ringbuf_query: [M.RINGBUF],
   ringbuf_reserve: [M.RINGBUF],
+  // Only these have values with timers.
+  timer_init: [M.HASH, M.LRU_HASH, M.ARRAY],
   ringbuf_reserve_dynptr: [M.RINGBUF],
   user_ringbuf_drain: [M.USER_RINGBUF],
   ...Object.fromEntries(

@@ -19,6 +19,7 @@ import { ERRNO } from '../errors/index.ts';
 import { ALU, ATOMIC, CLASS, EXIT, JMP, LD_IMM64, MODE, SIZE, SRC, formsOf } from '../isa/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import { CALL_PSEUDO, MAP_TYPE, PROG_TYPE, PSEUDO } from '../uapi/index.ts';
+import { checkFieldsOfMap } from './call/lock.ts';
 import { UnsupportedConstruct } from './context.ts';
 import type { Context } from './context.ts';
 import { AUX } from './insn-aux.ts';
@@ -116,6 +117,8 @@ function useMap(ctx: Context, map: MapDesc): number {
   const known = maps.indexOf(map);
   if (known >= 0) return known;
   if (map.type === MAP_TYPE.ARENA) throw new UnsupportedConstruct('arena');
+  const err = checkFieldsOfMap(ctx, map);
+  if (err) return err;
   if (maps.length >= MAX_USED_MAPS) {
     const text = `The total number of maps per program has reached the limit of ${MAX_USED_MAPS}`;
     return refuse(ctx, text, ERRNO.E2BIG);

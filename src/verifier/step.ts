@@ -7,6 +7,8 @@ import { checkAtomic } from './access/atomic.ts';
 import { checkMem, rememberKind } from './access/mem.ts';
 import { checkHelperCall } from './call/helper.ts';
 import { checkLdAbs } from './call/ld-abs.ts';
+import { checkCallUnderLock } from './call/lock.ts';
+import { checkLeaks } from './call/refs.ts';
 import { checkLocalCall, returnToCaller } from './call/subprog.ts';
 import { isGoto, isMayGoto, jumpTarget } from './cfg.ts';
 import { UnsupportedConstruct } from './context.ts';
@@ -90,6 +92,8 @@ function checkLdImm64(env: Env, insn: Instruction): number {
 
 function checkJump(env: Env, insn: Instruction): number {
   if (insn.opcode === CALL) {
+    const err = checkCallUnderLock(env, insn);
+    if (err) return err;
     if (insn.src !== CALL_PSEUDO.HELPER) {
       if (insn.src === CALL_PSEUDO.CALL) return checkLocalCall(env, insn);
       throw new UnsupportedConstruct('kfunc call');
@@ -98,7 +102,7 @@ function checkJump(env: Env, insn: Instruction): number {
   }
   if (insn.opcode === EXIT) {
     if (env.cur.frames.length > 1) return returnToCaller(env);
-    return checkExit(env) || STEP.PATH_ENDS;
+    return checkLeaks(env, 'BPF_EXIT instruction in main prog') || checkExit(env) || STEP.PATH_ENDS;
   }
   if (isGoto(insn)) {
     env.insnIdx = jumpTarget(insn, env.insnIdx);

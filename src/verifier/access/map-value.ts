@@ -7,6 +7,7 @@ import { ERRNO } from '../../errors/index.ts';
 import { MAP_FLAG, MAP_TYPE } from '../../uapi/index.ts';
 import type { Env } from '../env.ts';
 import { scalar } from '../state/reg.ts';
+import { accessPointerField, checkFields, pointerFieldAt } from './map-field.ts';
 import { checkRegion } from './region.ts';
 
 /** @kernel check_map_access_type */
@@ -40,8 +41,14 @@ export function checkMapValue(
 ): number {
   const reg = env.regs[r];
   const map = env.aux.maps[reg.map];
-  const err = checkMapAccessType(env, map, off, size, write) || checkRegion(env, r, off, size, map.valueSize, false);
-  if (err || write || dst < 0) return err;
+  const err =
+    checkMapAccessType(env, map, off, size, write) ||
+    checkRegion(env, r, off, size, map.valueSize, false) ||
+    checkFields(env, r, off, size, true);
+  if (err) return err;
+  const field = pointerFieldAt(env, reg, off);
+  if (field) return accessPointerField(env, field, write, dst);
+  if (write || dst < 0) return 0;
   const { store } = env;
   env.regs[dst] = env.unknown();
   if (!store.isConst(reg.s) || !isConstant(map) || map.type !== MAP_TYPE.ARRAY) return 0;

@@ -119,9 +119,7 @@ function readFixed(env: Env, ptr: Reg, off: number, size: number, dst: number): 
   const spilled = spillSize(slot.types);
   if (size !== 8 || spilled !== 8) return readPart(env, frame, index, off, size, spilled, dst, place);
   if (dst >= 0) {
-    const reg = env.bpfCapable ? withScalarId(env, slot.reg) : slot.reg;
-    if (reg !== slot.reg) frame.stack[index] = new Slot(slot.types, reg);
-    env.regs[dst] = reg;
+    env.regs[dst] = slot.reg;
   } else if (leaksPointer(env, slot.reg)) {
     return env.fail(ERRNO.EACCES, `leaking pointer from stack off ${off}`);
   }

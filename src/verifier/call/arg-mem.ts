@@ -7,6 +7,7 @@ import type { ArgKind, HelperProto } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { MAP_TYPE } from '../../uapi/index.ts';
 import { checkAlignment } from '../access/alignment.ts';
+import { checkFields } from '../access/map-field.ts';
 import { checkMapAccessType } from '../access/map-value.ts';
 import { checkPacket, checkRegion } from '../access/region.ts';
 import { checkStackRange, type RawWrite } from '../access/stack.ts';
@@ -104,6 +105,16 @@ export function checkSize(env: Env, r: number, proto: HelperProto, zeroOk: boole
   return checkMemory(env, r - 1, meta.maxSize, write, zeroOk, raw) || markPrecise(env, r);
 }
 
+/** The size of memory that the helper gives. */
+export function checkAllocSize(env: Env, r: number, _: HelperProto, meta: CallMeta): number {
+  const { store } = env;
+  const { s } = env.regs[r];
+  // Linux ends the line so.
+  if (!store.isConst(s)) return env.fail(ERRNO.EACCES, `R${r} is not a known constant'`);
+  meta.allocSize = Number(BigInt.asUintN(32, store.constValue(s)));
+  return markPrecise(env, r);
+}
+
 /** `size` bytes that the helper reads or writes through register `r`. @kernel check_helper_mem_access */
 export function checkMemory(
   env: Env,
@@ -124,7 +135,9 @@ export function checkMemory(
     case REG.MAP_VALUE: {
       const map = env.aux.maps[reg.map];
       return (
-        checkMapAccessType(env, map, reg.off, size, write) || checkRegion(env, r, reg.off, size, map.valueSize, zeroOk)
+        checkMapAccessType(env, map, reg.off, size, write) ||
+        checkRegion(env, r, reg.off, size, map.valueSize, zeroOk) ||
+        checkFields(env, r, reg.off, size, false)
       );
     }
     case REG.MEM:

@@ -3,7 +3,7 @@
  * Rejects (EACCES): `R%d type=%s expected=…`, `R%d leaks addr into helper function`, `helper access to the packet is not
  * allowed`, pointers that were moved; memory and strings: see arg-mem.ts and arg-str.ts.
  */
-import type { ArgKind, HelperProto } from '../../contracts/index.ts';
+import { type ArgKind, type HelperProto, KERNEL_STRUCTS } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { MAP_TYPE } from '../../uapi/index.ts';
 import { checkUnmoved } from '../access/ctx.ts';
@@ -11,10 +11,25 @@ import { mayAccessPacket } from '../access/mem.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { leaksPointer, readReg } from '../state/access-reg.ts';
-import { baseType, isPacket, MAYBE_NULL, RDONLY, REG, type Reg, TRUSTED, typeName } from '../state/reg.ts';
-import { checkFixed, checkKey, checkSize, checkValue } from './arg-mem.ts';
+import {
+  baseType,
+  isPacket,
+  MAYBE_NULL,
+  RCU,
+  RDONLY,
+  REG,
+  type Reg,
+  RINGBUF,
+  TRUSTED,
+  typeName,
+} from '../state/reg.ts';
+import { checkAllocSize, checkFixed, checkKey, checkSize, checkValue } from './arg-mem.ts';
 import { checkConstStr } from './arg-str.ts';
 import type { CallMeta } from './call-meta.ts';
+import { checkKptrGiven, checkKptrPlace } from './kptr.ts';
+import { checkSpinLock } from './lock.ts';
+import { checkReference, checkReleasedOffset } from './refs.ts';
+import { checkTimer, checkTimerMap } from './timer.ts';
 
 type CheckedKind = Exclude<ArgKind, 'anything'>;
 
@@ -32,6 +47,8 @@ interface Rule {
   readonly orNull?: true;
   /** The helper only reads through it: read-only memory may be passed. */
   readonly reads?: true;
+  /** What of its type is looked at before its offset. */
+  readonly first?: (env: Env, r: number, proto: HelperProto, meta: CallMeta) => number;
   /** What holds besides, once the register's type does. */
   readonly check?: (env: Env, r: number, proto: HelperProto, meta: CallMeta) => number;
 }
@@ -45,10 +62,12 @@ const MEMORY: readonly Compatible[] = [
   { name: 'map_key', type: REG.MAP_KEY },
   { name: 'map_value', type: REG.MAP_VALUE },
   { name: 'mem', type: REG.MEM },
-  { name: 'ringbuf_mem' },
+  { name: 'ringbuf_mem', type: REG.MEM | RINGBUF },
   { name: 'buf', type: REG.BUF },
   { name: 'trusted_ptr_', type: REG.BTF_ID | TRUSTED },
 ];
+/** Its index in MEMORY. */
+const RINGBUF_MEM = 6;
 const SOCKETS: readonly Compatible[] = [
   { name: 'sock_common', type: REG.SOCK_COMMON },
   { name: 'sock', type: REG.SOCKET },
@@ -66,12 +85,21 @@ const PERCPU: readonly Compatible[] = [
   { name: 'percpu_trusted_ptr_' },
 ];
 
+/** All structs of sockets begin with what they have in common. */
+function checkSockStruct(env: Env, r: number): number {
+  const reg = env.regs[r];
+  if (baseType(reg.type) === REG.BTF_ID && !KERNEL_STRUCTS[reg.map].endsWith('_sock')) {
+    throw new UnsupportedConstruct(`${KERNEL_STRUCTS[reg.map]} as socket`);
+  }
+  return 0;
+}
+
 /** A kind whose further rules are not known here. */
 const beyond = (construct: string) => (): number => {
   throw new UnsupportedConstruct(`${construct} as argument of a helper`);
 };
 const btfId: Rule = { accepts: [...BTF, { name: 'rcu_ptr_' }], check: beyond('pointer to a BTF type') };
-const btfSock: Rule = { accepts: [...SOCKETS, ...BTF], check: beyond('socket') };
+const btfSock: Rule = { accepts: [...SOCKETS, ...BTF], first: checkSockStruct };
 const fixed: Rule = { accepts: MEMORY, check: checkFixed };
 const value: Rule = { accepts: MEMORY, check: checkMapValueArg };
 
@@ -92,10 +120,10 @@ const RULES: Readonly<Record<CheckedKind, Rule>> = {
   fixedUninitMem: fixed,
   constSize: { accepts: SCALAR, check: (env, r, proto, meta) => checkSize(env, r, proto, false, meta) },
   constSizeOrZero: { accepts: SCALAR, check: (env, r, proto, meta) => checkSize(env, r, proto, true, meta) },
-  constAllocSize: { accepts: SCALAR, check: beyond('size of an allocation') },
+  constAllocSize: { accepts: SCALAR, check: checkAllocSize },
   constStr: { accepts: VALUE, check: checkConstStr },
   ctx: { accepts: [{ name: 'ctx', type: REG.CTX }] },
-  sockCommon: { accepts: SOCKETS, check: beyond('socket') },
+  sockCommon: { accepts: SOCKETS },
   btfSockCommon: btfSock,
   btfSockCommonOrNull: { ...btfSock, orNull: true },
   btfId,
@@ -103,10 +131,15 @@ const RULES: Readonly<Record<CheckedKind, Rule>> = {
   percpuBtfId: { accepts: PERCPU, check: beyond('per-CPU variable') },
   func: { accepts: [{ name: 'func', type: REG.FUNC }], check: beyond('function') },
   stackOrNull: { accepts: [MEMORY[0]], orNull: true },
-  ringbufMem: { accepts: [{ name: 'ringbuf_mem' }], check: beyond('ring buffer memory') },
-  spinLock: { accepts: LOCK, check: beyond('spin lock') },
-  timer: { accepts: VALUE, check: beyond('timer') },
-  kptr: { accepts: LOCK, check: beyond('kernel pointer') },
+  ringbufMem: { accepts: [MEMORY[RINGBUF_MEM]] },
+  spinLock: { accepts: LOCK, check: (env, r, proto) => checkSpinLock(env, r, proto.id) },
+  timer: { accepts: VALUE, check: (env, r, _, meta) => checkTimer(env, r, meta) },
+  kptr: { accepts: LOCK, check: (env, r, _, meta) => checkKptrPlace(env, r, meta) },
+  kptrGiven: {
+    accepts: [...BTF, { name: 'rcu_ptr_', type: REG.BTF_ID | RCU }],
+    orNull: true,
+    first: (env, r, _, meta) => checkKptrGiven(env, r, meta),
+  },
 };
 
 function checkMapValueArg(env: Env, r: number, proto: HelperProto, meta: CallMeta): number {
@@ -137,9 +170,11 @@ export function checkArg(env: Env, i: number, proto: HelperProto, meta: CallMeta
   if (resolved === undefined) return env.fail(ERRNO.EINVAL, 'invalid arg_type for sockmap/sockhash');
   const rule = RULES[resolved];
   if (!(rule.orNull && isNull(env, reg))) {
-    err = checkType(env, r, reg, rule) || checkOffset(env, r, reg);
+    err = checkType(env, r, reg, rule) || (rule.first?.(env, r, proto, meta) ?? 0) || checkOffset(env, r, reg, meta);
     if (err) return err;
   }
+  err = checkReference(env, r, reg, kind, meta);
+  if (err) return err;
   return rule.check?.(env, r, proto, meta) ?? 0;
 }
 
@@ -173,7 +208,8 @@ function checkType(env: Env, r: number, reg: Reg, { accepts, orNull, reads }: Ru
 }
 
 /** Memory and numbers may be anywhere; all else must be passed as it was given. @kernel check_func_arg_reg_off */
-function checkOffset(env: Env, r: number, reg: Reg): number {
+function checkOffset(env: Env, r: number, reg: Reg, meta: CallMeta): number {
+  if (meta.released === r) return checkReleasedOffset(env, r, reg) || checkUnmoved(env, reg, r);
   switch (baseType(reg.type)) {
     case REG.STACK:
     case REG.PACKET:
@@ -190,6 +226,8 @@ function checkOffset(env: Env, r: number, reg: Reg): number {
 }
 
 function rememberMap(env: Env, r: number, _: HelperProto, meta: CallMeta): number {
+  const err = checkTimerMap(env, r, meta);
+  if (err) return err;
   meta.map = env.regs[r].map;
   return 0;
 }

@@ -1,4 +1,5 @@
 /** What the arguments of a call say of it, gathered while they are checked. @kernel bpf_call_arg_meta */
+import type { MapField } from '../../contracts/index.ts';
 import type { RawWrite } from '../access/stack.ts';
 
 export interface CallMeta {
@@ -10,6 +11,26 @@ export interface CallMeta {
   raw: RawWrite;
   /** Most bytes that the last memory argument may have. */
   maxSize: number;
+  /** Reference that an argument points into; 0 = none. */
+  refId: number;
+  /** Register whose object the helper takes away; 0 = none. */
+  released: number;
+  /** Index of the map in which the timer argument lies, -1 = none. */
+  timerMap: number;
+  /** The field that a reference is exchanged with. */
+  kptr: MapField | undefined;
+  /** Known size of the memory that the helper gives. */
+  allocSize: number;
 }
 
-export const newMeta = (): CallMeta => ({ map: -1, constKey: -1n, raw: { reg: 0, size: 0 }, maxSize: 0 });
+export const newMeta = (): CallMeta => ({
+  map: -1,
+  constKey: -1n,
+  raw: { reg: 0, size: 0 },
+  maxSize: 0,
+  refId: 0,
+  released: 0,
+  timerMap: -1,
+  kptr: undefined,
+  allocSize: 0,
+});

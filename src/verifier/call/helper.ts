@@ -5,13 +5,19 @@
  * helpers ask besides. Arguments: see args.ts.
  */
 import {
+  hasLock,
+  helperAcquires,
+  helperCasts,
   helperChangesMap,
   helperProto,
+  helperReleases,
   HELPERS,
+  helperStruct,
   helperTakesMap,
   isGplCompatible,
   isHelperAllowed,
   isReadOnlyToPrograms,
+  kernelStruct,
   type HelperProto,
 } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
@@ -21,10 +27,11 @@ import { checkMem } from '../access/mem.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { clobberCallerSaved } from '../state/access-reg.ts';
-import { isPacket, MAYBE_NULL, NOT_INIT, pointer, REG, type Reg, scalar } from '../state/reg.ts';
+import { isPacket, MAYBE_NULL, NOT_INIT, pointer, REG, type Reg, RINGBUF, scalar } from '../state/reg.ts';
 import { mapRegs } from '../state/state.ts';
 import { checkArg } from './args.ts';
 import { type CallMeta, newMeta } from './call-meta.ts';
+import { acquire, checkLeaks, release } from './refs.ts';
 import { checkSnprintf } from './snprintf.ts';
 import { checkTailCall, TAIL_CALL } from './tail-call.ts';
 
@@ -56,6 +63,7 @@ const CHANGE_SOCKETS = new Set<number>([
 const OWN_RULES: ReadonlyMap<number, (env: Env) => number> = new Map([
   [idOf('get_local_storage'), checkLocalStorage],
   [idOf('snprintf'), checkSnprintf],
+  [TAIL_CALL, (env) => checkLeaks(env, 'tail_call')],
 ]);
 
 export function checkHelperCall(env: Env, insn: Instruction): number {
@@ -69,6 +77,7 @@ export function checkHelperCall(env: Env, insn: Instruction): number {
   if (!proto) throw new UnsupportedConstruct(`helper bpf_${HELPER_NAMES[id]}`);
   env.helpers.add(id);
   const meta = newMeta();
+  meta.released = helperReleases(id);
   for (let i = 0; i < proto.args.length; i++) {
     err = checkArg(env, i, proto, meta);
     if (err) return err;
@@ -125,6 +134,7 @@ function checkLocalStorage(env: Env): number {
 }
 
 function finishCall(env: Env, proto: HelperProto, meta: CallMeta, name: string): number {
+  if (meta.released && meta.refId) release(env, meta.refId);
   clobberCallerSaved(env);
   env.regs[0] = result(env, proto, meta);
   if (meta.map >= 0) {
@@ -134,6 +144,12 @@ function finishCall(env: Env, proto: HelperProto, meta: CallMeta, name: string):
     if (!takes || !mayChangeSockets(env, proto.id, type)) {
       return env.fail(ERRNO.EINVAL, `cannot pass map_type ${type} into func ${name}`);
     }
+  }
+  if (helperAcquires(proto.id)) {
+    const id = acquire(env);
+    env.regs[0] = env.regs[0].withId(id).withRef(id);
+  } else if (helperCasts(proto.id)) {
+    env.regs[0] = env.regs[0].withRef(meta.refId);
   }
   if (proto.id === idOf('get_func_ip')) return checkFuncIp(env, name);
   if (proto.changesPacket) forgetPacketPointers(env);
@@ -173,6 +189,18 @@ function result(env: Env, proto: HelperProto, meta: CallMeta): Reg {
       const ranges = { smin: min, smin32: min, smax: max, smax32: max };
       return scalar(store.withRange(store.UNKNOWN, ranges));
     }
+    case 'sockOrNull':
+      return orNull(env, REG.SOCKET);
+    case 'sockCommonOrNull':
+      return orNull(env, REG.SOCK_COMMON);
+    case 'tcpSockOrNull':
+      return orNull(env, REG.TCP_SOCK);
+    case 'btfIdOrNull':
+      return orNull(env, REG.BTF_ID, kernelStruct(helperStruct(proto.id)));
+    case 'kptrOrNull':
+      return orNull(env, REG.BTF_ID, meta.kptr?.struct);
+    case 'ringbufMemOrNull':
+      return orNull(env, REG.MEM | RINGBUF).withRange(meta.allocSize);
     case 'btfId':
       throw new UnsupportedConstruct(`result of ${proto.name}`);
     case 'integer':
@@ -180,6 +208,9 @@ function result(env: Env, proto: HelperProto, meta: CallMeta): Reg {
       return scalar(store.withRange(store.UNKNOWN, { umin: 0n, umax: BigInt(NR_CPUS - 1) }));
   }
 }
+
+const orNull = (env: Env, type: number, struct = -1): Reg =>
+  pointer(type | MAYBE_NULL, env.store.ZERO, ++env.idGen, struct);
 
 function foundValue(env: Env, proto: HelperProto, meta: CallMeta): Reg {
   const map = env.aux.maps[meta.map];
@@ -191,7 +222,8 @@ function foundValue(env: Env, proto: HelperProto, meta: CallMeta): Reg {
   const sure = isLookup && !(map.flags & MAP_FLAG.INNER_MAP);
   const found = sure && meta.constKey >= 0n && meta.constKey < BigInt(map.maxEntries);
   const type = found ? REG.MAP_VALUE : REG.MAP_VALUE | MAYBE_NULL;
-  return pointer(type, env.store.ZERO, found ? 0 : ++env.idGen, meta.map);
+  // A value with a lock is told from others also where it is sure to be there.
+  return pointer(type, env.store.ZERO, found && !hasLock(map) ? 0 : ++env.idGen, meta.map);
 }
 
 /** The packet may have moved: what pointed into it is a number now. @kernel clear_all_pkt_pointers */

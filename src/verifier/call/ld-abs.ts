@@ -9,12 +9,15 @@ import { checkUnmoved } from '../access/ctx.ts';
 import type { Env } from '../env.ts';
 import { clobberCallerSaved, readReg } from '../state/access-reg.ts';
 import { REG } from '../state/reg.ts';
+import { checkLeaks } from './refs.ts';
 
 /** The register that holds the context, by convention. */
 const CTX_REG = 6;
 
 export function checkLdAbs(env: Env, insn: Instruction): number {
   let err = readReg(env, CTX_REG);
+  if (err) return err;
+  err = checkLeaks(env, 'BPF_LD_[ABS|IND]');
   if (err) return err;
   if (env.regs[CTX_REG].type !== REG.CTX) {
     return env.fail(ERRNO.EINVAL, 'at the time of BPF_LD_ABS|IND R6 != pointer to skb');

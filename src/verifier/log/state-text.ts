@@ -2,10 +2,12 @@
  * How registers, stack and states are spelled in the log. Every byte is the kernel's: numbers decimal while they are
  * short, ranges of equal value joined (`smin=umin=1`), what is not known left out.
  */
+import { KERNEL_STRUCTS } from '../../contracts/index.ts';
 import type { ScalarStore } from '../../domain/index.ts';
 import { MAP_TYPE } from '../../uapi/index.ts';
 import type { Env } from '../env.ts';
 import { baseType, isPacket, REG, type Reg, typeName } from '../state/reg.ts';
+import { refsText } from '../state/refs.ts';
 import { isSpill, kindAt, letters, STACK } from '../state/slot.ts';
 import { type Frame, NREGS, type State } from '../state/state.ts';
 
@@ -70,6 +72,7 @@ export function regText(env: Env, reg: Reg, frame: Frame, precise: boolean): str
   const isConst = store.isConst(reg.s);
   if (isScalar && isConst) return prefix + signed(BigInt.asIntN(64, store.constValue(reg.s)));
   let text = prefix + typeName(reg.type);
+  if (baseType(reg.type) === REG.BTF_ID) text += KERNEL_STRUCTS[reg.map];
   if (reg.type === REG.STACK) {
     if (frame.frameno !== reg.frame) text += `[${reg.frame}]`;
     if (isConst) return text + signed(BigInt.asIntN(64, store.constValue(reg.s)) + BigInt(reg.off));
@@ -85,7 +88,7 @@ export function regText(env: Env, reg: Reg, frame: Frame, precise: boolean): str
   }
   if (!isScalar && reg.off) parts.push(`off=${signed(BigInt(reg.off))}`);
   if (isPacket(reg.type)) parts.push(`r=${unsigned(BigInt.asUintN(64, BigInt(reg.range)))}`);
-  if (baseType(reg.type) === REG.MEM) parts.push(`sz=${reg.range}`);
+  if (baseType(reg.type) === REG.MEM) parts.push(`sz=${unsigned(BigInt(reg.range))}`);
   if (isConst) {
     const value = BigInt.asIntN(64, store.constValue(reg.s));
     if (value !== 0n) parts.push(`imm=${signed(value)}`);
@@ -117,7 +120,7 @@ export function stateText(env: Env, state: State, frameno: number, all: boolean)
   for (let i = 0; i < frame.stack.length; i++) {
     if (all || env.isSlotScratched(i)) text += slotText(env, frame, i);
   }
-  return text;
+  return text + refsText(state.refs);
 }
 
 const MIN_COLUMN = 40;

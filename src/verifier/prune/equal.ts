@@ -5,6 +5,7 @@
  */
 import type { Env } from '../env.ts';
 import { baseType, REG, type Reg, sameValue } from '../state/reg.ts';
+import type { Ref } from '../state/refs.ts';
 import { all, isScalarSpill64, kindAt, type Slot, STACK } from '../state/slot.ts';
 import { type Frame, NREGS, type State } from '../state/state.ts';
 import { IdMap } from './idmap.ts';
@@ -27,11 +28,21 @@ export function statesEqual(env: Env, old: State, cur: State, exact: Exact): boo
   if (old.speculative && !cur.speculative) return false;
   if (old.frames.length !== cur.frames.length) return false;
   ids.reset(env.idGen);
+  if (!refsSafe(old.refs, cur.refs)) return false;
   return old.frames.every((frame, i) => {
     const other = cur.frames[i];
     if (frame.callsite !== other.callsite) return false;
     const insn = i === old.frames.length - 1 ? old.insn : old.frames[i + 1].callsite;
     return framesEqual(env, frame, other, env.aux.liveRegs[insn], exact);
+  });
+}
+
+/** The same things acquired in the same order. @kernel refsafe */
+function refsSafe(old: readonly Ref[], cur: readonly Ref[]): boolean {
+  if (old.length !== cur.length) return false;
+  return old.every((ref, i) => {
+    const other = cur[i];
+    return ref.kind === other.kind && ref.map === other.map && ids.match(ref.id, other.id);
   });
 }
 

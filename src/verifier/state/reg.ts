@@ -35,6 +35,24 @@ export const MAYBE_NULL = 1 << 8;
 export const RDONLY = 1 << 9;
 /** @kernel PTR_TRUSTED */
 export const TRUSTED = 1 << 10;
+/** Memory of a ring buffer's record. @kernel MEM_RINGBUF */
+export const RINGBUF = 1 << 11;
+/** Memory that each processor has its own of. @kernel MEM_PERCPU */
+export const PERCPU = 1 << 12;
+/** A kernel object that may be gone: loads through it never fault, but it is no argument. @kernel PTR_UNTRUSTED */
+export const UNTRUSTED = 1 << 13;
+/** A kernel object that stays while the program does not sleep. @kernel MEM_RCU */
+export const RCU = 1 << 14;
+
+/** In the order in which the log spells them. */
+const PREFIXES = [
+  [RDONLY, 'rdonly_'],
+  [RINGBUF, 'ringbuf_'],
+  [PERCPU, 'percpu_'],
+  [RCU, 'rcu_'],
+  [UNTRUSTED, 'untrusted_'],
+  [TRUSTED, 'trusted_'],
+] as const;
 
 const NAMES = [
   '',
@@ -67,7 +85,8 @@ export const mayBeNull = (type: number): boolean => (type & MAYBE_NULL) !== 0;
 /** The kind as the log spells it: `map_value_or_null`, `rdonly_mem`. @kernel reg_type_str */
 export function typeName(type: number): string {
   const base = baseType(type);
-  const prefix = (type & RDONLY ? 'rdonly_' : '') + (type & TRUSTED ? 'trusted_' : '');
+  let prefix = '';
+  if (type > 0x1ff) for (const [flag, name] of PREFIXES) if (type & flag) prefix += name;
   const suffix = mayBeNull(type) ? (base === REG.BTF_ID ? 'or_null_' : '_or_null') : '';
   return prefix + NAMES[base] + suffix;
 }
@@ -98,7 +117,7 @@ export class Reg {
   readonly linked: Link;
   /** Id of the acquired reference that this points into; 0 = none. */
   readonly refId: number;
-  /** Index into the program's maps for map pointers, keys and values, else -1. */
+  /** Index into the program's maps for map pointers, keys and values; into KERNEL_STRUCTS for kernel objects; else -1. */
   readonly map: number;
   /** Packet pointers: bytes from the base that were compared with the end. Memory: size in bytes. */
   readonly range: number;
@@ -139,6 +158,10 @@ export class Reg {
   }
   withOffset(off: number, s: number): Reg {
     return new Reg(this.type, s, off, this.id, this.linked, this.refId, this.map, this.range, this.frame);
+  }
+  /** Pointing into the acquired reference `refId`. */
+  withRef(refId: number): Reg {
+    return new Reg(this.type, this.s, this.off, this.id, this.linked, refId, this.map, this.range, this.frame);
   }
   withRange(range: number): Reg {
     return new Reg(this.type, this.s, this.off, this.id, this.linked, this.refId, this.map, range, this.frame);

@@ -3,6 +3,7 @@
  * path came here. Copying is cheap: arrays of shared, unchanging registers and slots.
  */
 import { NOT_INIT, REG, type Reg } from './reg.ts';
+import { NO_REFS, type Ref } from './refs.ts';
 import { isSpill, Slot } from './slot.ts';
 
 /** Number of registers, r0 to r10. */
@@ -81,6 +82,8 @@ export class State {
   firstInsn = 0;
   lastInsn = -1;
   history: HistoryEntry[] = [];
+  /** What the program acquired and has to give back, in order. Never changed, only replaced. */
+  refs: readonly Ref[] = NO_REFS;
   /** Only a processor that guesses comes here; see pointer/sanitize.ts. */
   speculative = false;
   /** Registers that nobody reads later were forgotten. */
@@ -102,6 +105,7 @@ export class State {
     copy.firstInsn = this.firstInsn;
     copy.lastInsn = this.lastInsn;
     copy.history = this.history.slice();
+    copy.refs = this.refs;
     copy.speculative = this.speculative;
     return copy;
   }
