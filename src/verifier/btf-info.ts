@@ -14,7 +14,8 @@
  */
 import { Btf, KIND, LINKAGE } from '../btf/index.ts';
 import { ERRNO, FormatError } from '../errors/index.ts';
-import { type Context, type SourceLine, UnsupportedConstruct } from './context.ts';
+import type { Context, SourceLine } from './context.ts';
+import type { FunctionInfo } from './insn-aux.ts';
 
 /** Bytes that every record has; a record may be longer when the rest is 0. */
 const FUNC_RECORD = 8;
@@ -102,6 +103,7 @@ export function checkBtfInfo(ctx: Context): number {
   }
   const btf = btfOf(ctx);
   if (!btf) return -ERRNO.EINVAL;
+  ctx.aux.btf = btf;
   return checkLayout(ctx, btf) || checkLines(ctx, btf);
 }
 
@@ -127,11 +129,19 @@ function checkLayout(ctx: Context, btf: Btf): number {
     if (insn !== subprogs[i].start) {
       return refuse(ctx, "func_info BTF section doesn't match subprog layout in BPF program\n");
     }
+    subprogs[i].func = functionInfo(btf, type);
     if (i === 0 || returnsScalar(btf, type)) continue;
     if (subprogs[i].hasLdAbs) return refuse(ctx, "LD_ABS is only allowed in functions that return 'int'.\n");
     if (subprogs[i].hasTailCall) return refuse(ctx, "tail_call is only allowed in functions that return 'int'.\n");
   }
   return 0;
+}
+
+function functionInfo(btf: Btf, id: number): FunctionInfo {
+  const type = btf.type(id);
+  const isGlobal = type.kind === KIND.FUNC && type.linkage === LINKAGE.GLOBAL;
+  const fresh = { unreliable: false, called: false, verified: false, args: undefined };
+  return { name: type.name, type: id, isGlobal, ...fresh };
 }
 
 /** Whether a function returns an integer or enumeration that fits a register. */
@@ -193,16 +203,4 @@ function lineRecord({ view, size }: Records, index: number, btf: Btf): SourceLin
 function setLines(ctx: Context, lines: readonly SourceLine[]): void {
   ctx.lines = lines;
   lines.forEach(({ insn }, i) => ctx.aux.line.fill(i + 1, insn, lines[i + 1]?.insn ?? ctx.insns.length));
-}
-
-/** Functions with external linkage are verified on their own, which is not implemented yet. */
-export function refuseGlobalFunctions(ctx: Context): void {
-  const info = ctx.input.btf;
-  const btf = info && info.funcInfo.length > 0 ? btfOf(ctx) : undefined;
-  if (!info || !btf) return;
-  const records = recordsOf(info.funcInfo, info.funcInfoRecSize);
-  for (let i = 1; i < records.count; i++) {
-    const type = btf.type(funcRecord(records, i).type);
-    if (type.kind === KIND.FUNC && type.linkage !== LINKAGE.STATIC) throw new UnsupportedConstruct('global function');
-  }
 }

@@ -12,8 +12,8 @@ import { LiveStack } from './live-stack.ts';
 import { Log } from './log/log.ts';
 import { Track } from './precision/track.ts';
 import type { Reg } from './state/reg.ts';
-import { pointer, REG, scalar } from './state/reg.ts';
-import { Frame, freshRegs, type HistoryEntry, State } from './state/state.ts';
+import { scalar } from './state/reg.ts';
+import { type HistoryEntry, State } from './state/state.ts';
 
 /** Bytes of log kept where the caller does not say. */
 const DEFAULT_LOG_SIZE = 16 << 20;
@@ -54,7 +54,7 @@ export class Env implements Context {
 
   readonly store = new ScalarStore();
   readonly liveStack: LiveStack;
-  cur: State;
+  cur: State = new State([]);
   insnIdx = 0;
   prevInsnIdx = -1;
   /** Called with the state before each instruction of the walk. */
@@ -112,15 +112,18 @@ export class Env implements Context {
     this.testStateFreq = (input.progFlags & PROG_FLAG.TEST_STATE_FREQ) !== 0;
     this.checkpoints = input.insns.map(() => []);
     this.liveStack = new LiveStack(this);
-    this.cur = this.entryState();
   }
 
-  /** The state in which the main program starts: r1 is the context, r10 the frame. */
-  private entryState(): State {
-    const zero = this.store.ZERO;
-    const regs = freshRegs(pointer(REG.STACK, zero));
-    regs[1] = pointer(REG.CTX, zero);
-    return new State([new Frame(0, 0, -1, regs, [])]);
+  /** Start to walk a function at `start` in `state`: nothing found before counts, but for the statistics. */
+  begin(state: State, start: number): void {
+    this.cur = state;
+    this.insnIdx = start;
+    this.prevInsnIdx = -1;
+    this.checkpoints.forEach((list) => (list.length = 0));
+    this.checkpointOf.clear();
+    this.openSccs.clear();
+    this.aux.lastLine = 0;
+    this.printState = false;
   }
 
   get regs(): Reg[] {

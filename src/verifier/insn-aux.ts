@@ -1,4 +1,5 @@
 /** What the passes before the walk learn of each instruction, by slot index. */
+import type { Btf } from '../btf/index.ts';
 import type { MapDesc } from '../contracts/index.ts';
 
 /** Bits of `InsnAux.flags`. */
@@ -38,7 +39,32 @@ export interface Subprog {
   stackDepth: number;
   hasTailCall: boolean;
   hasLdAbs: boolean;
+  /** What its function record says; undefined where there are none. */
+  func: FunctionInfo | undefined;
 }
+
+/** A function as BTF describes it. @kernel bpf_func_info_aux */
+export interface FunctionInfo {
+  readonly name: string;
+  /** Id of the FUNC type. */
+  readonly type: number;
+  /** Verified once and on its own, for all arguments of its prototype. */
+  readonly isGlobal: boolean;
+  /** The description was found not to fit a static function, and is not looked at any more. */
+  unreliable: boolean;
+  /** Some walked path calls it. */
+  called: boolean;
+  verified: boolean;
+  /** Its parameters, once they were read. */
+  args: readonly FuncArg[] | undefined;
+}
+
+/** What a function may expect of an argument. */
+export type FuncArg =
+  | { readonly kind: 'scalar' }
+  | { readonly kind: 'ctx' }
+  /** `size` bytes that can be read and written. */
+  | { readonly kind: 'mem'; readonly size: number; readonly nullable: boolean };
 
 export class InsnAux {
   readonly flags: Uint8Array;
@@ -54,6 +80,8 @@ export class InsnAux {
   readonly mapRefs = new Map<number, MapRef>();
   readonly maps: MapDesc[] = [];
   readonly subprogs: Subprog[] = [];
+  /** The BTF that function and line records refer to. */
+  btf: Btf | undefined;
   /** Index + 1 into `Context.lines` of the line that covers each slot; 0 = none. Filled by btf-info. */
   readonly line: Uint32Array;
   /** Index + 1 of the line that the log showed last. */

@@ -55,6 +55,8 @@ class Instance {
   /** By frame; created at the frame's first access. */
   readonly frames: (FrameSets | undefined)[] = [];
   readonly visited: Uint8Array;
+  /** Instances of the functions called from here, by call site and function. */
+  readonly callees = new Map<number, Instance>();
   /** Something was noted that the data flow does not know yet. */
   dirty = false;
   /** An instruction did not write what it wrote before: `written` has to be computed anew. */
@@ -95,9 +97,12 @@ class Instance {
 
 export class LiveStack {
   readonly #ctx: Context;
-  readonly #instances = new Map<string, Instance>();
+  /** Functions that the walk began with, by call site and function. */
+  readonly #roots = new Map<number, Instance>();
   readonly #orders = new Map<number, Int32Array>();
-  #main: Instance | undefined;
+  /** The frame asked for last, which no other chain has, and its instance. */
+  #lastFrame: CallFrame | undefined;
+  #last: Instance | undefined;
   /** The instance and the instruction being visited. */
   #current: Instance | undefined;
   #at = 0;
@@ -172,14 +177,20 @@ export class LiveStack {
 
   /** The instance of the first `depth` frames. */
   #instance(frames: readonly CallFrame[], depth: number): Instance {
-    if (depth === 1 && this.#main) return this.#main;
-    let key = '';
-    for (let i = 1; i < depth; i++) key += `${frames[i].callsite},`;
-    key += frames[depth - 1].subprog;
-    let instance = this.#instances.get(key);
-    if (!instance) this.#instances.set(key, (instance = new Instance(this.#ctx, frames.slice(0, depth))));
-    if (depth === 1) this.#main = instance;
-    return instance;
+    const last = frames[depth - 1];
+    if (last === this.#lastFrame) return this.#last!;
+    let known = this.#roots;
+    let instance: Instance | undefined;
+    for (let i = 0; i < depth; i++) {
+      const { callsite, subprog } = frames[i];
+      const key = (callsite + 1) * this.#ctx.aux.subprogs.length + subprog;
+      instance = known.get(key);
+      if (!instance) known.set(key, (instance = new Instance(this.#ctx, frames.slice(0, i + 1))));
+      known = instance.callees;
+    }
+    this.#lastFrame = last;
+    this.#last = instance;
+    return instance!;
   }
 
   /** What the callee does to its callers' `count` frames is done by the call at `callsite`. */

@@ -6,10 +6,11 @@ import { ERRNO, InternalError, type VerifierStats } from '../errors/index.ts';
 import { MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
 import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
 import { checkConversions } from './access/socket.ts';
-import { checkBtfInfo, checkFuncInfo, refuseGlobalFunctions } from './btf-info.ts';
+import { checkBtfInfo, checkFuncInfo } from './btf-info.ts';
 import { checkCfg } from './cfg.ts';
 import { UnsupportedConstruct } from './context.ts';
 import { Env } from './env.ts';
+import { walkFunctions } from './functions.ts';
 import { AUX, type Subprog } from './insn-aux.ts';
 import { resolveInsns } from './insns.ts';
 import { computeLiveRegs } from './liveness.ts';
@@ -18,7 +19,6 @@ import { lastMessage } from './log/message.ts';
 import { computeScc } from './scc.ts';
 import { checkStackDepth } from './stack-depth.ts';
 import { checkSubprogs, findSubprogs } from './subprogs.ts';
-import { walk } from './walk.ts';
 
 /** Verify one program. Never throws for a program, however malformed. */
 export function verify(input: VerifyInput): VerifyResult {
@@ -58,11 +58,10 @@ function runPasses(env: Env): number {
     computeScc(env) ||
     computeLiveRegs(env, (index) => insnText(env, index));
   if (err) return err;
-  refuseGlobalFunctions(env);
   if (!(env.input.progType in PROG_TYPE_RULES) || NEEDS_BTF_ID.has(env.input.progType)) {
     throw new UnsupportedConstruct(`program type ${env.input.progType}`);
   }
-  return walk(env) || checkStackDepth(env) || checkConversions(env);
+  return walkFunctions(env) || checkStackDepth(env) || checkConversions(env);
 }
 
 /** Types that are checked against the kernel's function they are for. */

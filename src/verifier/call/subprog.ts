@@ -1,7 +1,7 @@
 /**
  * Calls of the program's own static functions and the way back (@kernel check_func_call, prepare_func_exit). A static
  * function is walked anew at every call, with what is known of its arguments there; its frame knows r1-r5 and its own
- * stack, and leaves r0.
+ * stack, and leaves r0. Calls of global functions are in global.ts.
  * Rejects: `the call stack of %d frames is too deep` (E2BIG), `cannot return stack pointer to the caller` (EINVAL).
  */
 import { ERRNO } from '../../errors/index.ts';
@@ -11,6 +11,7 @@ import { stateText } from '../log/state-text.ts';
 import { NOT_INIT, pointer, REG } from '../state/reg.ts';
 import { Frame, freshRegs, type State } from '../state/state.ts';
 import { calleeOf, subprogAt } from '../subprogs.ts';
+import { checkArguments, checkGlobalCall } from './global.ts';
 
 /** Most frames of a chain of calls. @kernel MAX_CALL_FRAMES */
 export const MAX_FRAMES = 8;
@@ -35,7 +36,11 @@ export function checkLocalCall(env: Env, insn: Instruction): number {
   const callsite = env.insnIdx;
   const caller = env.cur.top;
   const start = calleeOf(insn, callsite);
-  const callee = openFrame(env, env.cur, subprogAt(env, start), callsite);
+  const index = subprogAt(env, start);
+  const { func } = env.aux.subprogs[index];
+  const mismatch = func ? checkArguments(env, func) : 0;
+  if (func?.isGlobal) return checkGlobalCall(env, index, mismatch);
+  const callee = openFrame(env, env.cur, index, callsite);
   if (typeof callee === 'number') return callee;
   for (let r = 1; r <= LAST_ARG; r++) callee.regs[r] = caller.regs[r];
   caller.regs.fill(NOT_INIT, 0, LAST_ARG + 1);

@@ -1,0 +1,56 @@
+/**
+ * Which functions are walked, and what each starts with (@kernel do_check_main, do_check_subprogs): the main program, then
+ * every global function that some walked path calls. Static functions are walked where they are called.
+ */
+import type { Env } from './env.ts';
+import { argsOf } from './func-args.ts';
+import { argumentReg } from './call/global.ts';
+import { pointer, REG } from './state/reg.ts';
+import { Frame, freshRegs, State } from './state/state.ts';
+import { walk } from './walk.ts';
+
+/** @returns 0 or -errno */
+export function walkFunctions(env: Env): number {
+  const { subprogs } = env.aux;
+  const [main] = subprogs;
+  // The main program's description is read for what it says; that it fits nobody demands.
+  if (main.func) argsOf(env, main.func);
+  const err = walkFunction(env, 0);
+  if (err) return err;
+  for (let again = true; again;) {
+    again = false;
+    for (let i = 1; i < subprogs.length; i++) {
+      const { func } = subprogs[i];
+      if (!func?.isGlobal || !func.called || func.verified) continue;
+      const bad = walkFunction(env, i);
+      if (bad) return bad;
+      if (env.log.enabled) env.log.write(`Func#${i} ('${func.name}') is safe for any args that match its prototype\n`);
+      // It may have called others, before it in the program.
+      func.verified = again = true;
+    }
+  }
+  return 0;
+}
+
+function walkFunction(env: Env, index: number): number {
+  const { start, func } = env.aux.subprogs[index];
+  env.begin(entryState(env, index), start);
+  const args = index ? argsOf(env, func!) : [];
+  if (typeof args === 'number') return args;
+  if (index) env.log.write(`Validating ${func!.name}() func#${index}...\n`);
+  args.forEach((arg, i) => (env.regs[i + 1] = argumentReg(env, arg)));
+  const err = walk(env);
+  // Below level 2 the log keeps only what refused.
+  if (!err && !env.log.verbose) env.log.reset(0);
+  return err;
+}
+
+/** The state in which a function starts on its own: r10 is the frame, and r1 the context in the main program. */
+function entryState(env: Env, index: number): State {
+  const zero = env.store.ZERO;
+  const regs = freshRegs(pointer(REG.STACK, zero));
+  if (index === 0) regs[1] = pointer(REG.CTX, zero);
+  const state = new State([new Frame(0, index, -1, regs, [])]);
+  state.firstInsn = env.aux.subprogs[index].start;
+  return state;
+}
