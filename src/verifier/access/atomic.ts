@@ -1,6 +1,7 @@
 /**
  * Atomic operations; that the operation and its size exist was checked with the instruction's fields. Rejects (EACCES):
- * targets in the context, packets, flow keys and sockets, unaligned targets.
+ * targets in the context, packets, flow keys and sockets (looked at before the access by read-modify-write operations,
+ * after it by load-acquire and store-release), unaligned targets.
  */
 import { ERRNO } from '../../errors/index.ts';
 import { accessSize, ATOMIC, type Instruction } from '../../isa/index.ts';
@@ -26,9 +27,8 @@ export function checkAtomic(env: Env, insn: Instruction): number {
   return checkReadModifyWrite(env, insn);
 }
 
-/** Whether atomics may touch what `r` points to. @kernel atomic_ptr_type_ok */
-function checkTarget(env: Env, r: number, what: string): number {
-  const { type } = env.regs[r];
+/** Whether atomics may touch what `r`, a pointer of that type, points to. @kernel atomic_ptr_type_ok */
+function checkTarget(env: Env, r: number, type: number, what: string): number {
   if (!FORBIDDEN.has(baseType(type))) return 0;
   return env.fail(ERRNO.EACCES, `BPF_ATOMIC ${what} R${r} ${typeName(type)} is not allowed`);
 }
@@ -44,7 +44,7 @@ function checkReadModifyWrite(env: Env, insn: Instruction): number {
     if (leaksPointer(env, env.regs[0])) return env.fail(ERRNO.EACCES, 'R0 leaks addr into mem');
   }
   if (leaksPointer(env, env.regs[src])) return env.fail(ERRNO.EACCES, `R${src} leaks addr into mem`);
-  err = checkTarget(env, dst, 'stores into');
+  err = checkTarget(env, dst, env.regs[dst].type, 'stores into');
   if (err) return err;
   let loaded = -1;
   if (imm & ATOMIC.FETCH) {
@@ -63,21 +63,25 @@ function checkReadModifyWrite(env: Env, insn: Instruction): number {
 function checkLoadAcquire(env: Env, insn: Instruction): number {
   const { dst, src, off } = insn;
   const size = accessSize(insn.opcode);
-  let err = readReg(env, src) || writeReg(env, dst);
+  const err = readReg(env, src) || writeReg(env, dst);
   if (err) return err;
-  err = checkTarget(env, src, 'loads from');
-  if (err) return err;
-  const type = env.regs[src].type;
-  return checkMem(env, { ptr: src, off, size, write: false, value: dst, aligned: true }) || rememberKind(env, type);
+  const { type } = env.regs[src];
+  return (
+    checkMem(env, { ptr: src, off, size, write: false, value: dst, aligned: true }) ||
+    rememberKind(env, type) ||
+    checkTarget(env, src, type, 'loads from')
+  );
 }
 
 function checkStoreRelease(env: Env, insn: Instruction): number {
   const { dst, src, off } = insn;
   const size = accessSize(insn.opcode);
-  let err = readReg(env, src) || readReg(env, dst);
+  const err = readReg(env, src) || readReg(env, dst);
   if (err) return err;
-  err = checkTarget(env, dst, 'stores into');
-  if (err) return err;
-  const type = env.regs[dst].type;
-  return checkMem(env, { ptr: dst, off, size, write: true, value: src, aligned: true }) || rememberKind(env, type);
+  const { type } = env.regs[dst];
+  return (
+    checkMem(env, { ptr: dst, off, size, write: true, value: src, aligned: true }) ||
+    rememberKind(env, type) ||
+    checkTarget(env, dst, type, 'stores into')
+  );
 }
