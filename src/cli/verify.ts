@@ -1,9 +1,9 @@
 /** `skep verify`: what Linux's verifier says of every program of an object, or of a stream of program objects. */
 import { parseArgs } from 'node:util';
 import { BpfError, ERRNO, UnsupportedError, VerifierError } from '../errors/index.ts';
-import { capabilityBit, loadCollectionSpec, reasonOf, statsOf } from '../loader/index.ts';
+import { loadCollectionSpec, reasonOf, statsOf } from '../loader/index.ts';
 import type { CollectionSpec, ExchangeBackend, ProgramSpec } from '../loader/index.ts';
-import { CAP } from '../uapi/index.ts';
+import { ALL_CAPS, heldCaps } from './caps.ts';
 import { UsageError } from './command.ts';
 import type { Command, Io } from './command.ts';
 import { backendName, openExchangeBackend, runBatch, wholeNumber } from './exchange.ts';
@@ -49,25 +49,6 @@ const options = {
   'full-log': { type: 'boolean' },
   'btf-dir': { type: 'string' },
 } as const;
-
-/** What --nonperfmon takes away. */
-const PERFMON = (1n << BigInt(CAP.PERFMON)) | (1n << BigInt(CAP.SYS_ADMIN));
-const ALL_CAPS = (1n << 64n) - 1n;
-
-/** Bits of the capabilities that the caller holds; undefined where nothing was said of them. */
-function heldCaps(list: string | undefined, nonperfmon = false): bigint | undefined {
-  if (list === undefined) return nonperfmon ? ALL_CAPS & ~PERFMON : undefined;
-  const held = list.split(',').reduce((bits, name) => bits | capsNamed(name.trim()), 0n);
-  return nonperfmon ? held & ~PERFMON : held;
-}
-
-function capsNamed(name: string): bigint {
-  if (name === 'all') return ALL_CAPS;
-  if (name === 'none') return 0n;
-  const bit = capabilityBit(name);
-  if (bit === undefined) throw new UsageError(`--caps: there is no capability ${name || 'without a name'}`);
-  return bit;
-}
 
 async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });

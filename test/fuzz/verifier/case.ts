@@ -14,10 +14,11 @@ export interface Case {
   readonly topics: ReadonlySet<Topic>;
 }
 
-/** Depends on nothing but its arguments. */
-export function makeCase(seed: number, n: number): Case {
+/** Depends on nothing but its arguments. `caps`: what the caller holds, undefined: all. */
+export function makeCase(seed: number, n: number, caps?: bigint): Case {
   const random = new Random(caseSeed(seed, n));
-  const { object, topics } = generate(random.u32(), `${seed}/${n}`);
+  const { object: generated, topics } = generate(random.u32(), `${seed}/${n}`);
+  const object = caps === undefined ? generated : { ...generated, caps };
   const kind = random.below(100);
   if (kind < 60) return { object, topics, origin: 'generated' };
   if (kind < 90) return { object: mutate(object, random), topics, origin: 'mutated' };

@@ -82,7 +82,7 @@ export function askSkep(object: ProgramObject, logLevel: number): Judgement {
     expectedAttachType: object.expectedAttachType,
     progFlags: object.progFlags,
     license: object.license,
-    caps: ALL_CAPS,
+    caps: object.caps ?? ALL_CAPS,
     mapOf: (fd) => maps[fd - FIRST_FD],
     logLevel,
   });

@@ -5,7 +5,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ALL_CAPS, heldCaps } from '../../../src/cli/caps.ts';
 import { openExchangeBackend } from '../../../src/cli/exchange.ts';
+import { PROG_TYPE_RULES } from '../../../src/contracts/index.ts';
 import { LinuxUnavailableError } from '../../../src/linux/index.ts';
 import type { ExchangeBackend, ProgramObject } from '../../../src/loader/index.ts';
 import { errnoName } from '../../../src/errors/index.ts';
@@ -24,6 +26,7 @@ Generates programs and compares skep's verdict, errno, message, statistics and l
   --seed S      what the programs depend on (default: the time)
   --count N     how many programs (default 1000)
   --case N      only case N of the seed; prints the program
+  --caps LIST   as a caller who holds only these capabilities, as in bpf,net_admin; types that they may not load are left out
   --out DIR     where shrunk disagreements are written (default test/diff)
   --no-shrink   write none
   --json        the summary as JSON
@@ -36,6 +39,8 @@ interface Options {
   readonly first: number;
   readonly count: number;
   readonly out: string | undefined;
+  /** Capabilities held; undefined: all. */
+  readonly caps?: bigint;
 }
 
 /** @returns the exit code: 1 where there were disagreements. */
@@ -46,6 +51,7 @@ export async function main(args: string[]): Promise<number> {
       seed: { type: 'string' },
       count: { type: 'string' },
       case: { type: 'string' },
+      caps: { type: 'string' },
       out: { type: 'string' },
       'no-shrink': { type: 'boolean' },
       json: { type: 'boolean' },
@@ -70,10 +76,11 @@ export async function main(args: string[]): Promise<number> {
     seed,
     first: only ?? 0,
     count: only === undefined ? Number(values.count ?? 1000) : 1,
+    caps: heldCaps(values.caps),
     out: values['no-shrink'] ? undefined : (values.out ?? join(root, 'test/diff')),
   };
   if (only !== undefined && !values.json)
-    process.stdout.write(`${toBpft(makeCase(seed, only).object, `${seed}/${only}`).join('\n')}\n`);
+    process.stdout.write(`${toBpft(makeCase(seed, only, options.caps).object, `${seed}/${only}`).join('\n')}\n`);
   const tally = runCampaign(options, new Kernel(linux));
   process.stdout.write(
     `${values.json ? JSON.stringify({ seed, ...tally.toJson() }) : `seed ${seed}\n${tally.toText()}`}\n`,
@@ -81,13 +88,20 @@ export async function main(args: string[]): Promise<number> {
   return tally.differences ? 1 : 0;
 }
 
+/** Without the capability that the type asks for the verifier is never asked. */
+function mayLoad({ caps = ALL_CAPS, progType }: ProgramObject): boolean {
+  const { cap } = PROG_TYPE_RULES[progType] ?? {};
+  return cap === undefined || ((caps >> BigInt(cap)) & 1n) !== 0n;
+}
+
 /** All cases, one after the other; progress goes to standard error where that is a terminal. */
-export function runCampaign({ seed, first, count, out }: Options, kernel: Kernel): Tally {
+export function runCampaign({ seed, first, count, out, caps }: Options, kernel: Kernel): Tally {
   const tally = new Tally();
   const fresh: Finding[] = [];
   let shown = Date.now();
   for (let n = first; n < first + count; n++) {
-    const one = makeCase(seed, n);
+    const one = makeCase(seed, n, caps);
+    if (!mayLoad(one.object)) continue;
     const finding = tally.add(n, one, compare(one.object, kernel));
     if (finding) fresh.push(finding);
     if (process.stderr.isTTY && Date.now() - shown > 500) {
@@ -97,16 +111,16 @@ export function runCampaign({ seed, first, count, out }: Options, kernel: Kernel
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   if (out !== undefined)
-    for (const finding of fresh) finding.file = relative(root, writeShrunk(finding, { seed, out }, kernel));
+    for (const finding of fresh) finding.file = relative(root, writeShrunk(finding, { seed, out, caps }, kernel));
   return tally;
 }
 
 function writeShrunk(
   { difference, firstCase }: Finding,
-  { seed, out }: { seed: number; out: string },
+  { seed, out, caps }: { seed: number; out: string; caps?: bigint },
   kernel: Kernel,
 ): string {
-  const { object } = makeCase(seed, firstCase);
+  const { object } = makeCase(seed, firstCase, caps);
   const small = shrink(object, (candidate) => sameKind(compareSafely(candidate, kernel), difference));
   const { theirs, difference: now = difference } = compare(small, kernel);
   const name = `verifier-${difference.grade.replace(/\W+/g, '-')}-${seed}-${firstCase}.bpft`;

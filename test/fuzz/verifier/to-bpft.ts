@@ -3,7 +3,7 @@ import { assemble, formatInsn } from '../../../src/asm/index.ts';
 import { decode, encode } from '../../../src/isa/index.ts';
 import type { Instruction } from '../../../src/isa/index.ts';
 import type { ExchangeMap, ProgramObject } from '../../../src/loader/index.ts';
-import { MAP_FLAG, MAP_TYPE_NAMES, PROG_FLAG, PROG_TYPE_NAMES, PSEUDO } from '../../../src/uapi/index.ts';
+import { CAP, MAP_FLAG, MAP_TYPE_NAMES, PROG_FLAG, PROG_TYPE_NAMES, PSEUDO } from '../../../src/uapi/index.ts';
 import { slotsOf, toItems } from './code.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -12,6 +12,12 @@ function flagNames(bits: number, names: Readonly<Record<string, number>>): strin
   const found = Object.entries(names).filter(([, bit]) => (bits & bit) !== 0);
   const rest = found.reduce((left, [, bit]) => left & ~bit, bits) >>> 0;
   return [...found.map(([name]) => name.toLowerCase()), ...(rest ? [`0x${rest.toString(16)}`] : [])].join('|');
+}
+
+/** Of the capabilities only those that matter to programs. */
+function capNames(caps: bigint): string {
+  const held = Object.entries(CAP).filter(([, bit]) => (caps >> BigInt(bit)) & 1n);
+  return held.map(([name]) => name.toLowerCase()).join(' ') || 'none';
 }
 
 function mapLines(map: ExchangeMap, name: string): string[] {
@@ -76,12 +82,13 @@ function codeLines({ insns: bytes, mapRefs }: ProgramObject, names: readonly str
 /** The program's part of a file, without an answer. */
 export function toBpft(object: ProgramObject, title: string): string[] {
   const names = object.maps.map((_, i) => `m${i}`);
-  const { progFlags, license, expectedAttachType, progType } = object;
+  const { progFlags, license, expectedAttachType, progType, caps } = object;
   return [
     `== ${title}`,
     `.type ${PROG_TYPE_NAMES[progType]}`,
     ...(expectedAttachType ? [`.attach ${expectedAttachType}`] : []),
     ...(license === 'GPL' ? [] : [`.license ${license}`]),
+    ...(caps === undefined ? [] : [`.caps ${capNames(caps)}`]),
     ...(progFlags ? [`.flags ${flagNames(progFlags, PROG_FLAG)}`] : []),
     ...object.maps.flatMap((map, i) => mapLines(map, names[i])),
     ...codeLines(object, names),
