@@ -120,7 +120,8 @@ function verified(env: Env, stats: VerifierStats) {
     progType: input.progType,
     gplCompatible: isGplCompatible(input.license),
     mapRefs: aux.mapRefs,
-    maps: aux.maps,
+    // Without the shapes of maps in maps, which are no maps of the program.
+    maps: aux.maps.filter((map) => !aux.maps.some((outer) => outer.inner === map)),
     helpers: [...env.helpers].sort((a, b) => a - b),
     unreachable,
     stackDepth: aux.subprogs[0].stackDepth,

@@ -12,6 +12,7 @@ import { baseType, mayBeNull, REG, type Reg, typeName } from '../state/reg.ts';
 import { checkAlignment } from './alignment.ts';
 import { checkCtx } from './ctx.ts';
 import { checkFlowKeys } from './flow-keys.ts';
+import { checkMapPtr } from './map-ptr.ts';
 import { checkMapValue } from './map-value.ts';
 import { checkMemRegion } from './mem-region.ts';
 import { checkPacket } from './region.ts';
@@ -85,6 +86,8 @@ function dispatch(env: Env, access: Access, reg: Reg, off: number): number {
       return checkMapValue(env, ptr, off, size, write, value, access.signed ?? false);
     case REG.MEM:
       return checkMemRegion(env, access, off);
+    case REG.MAP_PTR:
+      return checkMapPtr(env, ptr, off, size, write, value);
     case REG.CTX:
       if (leaks(env, access)) return env.fail(ERRNO.EACCES, `R${value} leaks addr into ctx`);
       return checkCtx(env, ptr, off, size, write, value, access.signed ?? false);
@@ -115,7 +118,6 @@ function dispatch(env: Env, access: Access, reg: Reg, off: number): number {
     case REG.BUF:
     case REG.BTF_ID:
     case REG.ARENA:
-    case REG.MAP_PTR:
       throw new UnsupportedConstruct(`access through ${typeName(reg.type)}`);
     default:
       return env.fail(ERRNO.EACCES, `R${ptr} invalid mem access '${typeName(reg.type)}'`);

@@ -45,8 +45,11 @@ const BYTE_STORE = CLASS.STX | MODE.MEM | SIZE.B;
 
 const idOf = (name: string): number => HELPER_NAMES.indexOf(name);
 
+const LOOKUP = idOf('map_lookup_elem');
 const UPDATE = idOf('map_update_elem');
 const DELETE = idOf('map_delete_elem');
+
+const SOCKET_MAPS: readonly number[] = [MAP_TYPE.SOCKMAP, MAP_TYPE.SOCKHASH];
 
 /** Types whose programs may change maps of sockets. Measured. */
 const CHANGE_SOCKETS = new Set<number>([
@@ -145,7 +148,7 @@ function finishCall(env: Env, proto: HelperProto, meta: CallMeta, name: string):
       return env.fail(ERRNO.EINVAL, `cannot pass map_type ${type} into func ${name}`);
     }
   }
-  if (helperAcquires(proto.id)) {
+  if (helperAcquires(proto.id) || looksUpSocket(env, proto, meta)) {
     const id = acquire(env);
     env.regs[0] = env.regs[0].withId(id).withRef(id);
   } else if (helperCasts(proto.id)) {
@@ -158,13 +161,18 @@ function finishCall(env: Env, proto: HelperProto, meta: CallMeta, name: string):
 
 /** Maps of sockets are changed only where nothing holds their lock. @kernel may_update_sockmap */
 function mayChangeSockets(env: Env, id: number, mapType: number): boolean {
-  if (mapType !== MAP_TYPE.SOCKMAP && mapType !== MAP_TYPE.SOCKHASH) return true;
+  if (!SOCKET_MAPS.includes(mapType)) return true;
   if (id !== UPDATE && id !== DELETE) return true;
   const { progType } = env.input;
   if (CHANGE_SOCKETS.has(progType) || (progType === PROG_TYPE.SOCK_OPS && id === DELETE)) return true;
   if (progType === PROG_TYPE.TRACING) throw new UnsupportedConstruct('map of sockets in a tracing program');
   env.log.write('cannot update sockmap in this context\n');
   return false;
+}
+
+/** A socket that is found in a map is the program's until it gives it back. @kernel is_acquire_function */
+function looksUpSocket(env: Env, proto: HelperProto, meta: CallMeta): boolean {
+  return proto.id === LOOKUP && SOCKET_MAPS.includes(env.aux.maps[meta.map].type);
 }
 
 /** @kernel check_get_func_ip */
@@ -214,10 +222,7 @@ const orNull = (env: Env, type: number, struct = -1): Reg =>
 
 function foundValue(env: Env, proto: HelperProto, meta: CallMeta): Reg {
   const map = env.aux.maps[meta.map];
-  const isLookup = proto.id === idOf('map_lookup_elem');
-  if (isLookup && (map.type === MAP_TYPE.SOCKMAP || map.type === MAP_TYPE.SOCKHASH)) {
-    throw new UnsupportedConstruct('look-up of a socket in a map');
-  }
+  const isLookup = proto.id === LOOKUP;
   // A constant index inside an array always finds its element; one map in another may have fewer elements.
   const sure = isLookup && !(map.flags & MAP_FLAG.INNER_MAP);
   const found = sure && meta.constKey >= 0n && meta.constKey < BigInt(map.maxEntries);

@@ -163,6 +163,9 @@ export class Reg {
   withRef(refId: number): Reg {
     return new Reg(this.type, this.s, this.off, this.id, this.linked, refId, this.map, this.range, this.frame);
   }
+  withMap(map: number): Reg {
+    return new Reg(this.type, this.s, this.off, this.id, this.linked, this.refId, map, this.range, this.frame);
+  }
   withRange(range: number): Reg {
     return new Reg(this.type, this.s, this.off, this.id, this.linked, this.refId, this.map, range, this.frame);
   }

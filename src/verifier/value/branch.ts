@@ -96,7 +96,7 @@ function splitPaths(env: Env, insn: Instruction, constant: Reg, op: number, is32
     if (byReg && b.type === REG.SCALAR && b.id) syncLinked(env, state, state.top.regs[src], linked);
     if (a.type === REG.SCALAR && a.id) syncLinked(env, state, state.top.regs[dst], linked);
   }
-  if (!is32 && byReg) learnNotNull(a, b, op, insn, here, other);
+  if (!is32 && byReg) learnNotNull(env, a, b, op, insn, here, other);
   const nullCheck = !is32 && !byReg && insn.imm === 0 && (op === JMP.JEQ || op === JMP.JNE) && mayBeNull(a.type);
   if (nullCheck) {
     learnNull(env, here, dst, op === JMP.JNE);
@@ -142,13 +142,13 @@ function learnScalars(
 }
 
 /** A pointer that equals one that is not null is not null. */
-function learnNotNull(a: Reg, b: Reg, op: number, insn: Instruction, here: State, other: State): void {
+function learnNotNull(env: Env, a: Reg, b: Reg, op: number, insn: Instruction, here: State, other: State): void {
   if (!isPointer(a) || !isPointer(b) || mayBeNull(a.type) === mayBeNull(b.type)) return;
   if (baseType(a.type) === REG.BTF_ID || baseType(b.type) === REG.BTF_ID) return;
   if (op !== JMP.JEQ && op !== JMP.JNE) return;
   const { regs } = (op === JMP.JEQ ? other : here).top;
   const r = mayBeNull(a.type) ? insn.dst : insn.src;
-  regs[r] = mayBeLiftedNull(regs[r]);
+  regs[r] = mayBeLiftedNull(env, regs[r]);
 }
 
 /** 1: always taken, 0: never, -1: both ways. @kernel is_branch_taken */

@@ -1,12 +1,29 @@
 /** What a check against zero teaches of pointers that may be null. */
 import { hasLock } from '../../contracts/index.ts';
+import { MAP_TYPE } from '../../uapi/index.ts';
 import type { Env } from '../env.ts';
+import { innerMap } from '../inner-map.ts';
 import { MAYBE_NULL, mayBeNull, REG, type Reg, scalar } from '../state/reg.ts';
 import { withoutObject } from '../state/refs.ts';
 import { mapRegs, type State } from '../state/state.ts';
 
-/** The pointer, now known not to be null. @kernel mark_ptr_not_null_reg */
-export const mayBeLiftedNull = (reg: Reg): Reg => reg.withType(reg.type & ~MAYBE_NULL);
+/** The pointer, now known not to be null: what a look-up found depends on the map. @kernel mark_ptr_not_null_reg */
+export function mayBeLiftedNull(env: Env, reg: Reg): Reg {
+  const type = reg.type & ~MAYBE_NULL;
+  if (type !== REG.MAP_VALUE) return reg.withType(type);
+  switch (env.aux.maps[reg.map].type) {
+    case MAP_TYPE.ARRAY_OF_MAPS:
+    case MAP_TYPE.HASH_OF_MAPS:
+      return reg.withType(REG.MAP_PTR).withMap(innerMap(env, reg.map));
+    case MAP_TYPE.XSKMAP:
+      return reg.withType(REG.XDP_SOCK);
+    case MAP_TYPE.SOCKMAP:
+    case MAP_TYPE.SOCKHASH:
+      return reg.withType(REG.SOCKET);
+    default:
+      return reg.withType(type);
+  }
+}
 
 /** Register `r` was compared with zero: so are all copies. @kernel mark_ptr_or_null_regs */
 export function learnNull(env: Env, state: State, r: number, isNull: boolean): void {
@@ -21,8 +38,6 @@ export function learnNull(env: Env, state: State, r: number, isNull: boolean): v
 
 /** The id stays only where it tells one value's lock from another's. */
 function lifted(env: Env, reg: Reg): Reg {
-  const known = mayBeLiftedNull(reg);
-  return known.type === REG.MAP_PTR || (known.type === REG.MAP_VALUE && hasLock(env.aux.maps[known.map]))
-    ? known
-    : known.withId(0);
+  const known = mayBeLiftedNull(env, reg);
+  return known.type === REG.MAP_VALUE && hasLock(env.aux.maps[known.map]) ? known : known.withId(0);
 }
