@@ -36,6 +36,7 @@ async function runOne(campaign, runCampaign, { seed, count, only }) {
   const failures = await runCampaign(campaign, options, only ?? 0);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   console.log(`${campaign.name}: seed ${seed}, ${options.count} cases, ${failures.length} failed, ${seconds} s`);
+  for (const line of campaign.report?.() ?? []) console.log(`  ${line}`);
   const texts = failures.map(
     ({ caseNumber, detail }) => `npm run campaign -- ${campaign.name} --seed ${seed} --case ${caseNumber}\n${detail}\n`,
   );

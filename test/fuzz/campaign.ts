@@ -26,6 +26,8 @@ export interface Campaign {
   readonly defaultCount: number;
   /** Why it cannot run here (no kernel, no privileges), or undefined. */
   unavailable?(): string | undefined;
+  /** Lines to print behind the last case: what was covered. */
+  report?(): string[];
   /** Run one case. @returns what is wrong, or undefined */
   runCase(seed: number, caseNumber: number): string | undefined | Promise<string | undefined>;
 }
