@@ -28,10 +28,9 @@ import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { clobberCallerSaved } from '../state/access-reg.ts';
 import { isPacket, MAYBE_NULL, NOT_INIT, pointer, REG, type Reg, RINGBUF, scalar } from '../state/reg.ts';
-import { mapRegs } from '../state/state.ts';
 import { checkArg } from './args.ts';
 import { type CallMeta, newMeta } from './call-meta.ts';
-import { acquire, checkLeaks, release } from './refs.ts';
+import { acquire, checkLeaks, invalidate, release } from './refs.ts';
 import { checkSnprintf } from './snprintf.ts';
 import { checkTailCall, TAIL_CALL } from './tail-call.ts';
 
@@ -231,7 +230,7 @@ function foundValue(env: Env, proto: HelperProto, meta: CallMeta): Reg {
   return pointer(type, env.store.ZERO, found && !hasLock(map) ? 0 : ++env.idGen, meta.map);
 }
 
-/** The packet may have moved: what pointed into it is a number now. @kernel clear_all_pkt_pointers */
+/** The packet may have moved: what pointed into it points there no more. @kernel clear_all_pkt_pointers */
 export function forgetPacketPointers(env: Env): void {
-  mapRegs(env.cur, (reg) => (isPacket(reg.type) || reg.type === REG.PACKET_END ? env.unknown() : reg));
+  invalidate(env, (reg) => isPacket(reg.type) || reg.type === REG.PACKET_END);
 }

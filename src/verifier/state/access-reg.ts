@@ -33,7 +33,7 @@ export function clobberCallerSaved(env: Env): void {
 
 /** Whether using the register's value as a number would show an address to a caller who must not see one. */
 export function leaksPointer(env: Env, reg: Reg): boolean {
-  return !env.perfmonCapable && reg.type !== REG.SCALAR && reg.type !== REG.NOT_INIT;
+  return !env.perfmonCapable && reg.type !== REG.SCALAR;
 }
 
 /**

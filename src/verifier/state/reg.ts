@@ -55,7 +55,7 @@ const PREFIXES = [
 ] as const;
 
 const NAMES = [
-  '',
+  '?',
   'scalar',
   'ctx',
   'map_ptr',
