@@ -4,10 +4,11 @@
  * sections that leave a part of the blob over (-EINVAL), a type made of itself (-EEXIST), and everything else that the
  * parser refuses (-EINVAL); the log says why.
  */
-import { BTF_MAGIC, Btf } from '../btf/index.ts';
+import { BTF_MAGIC, Btf, KIND, LINKAGE } from '../btf/index.ts';
 import { ERRNO, FormatError } from '../errors/index.ts';
 import type { BtfLoadAttr } from '../sys/index.ts';
 import { CAP } from '../uapi/index.ts';
+import { plainBytes } from '../util/index.ts';
 import { UserLog } from './arguments.ts';
 import { capable } from './capabilities.ts';
 import { BtfObject } from './objects.ts';
@@ -23,7 +24,7 @@ export function btfLoad(sub: Subsystem, attr: BtfLoadAttr): number {
   if (attr.btf.length > MAX_SIZE) return -ERRNO.E2BIG;
   const log = new UserLog(attr.btfLogLevel, attr.btfLogBuf);
   if (attr.btf.length === 0 || log.check()) return -ERRNO.EINVAL;
-  const { btf, errno, problem } = parse(attr.btf.slice());
+  const { btf, errno, problem } = parse(plainBytes(attr.btf).slice());
   const cut = log.finish(problem);
   attr.btfLogTrueSize = log.trueSize;
   if (cut || btf === undefined) return cut || -errno;
@@ -44,7 +45,17 @@ function parse(bytes: Uint8Array): Parsed {
   const header = checkHeader(bytes);
   if (header !== undefined) return header;
   try {
-    return { btf: Btf.parse(bytes), errno: 0, problem: '' };
+    const btf = Btf.parse(bytes);
+    // An object file may declare functions of the kernel; what is loaded may not.
+    for (const type of btf) {
+      if (type.kind === KIND.FUNC && type.linkage > LINKAGE.GLOBAL) {
+        return {
+          errno: ERRNO.EINVAL,
+          problem: `[${type.id}] FUNC ${type.name} type_id=${type.type} Invalid func linkage\n`,
+        };
+      }
+    }
+    return { btf, errno: 0, problem: '' };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return { errno: parserErrno(error.problem), problem: `${error.message}\n` };

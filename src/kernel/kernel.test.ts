@@ -152,8 +152,12 @@ describe('a userspace kernel', () => {
     const kernel = createKernel();
     expect(kernel.bpf(BPF_CMD.MAP_CREATE, { ...hash, mapType: MAP_TYPE.LRU_HASH })).toBe(-ERRNO.ENOTSUPP);
     const logBuf = new Uint8Array(4096);
-    const kprobe = { ...program('r0 = 0\nexit'), progType: PROG_TYPE.SYSCALL, progFlags: 16, logLevel: 1, logBuf };
-    expect(kernel.bpf(BPF_CMD.PROG_LOAD, kprobe)).toBe(-ERRNO.ENOTSUPP);
+    const kfunc = encode([
+      { opcode: 0x85, dst: 0, src: 2, off: 0, imm: 1 },
+      { opcode: 0x95, dst: 0, src: 0, off: 0, imm: 0 },
+    ]);
+    const call = { ...program('exit'), insns: kfunc, logLevel: 1, logBuf };
+    expect(kernel.bpf(BPF_CMD.PROG_LOAD, call)).toBe(-ERRNO.ENOTSUPP);
     const log = new TextDecoder().decode(logBuf.subarray(0, logBuf.indexOf(0)));
     expect(log.trimEnd().split('\n').at(-1)).toMatch(/^unsupported by skep: \S/);
     expect(kernel.setsockopt({}, 50, 3)).toBe(-ERRNO.EOPNOTSUPP);
@@ -221,4 +225,19 @@ it('asks CAP_NET_ADMIN for maps that redirect', () => {
       name,
     ).toEqual([!needsNet, false, true, true]);
   }
+});
+
+it("leaves a caller's Buffer alone", () => {
+  const kernel = createKernel();
+  const map = kernel.bpf(BPF_CMD.MAP_CREATE, { mapType: MAP_TYPE.ARRAY, keySize: 4, valueSize: 8, maxEntries: 1 });
+  const insns = Buffer.from(
+    '1811000000000000 0000000000000000 b700000000000000 9500000000000000'.replaceAll(' ', ''),
+    'hex',
+  );
+  insns.writeInt32LE(map, 4);
+  const before = insns.toString('hex');
+  const prog = kernel.bpf(BPF_CMD.PROG_LOAD, { progType: PROG_TYPE.SOCKET_FILTER, insns, license: 'GPL' });
+  expect(prog).toBeGreaterThan(map);
+  expect(kernel.bpf(BPF_CMD.OBJ_GET_INFO_BY_FD, { bpfFd: prog, info: new Uint8Array(256) })).toBe(0);
+  expect(insns.toString('hex')).toBe(before);
 });

@@ -11,7 +11,7 @@ import { INFO_POINTERS } from '../sys/index.ts';
 import type { ObjInfoAttr, ObjectKind } from '../sys/index.ts';
 import { BPF_BTF_INFO, BPF_MAP_INFO, BPF_PROG_INFO, CAP, MAP_TYPE, PSEUDO } from '../uapi/index.ts';
 import type { StructLayout } from '../uapi/index.ts';
-import { sha256 } from '../util/index.ts';
+import { plainBytes, sha256 } from '../util/index.ts';
 import { capable } from './capabilities.ts';
 import type { AnyObject, BtfObject, MapObject, ProgObject } from './objects.ts';
 import type { Subsystem } from './subsystem.ts';
@@ -198,7 +198,7 @@ function words(numbers: readonly number[]): Uint8Array {
 
 /** The first 8 bytes of the SHA-256 of the program without its map descriptors. @kernel bpf_prog_calc_tag */
 export function programTag(insns: Uint8Array): Uint8Array {
-  const bytes = insns.slice();
+  const bytes = plainBytes(insns).slice();
   decode(insns).forEach((insn, slot, all) => {
     const wide = slot > 0 && isMapLoad(all[slot - 1]);
     if (isMapLoad(insn) || wide) bytes.fill(0, slot * SLOT + 4, slot * SLOT + SLOT);
