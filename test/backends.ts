@@ -27,9 +27,17 @@ try {
   console.warn(`tests on Linux are skipped: ${whyNot}`);
 }
 
-/** Both backends for program objects; `linux` is undefined where the kernel cannot be reached. */
-export async function exchangeBackends(): Promise<{ userspace: ExchangeBackend; linux: ExchangeBackend | undefined }> {
+/**
+ * Backends for program objects: user space, user space that only verifies, and `linux`, undefined where the kernel cannot
+ * be reached.
+ */
+export async function exchangeBackends(): Promise<{
+  userspace: ExchangeBackend;
+  verifier: ExchangeBackend;
+  linux: ExchangeBackend | undefined;
+}> {
   return {
+    verifier: await openExchangeBackend('userspace', true),
     userspace: await openExchangeBackend('userspace'),
     linux: linux && (await openExchangeBackend('linux')),
   };

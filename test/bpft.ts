@@ -16,7 +16,8 @@
  *     processed 7 insns, 1 states, 1 peak, 0 per insn
  *
  * Directives: `.type NAME`, `.attach N`, `.license TEXT`, `.flags strict_alignment|…`, `.caps NAME…` (or `none`),
- * `.map NAME TYPE key= value= max= flags= extra= name= freeze`, `.init MAP KEY VALUE` (hexadecimal), `.tail MAP INDEX N` (a
+ * `.map NAME TYPE key= value= max= flags= extra= name= fields= freeze` (the
+ * value's fields: see value-btf.ts), `.init MAP KEY VALUE` (hexadecimal), `.tail MAP INDEX N` (a
  * program that returns N in a program array's slot), `.run`, `.log 1|2|4…` (the whole log at that level is part of the
  * answer; 0: none), `.todo REASON` (user space is known to differ; fails once it agrees).
  * Answers: `=> accept` or `=> reject ERRNO`; `message` (the last is the telling one), `processed`, `stack depth`,
@@ -28,6 +29,7 @@ import { assemble } from '../src/asm/index.ts';
 import { parseProgramObject } from '../src/loader/index.ts';
 import type { ExchangeAnswer, ExchangeRunner, ProgramObject } from '../src/loader/index.ts';
 import { MAP_FLAG, PROG_FLAG } from '../src/uapi/index.ts';
+import { valueBtf } from './value-btf.ts';
 
 export interface BpftProgram {
   readonly name: string;
@@ -132,6 +134,14 @@ function options(words: string[], place: Place): Record<string, string | true> {
   return Object.fromEntries(pairs);
 }
 
+/** BTF of a map whose value has these fields; it joins the object's. */
+function typed(btfs: unknown[], fields: string, size: number, place: Place): Record<string, number> {
+  const built = valueBtf(fields, size);
+  if (!built) throw new FormatError(`cannot read fields=${fields}`, place);
+  btfs.push(Buffer.from(built.btf).toString('base64'));
+  return { btf: btfs.length - 1, btf_key_type_id: built.key, btf_value_type_id: built.value };
+}
+
 function flagBits(text: string, names: Readonly<Record<string, number>>, place: Place): number {
   return text.split('|').reduce((bits, word) => {
     const bit = /^\d|^0x/.test(word) ? Number(word) : names[word.toUpperCase()];
@@ -168,7 +178,16 @@ function directive(draft: Draft, line: string, place: Place, only: boolean): boo
       break;
     case '.map': {
       const [name, type, ...more] = words;
-      const { key = 0, value = 0, max = 0, flags = '0', extra = 0, freeze = false, name: title } = options(more, place);
+      const {
+        key = 0,
+        value = 0,
+        max = 0,
+        flags = '0',
+        extra = 0,
+        freeze = false,
+        name: title,
+        fields,
+      } = options(more, place);
       draft.maps.push(name);
       list('maps').push({
         type,
@@ -179,6 +198,7 @@ function directive(draft: Draft, line: string, place: Place, only: boolean): boo
         map_extra: Number(extra),
         freeze,
         name: title,
+        ...(fields !== undefined && typed(list('btfs'), String(fields), Number(value), place)),
         init: [],
       });
       break;

@@ -25,11 +25,14 @@ export function wholeNumber(option: string, text: string, min: number, max: numb
   throw new UsageError(`${option} is a whole number from ${min} to ${max}, not ${text || 'nothing'}`);
 }
 
-/** @throws LinuxUnavailableError where the kernel cannot be reached. */
-export async function openExchangeBackend(name: BackendName): Promise<ExchangeBackend> {
+/**
+ * @param verifyOnly in user space: verdicts only, also for programs that could not run there.
+ * @throws LinuxUnavailableError where the kernel cannot be reached.
+ */
+export async function openExchangeBackend(name: BackendName, verifyOnly = false): Promise<ExchangeBackend> {
   if (name === 'linux') return openLinuxBackend();
   const { createKernel } = await import('../kernel/index.ts');
-  return new UserspaceBackend(createKernel);
+  return new UserspaceBackend(() => createKernel({ verifyOnly }));
 }
 
 async function openLinuxBackend(): Promise<ExchangeBackend> {

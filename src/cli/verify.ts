@@ -53,7 +53,7 @@ const options = {
 async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const caps = heldCaps(values.caps, values.nonperfmon);
-  const backend = await openExchangeBackend(backendName(values.backend));
+  const backend = await openExchangeBackend(backendName(values.backend), true);
   if (values.batch) {
     if (positionals.length > 1) throw new UsageError('--batch takes one file');
     await runBatch(positionals[0], io, backend, {

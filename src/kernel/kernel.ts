@@ -37,6 +37,12 @@ export interface KernelOptions {
   memoryLimit?: number;
   /** What runs programs: `interp` (the default) or `jit`, which compiles them to WebAssembly. */
   engine?: EngineName;
+  /**
+   * Programs are only verified: PROG_LOAD passes what the verifier passes, also where a helper has no implementation,
+   * MAP_CREATE makes maps of every type, those without an implementation without elements, and PROG_TEST_RUN answers
+   * -ENOTSUPP.
+   */
+  verifyOnly?: boolean;
   /** Called with each line of `bpf_trace_printk`; by default they are lost. */
   trace?: (line: string) => void;
   /** Called before each instruction that a program runs, with registers as they are: for traces and assertions. Slow. */
@@ -104,7 +110,7 @@ class UserspaceKernel implements Kernel {
     this.possibleCpus = options.cpus ?? 1;
     const mapAt = new Map<number, BpfMap>();
     const host = createHost(options, this.possibleCpus, mapAt);
-    this.#sub = new Subsystem(host, options.caps ?? ALL_CAPS, mapAt, options.engine ?? 'interp');
+    this.#sub = new Subsystem(host, options.caps ?? ALL_CAPS, mapAt, options.engine ?? 'interp', options.verifyOnly);
     this.#sub.cpu.interpreter.observe = options.observe;
   }
 
@@ -190,6 +196,7 @@ const hostClock: Clock = {
 function progTestRun(sub: Subsystem, attr: ProgTestRunAttr): number {
   const descriptor = sub.get(attr.progFd | 0, 'prog');
   if (typeof descriptor === 'number') return descriptor;
+  if (sub.verifyOnly) return -ERRNO.ENOTSUPP;
   const { object } = descriptor;
   // Context and packet memory belong to the CPU: a callback of a running program cannot start another.
   if (!sub.host.rcu.idle) return -ERRNO.EBUSY;

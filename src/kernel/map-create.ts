@@ -1,19 +1,20 @@
 /**
  * MAP_CREATE. Refuses, in this order: what no map can be made of (-EINVAL, -E2BIG, see maps), missing capabilities
  * (-EPERM), a network device (-EOPNOTSUPP), a table that is too large (-E2BIG), a bad name (-EINVAL), no memory (-ENOMEM),
- * a BTF descriptor that is none (-EBADF, -EINVAL), BTF types that do not fit the sizes (-EINVAL), BTF types whose values need more
- * than plain memory (-ENOTSUPP).
+ * a BTF descriptor that is none (-EBADF, -EINVAL), BTF types that do not fit the sizes (-EINVAL), fields for the kernel in
+ * values that this type of map cannot have (-EOPNOTSUPP) or programs may not reach (-EACCES), fields that are not known
+ * here (-ENOTSUPP).
  */
 import { KIND } from '../btf/index.ts';
 import type { Btf } from '../btf/index.ts';
+import { checkMapFields, mapFields } from '../contracts/index.ts';
 import { ERRNO } from '../errors/index.ts';
-import type { MapInfo } from '../maps/index.ts';
-import { checkMap, createMap } from '../maps/index.ts';
+import type { BpfMap, MapInfo } from '../maps/index.ts';
+import { checkMap, createMap, DescribedMap } from '../maps/index.ts';
 import type { MapCreateAttr } from '../sys/index.ts';
 import { CAP, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import { objectName } from './arguments.ts';
 import { capable, mayCreateMap } from './capabilities.ts';
-import { hasSpecialFields } from './map-fields.ts';
 import { MapObject } from './objects.ts';
 import type { BtfObject, MapTypes } from './objects.ts';
 import type { Subsystem } from './subsystem.ts';
@@ -22,11 +23,13 @@ export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
   const info = mapInfo(attr);
   if (attr.btfVmlinuxValueTypeId) return -ERRNO.EINVAL;
   if (attr.btfKeyTypeId && !attr.btfValueTypeId) return -ERRNO.EINVAL;
-  const refused =
-    checkMap(info, (attr.numaNode ?? 0) >>> 0) || checkPermission(sub.caps, info) || checkDevice(attr, info);
+  const checked = checkMap(info, (attr.numaNode ?? 0) >>> 0);
+  const described = sub.verifyOnly && checked === -ERRNO.ENOTSUPP;
+  const refused = (!described && checked) || checkPermission(sub.caps, info) || checkDevice(attr, info);
   if (refused) return refused;
-  const { space: memory, rcu, possibleCpus: cpus } = sub.host;
-  const map = createMap(info, { memory, rcu, cpus, random: () => sub.host.random() });
+  const inner = innerMap(sub, attr, info);
+  if (typeof inner === 'number') return inner;
+  const map = described ? new DescribedMap(info) : makeMap(sub, info);
   if (typeof map === 'number') return map;
   const named = objectName(attr.mapName) !== undefined;
   const types = named ? mapTypes(sub, attr, info) : -ERRNO.EINVAL;
@@ -34,7 +37,19 @@ export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
     map.destroy();
     return types;
   }
-  return publish(sub, new MapObject(map, types, valueReader(sub), released(sub, map, types)), info.flags);
+  return publish(sub, new MapObject(map, types, inner, valueReader(sub), released(sub, map, types)), info.flags);
+}
+
+function makeMap(sub: Subsystem, info: MapInfo): BpfMap | number {
+  const { space: memory, rcu, possibleCpus: cpus } = sub.host;
+  return createMap(info, { memory, rcu, cpus, random: () => sub.host.random() });
+}
+
+/** For a map of maps, the map that shows what each of them is like. @returns undefined for any other; -errno */
+function innerMap(sub: Subsystem, attr: MapCreateAttr, info: MapInfo): MapObject | undefined | number {
+  if (info.type !== MAP_TYPE.ARRAY_OF_MAPS && info.type !== MAP_TYPE.HASH_OF_MAPS) return undefined;
+  const descriptor = sub.get((attr.innerMapFd ?? 0) | 0, 'map');
+  return typeof descriptor === 'number' ? descriptor : descriptor.object;
 }
 
 function mapInfo(attr: MapCreateAttr): MapInfo {
@@ -69,8 +84,12 @@ function mapTypes(sub: Subsystem, attr: MapCreateAttr, info: MapInfo): MapTypes 
   if (typeof descriptor === 'number') return descriptor;
   const btf: BtfObject = descriptor.object;
   if (!fits(btf.btf, keyTypeId, valueTypeId, info)) return -ERRNO.EINVAL;
-  if (hasSpecialFields(btf.btf, valueTypeId)) return -ERRNO.ENOTSUPP;
-  return { btf: sub.btfs.hold(btf), keyTypeId, valueTypeId };
+  const fields = mapFields(btf.btf, valueTypeId);
+  if (typeof fields === 'number') return fields;
+  if (typeof fields === 'string') return -ERRNO.ENOTSUPP;
+  const refused = checkMapFields(info.type, info.flags, fields);
+  if (refused) return refused;
+  return { btf: sub.btfs.hold(btf), keyTypeId, valueTypeId, fields };
 }
 
 function fits(btf: Btf, key: number, value: number, info: MapInfo): boolean {

@@ -3,17 +3,19 @@
  * descriptor (-EBADF, -EINVAL), what the descriptor or a frozen map does not allow (-EPERM), flags without a lock in the
  * value (-EINVAL), keys and values that are missing or too short (-EFAULT).
  */
+import { hasLock } from '../contracts/index.ts';
 import { BpfError, ERRNO } from '../errors/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import { PAGE } from '../memory/index.ts';
 import type { MapElemAttr, MapFreezeAttr, MapGetNextKeyAttr, MapView } from '../sys/index.ts';
 import { ELEM_FLAG, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import { present } from './arguments.ts';
+import { withoutFields } from './map-fields.ts';
 import type { Subsystem, TypedDescriptor } from './subsystem.ts';
 
 type MapDescriptor = TypedDescriptor<'map'>;
 
-/** The only flag of a look-up asks for a lock, which no value here has. */
+/** The only flag of a look-up asks for the value's lock. */
 function badLookupFlags(flags: number): boolean {
   return flags !== 0 && flags !== ELEM_FLAG.LOCK;
 }
@@ -39,7 +41,7 @@ export function mapLookup(sub: Subsystem, attr: MapElemAttr): number {
   if (typeof descriptor === 'number') return descriptor;
   if (!descriptor.read) return -ERRNO.EPERM;
   const { map } = descriptor.object;
-  if (flags !== 0) return -ERRNO.EINVAL;
+  if (flags !== 0 && !hasLock(descriptor.object)) return -ERRNO.EINVAL;
   if (!present(key, map.info.keySize)) return -ERRNO.EFAULT;
   return intoValue(map, value, (out) => map.sysLookup(key, out));
 }
@@ -51,9 +53,11 @@ export function mapUpdate(sub: Subsystem, attr: MapElemAttr): number {
   if (!writable(descriptor)) return -ERRNO.EPERM;
   const { map } = descriptor.object;
   const locked = Math.floor(flags / ELEM_FLAG.LOCK) % 2 !== 0;
-  if (locked) return -ERRNO.EINVAL;
+  if (locked && !hasLock(descriptor.object)) return -ERRNO.EINVAL;
   if (!present(key, map.info.keySize) || !present(value, map.userValueSize)) return -ERRNO.EFAULT;
-  return flags < 0 ? -ERRNO.EINVAL : map.sysUpdate(key, value, flags);
+  if (flags < 0) return -ERRNO.EINVAL;
+  // No program runs meanwhile: the lock is free.
+  return map.sysUpdate(key, withoutFields(descriptor.object, value), locked ? flags - ELEM_FLAG.LOCK : flags);
 }
 
 export function mapDelete(sub: Subsystem, attr: MapElemAttr): number {

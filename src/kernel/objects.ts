@@ -3,7 +3,7 @@
  * The last holder to let go destroys it. A program holds its maps and its BTF, a map its BTF.
  */
 import type { Btf } from '../btf/index.ts';
-import type { MapDesc } from '../contracts/index.ts';
+import type { MapDesc, MapField } from '../contracts/index.ts';
 import { createImage } from '../hooks/index.ts';
 import type { ProgramImage } from '../hooks/index.ts';
 import type { BpfMap } from '../maps/index.ts';
@@ -73,6 +73,8 @@ export interface MapTypes {
   readonly btf: BtfObject;
   readonly keyTypeId: number;
   readonly valueTypeId: number;
+  /** What the kernel keeps in the values. */
+  readonly fields: readonly MapField[];
 }
 
 /** Bytes of an array's values, for the verifier and for the hash of a frozen array. */
@@ -86,15 +88,23 @@ export class MapObject implements KernelObject, MapDesc {
   refs = 0;
   readonly map: BpfMap;
   readonly types: MapTypes | undefined;
+  readonly inner: MapDesc | undefined;
   frozen = false;
   /** Mappings through which user space may write. */
   writableMappings = 0;
   readonly #memory: ValueReader;
   readonly #released: () => void;
 
-  constructor(map: BpfMap, types: MapTypes | undefined, memory: ValueReader, released: () => void) {
+  constructor(
+    map: BpfMap,
+    types: MapTypes | undefined,
+    inner: MapDesc | undefined,
+    memory: ValueReader,
+    released: () => void,
+  ) {
     this.map = map;
     this.types = types;
+    this.inner = inner;
     this.#memory = memory;
     this.#released = released;
   }
@@ -116,6 +126,9 @@ export class MapObject implements KernelObject, MapDesc {
   }
   get name(): string {
     return this.map.info.name;
+  }
+  get fields(): readonly MapField[] | undefined {
+    return this.types?.fields;
   }
 
   /** Bytes of the value that can never change again: of an array of one, frozen and BPF_F_RDONLY_PROG. */

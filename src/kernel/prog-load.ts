@@ -12,6 +12,7 @@ import { helperRegistry } from '../helpers/index.ts';
 import { SLOT, decode } from '../isa/index.ts';
 import type { ProgLoadAttr } from '../sys/index.ts';
 import { CAP, HELPER_NAMES, MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
+import { plainBytes } from '../util/index.ts';
 import { verify } from '../verifier/index.ts';
 import type { ProgramBtf, VerifiedProgram, VerifyInput, VerifyResult } from '../verifier/index.ts';
 import { UserLog, objectName } from './arguments.ts';
@@ -40,7 +41,8 @@ export function progLoad(sub: Subsystem, attr: ProgLoadAttr, judge: Verify = ver
   if (refused) return refused;
   const btf = programBtf(sub, attr);
   if (typeof btf === 'number') return btf;
-  const result = runnable(judge(verifyInput(sub, attr, btf?.records, log)), judge === verify);
+  const verdict = judge(verifyInput(sub, attr, btf?.records, log));
+  const result = sub.verifyOnly ? verdict : runnable(verdict, judge === verify);
   const missing = unsupportedLine(result);
   const cut = log.finish(result.log + missing, result.logLength + missing.length);
   attr.logTrueSize = log.trueSize;
@@ -100,9 +102,9 @@ function programBtf(sub: Subsystem, attr: ProgLoadAttr): HeldBtf | undefined | n
   const { object } = descriptor;
   const records = {
     btf: object.btf.bytes,
-    funcInfo: funcInfo.slice(),
+    funcInfo: plainBytes(funcInfo).slice(),
     funcInfoRecSize: attr.funcInfoRecSize ?? 0,
-    lineInfo: lineInfo.slice(),
+    lineInfo: plainBytes(lineInfo).slice(),
     lineInfoRecSize: attr.lineInfoRecSize ?? 0,
   };
   return { object, records };
@@ -128,12 +130,16 @@ function verifyInput(sub: Subsystem, attr: ProgLoadAttr, btf: ProgramBtf | undef
   };
 }
 
-/** A helper that only the verifier knows makes a verified program one that cannot run here. */
+/** A helper, or a field of a map's value, that only the verifier knows makes a verified program one that cannot run here. */
 function runnable(result: VerifyResult, verified: boolean): VerifyResult {
   if (!result.ok || !verified) return result;
   const missing = result.program.helpers.find((id) => id !== TAIL_CALL && helperRegistry(id) === undefined);
-  if (missing === undefined) return result;
-  const unsupported = `running helper bpf_${HELPER_NAMES[missing]}`;
+  const field = result.program.maps.flatMap(({ fields = [] }) => fields).at(0);
+  if (missing === undefined && !field) return result;
+  const unsupported =
+    missing === undefined
+      ? `running with ${field?.kind} in a map's value`
+      : `running helper bpf_${HELPER_NAMES[missing]}`;
   return { ...result, ok: false, errno: ERRNO.ENOTSUPP, summary: unsupported, insn: -1, unsupported };
 }
 

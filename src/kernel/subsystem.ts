@@ -26,10 +26,13 @@ export class Subsystem {
   readonly maps = new ObjectTable<MapObject>();
   readonly progs = new ObjectTable<ProgObject>();
   readonly btfs = new ObjectTable<BtfObject>();
+  /** Programs are verified and never run. */
+  readonly verifyOnly: boolean;
   readonly #mapAt: Map<number, BpfMap>;
 
   /** @param mapAt the maps by header address: the table that `host.mapAt` reads. */
-  constructor(host: Host, caps: bigint, mapAt: Map<number, BpfMap>, engine: EngineName) {
+  constructor(host: Host, caps: bigint, mapAt: Map<number, BpfMap>, engine: EngineName, verifyOnly = false) {
+    this.verifyOnly = verifyOnly;
     this.host = host;
     this.cpu = createCpu(host, engine);
     this.caps = caps;

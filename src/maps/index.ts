@@ -9,6 +9,7 @@ import { PercpuArrayMap } from './percpu-array.ts';
 import { PercpuHashMap } from './percpu-hash.ts';
 
 export * from './bpf-map.ts';
+export { DescribedMap } from './described.ts';
 
 /** The map types that there are: what makes one, by number. */
 const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): BpfMap | number }>> = {
