@@ -32,6 +32,8 @@ export interface ProgramImage {
   readonly verified: boolean;
   /** Bytes of stack of the main program. */
   readonly stackDepth: number;
+  /** Slots of the `ld_imm64` that load a map's header. */
+  readonly mapLoads: ReadonlySet<number>;
   /** Made by the CPU that runs it first. */
   compiled: CompiledProgram | NotCompiled | undefined;
 }

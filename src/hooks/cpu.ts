@@ -66,5 +66,8 @@ export function createImage(
   };
   const executable = compile(program.insns, { helpers: helperRegistry, resolve, lazy: true });
   const { progType, stackDepth } = program;
-  return { executable, progType, expectedAttachType, verified, stackDepth, compiled: undefined };
+  const mapLoads = new Set(
+    [...program.mapRefs].filter(([, ref]) => ref.valueOffset === undefined).map(([slot]) => slot),
+  );
+  return { executable, progType, expectedAttachType, verified, stackDepth, mapLoads, compiled: undefined };
 }

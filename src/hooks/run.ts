@@ -56,9 +56,10 @@ function interpret({ interpreter, ctx }: Cpu, { executable }: ProgramImage, repe
 /** The program as the CPU's JIT compiles it, once; undefined without a JIT. */
 function compiledBy({ jit }: Cpu, image: ProgramImage, context?: Context): ProgramImage['compiled'] {
   if (jit === undefined || image.compiled !== undefined) return image.compiled;
-  const { executable, verified, stackDepth } = image;
+  const { executable, verified, stackDepth, mapLoads } = image;
   const narrow = context && { base: context.region.base, size: context.region.size };
-  image.compiled = jit.compile(executable, { mode: verified ? 'verified' : 'checked', stackDepth, narrow });
+  const mode = verified ? 'verified' : 'checked';
+  image.compiled = jit.compile(executable, { mode, stackDepth, mapLoads, narrow });
   return image.compiled;
 }
 

@@ -11,6 +11,7 @@ import { swap16, swap32 } from './alu.ts';
 import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { AREA, FRAME_STRIDE, MAX_ARGUMENTS } from './imports.ts';
+import { writeLookup } from './lookup.ts';
 import type { JitOptions } from './options.ts';
 
 /** Registers that a sub-program takes, the frame pointer its own, and that it gives back. */
@@ -37,6 +38,7 @@ export function registerTypes(registers: readonly number[]): ValueType[] {
 export function callHelper(f: FunctionWriter, at: number): void {
   const { helpers, imm } = f.program;
   const { imports } = f.parts;
+  if (writeLookup(f, at)) return;
   f.code.i32(at);
   if (helpers[at] === undefined) {
     f.code.i32(imm[at]);

@@ -3,9 +3,10 @@
  * executable's constants. The files that translate instructions write through this.
  */
 import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
-import type { Code, Index, Op } from '../../wasm/index.ts';
+import type { Code, Index, ModuleWriter, Op } from '../../wasm/index.ts';
 import type { Executable } from '../executable.ts';
 import { REGISTER_WORDS } from '../executable.ts';
+import type { FunctionFacts } from './frame.ts';
 import type { Imports } from './imports.ts';
 import type { JitOptions } from './options.ts';
 
@@ -27,12 +28,15 @@ export interface Globals {
 
 /** What all functions of a module share. */
 export interface ModuleParts {
+  readonly module: ModuleWriter;
   readonly program: Program;
   readonly options: JitOptions;
   readonly imports: Imports;
   readonly globals: Globals;
   /** The function of each sub-program by its first slot. */
   readonly functions: ReadonlyMap<number, Index>;
+  /** Look-up functions of hashes by the map's address, made when first called. */
+  readonly lookups: Map<number, Index>;
 }
 
 export class FunctionWriter {
@@ -44,15 +48,33 @@ export class FunctionWriter {
   readonly isMain: boolean;
   /** Local of each register. */
   readonly registers: readonly Index[];
+  readonly facts: FunctionFacts | undefined;
+  /** Local of each promoted stack slot. */
+  readonly #slots: readonly Index[];
   readonly #scratch: (Index | undefined)[] = [];
 
-  constructor(code: Code, parts: ModuleParts, isMain: boolean, registers: readonly Index[]) {
+  /** @param facts known in mode `verified` */
+  constructor(
+    code: Code,
+    parts: ModuleParts,
+    isMain: boolean,
+    registers: readonly Index[],
+    facts: FunctionFacts | undefined,
+  ) {
     this.code = code;
     this.parts = parts;
     this.program = parts.program;
     this.options = parts.options;
     this.isMain = isMain;
     this.registers = registers;
+    this.facts = facts;
+    this.#slots = Array.from({ length: facts?.slots ?? 0 }, () => code.local(TYPE.I64));
+  }
+
+  /** The local that an access of the stack became: an i64 that holds the bytes zero-extended. */
+  promoted(at: number): Index | undefined {
+    const slot = this.facts?.promoted.get(at);
+    return slot === undefined ? undefined : this.#slots[slot];
   }
 
   op(op: Op): void {

@@ -3,6 +3,7 @@
  * interpreter's. In mode `verified` a program runs without checks; it cannot leave the one memory whatever it does.
  */
 import { InternalError, Trap } from '../../errors/index.ts';
+import { MAP_HEADER } from '../../memory/index.ts';
 import type { AddressSpace, Region } from '../../memory/index.ts';
 import { MAX_BPF_STACK } from '../../uapi/index.ts';
 import { checkedAddress } from '../access.ts';
@@ -23,7 +24,7 @@ import {
   helperImport,
 } from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
-import type { JitOptions } from './options.ts';
+import type { JitOptions, MapShape } from './options.ts';
 import { translate } from './program.ts';
 
 /** @kernel MAX_CALL_FRAMES */
@@ -32,7 +33,8 @@ const MAX_FRAMES = 8;
 const ENDLESS = 2 ** 53;
 const TWO_32 = 2 ** 32;
 
-export type CompileRequest = Pick<JitOptions, 'mode' | 'narrow'> & Partial<Pick<JitOptions, 'stackDepth' | 'budget'>>;
+export type CompileRequest = Pick<JitOptions, 'mode' | 'narrow'> &
+  Partial<Pick<JitOptions, 'stackDepth' | 'budget' | 'mapLoads'>>;
 
 /** A program that a machine can run. */
 export interface CompiledProgram {
@@ -91,9 +93,16 @@ export class JitMachine<Env extends World> {
 
   /** Compile a program for this machine. */
   compile(executable: Executable<Env>, request: CompileRequest): CompiledProgram | NotCompiled {
-    const { mode, narrow, stackDepth = MAX_BPF_STACK, budget = false } = request;
-    const frameTop = this.#stack.base + MAX_BPF_STACK;
-    const options: JitOptions = { mode, narrow, stackDepth, budget, area: this.#area, frameTop };
+    const options: JitOptions = {
+      mode: request.mode,
+      narrow: request.narrow,
+      stackDepth: request.stackDepth ?? MAX_BPF_STACK,
+      budget: request.budget ?? false,
+      mapLoads: request.mapLoads ?? new Set(),
+      maps: (address) => this.#mapShape(address),
+      area: this.#area,
+      frameTop: this.#stack.base + MAX_BPF_STACK,
+    };
     const translation = translate(executable, options);
     if (!translation.ok) return translation;
     const module = this.#module(translation.bytes);
@@ -162,6 +171,23 @@ export class JitMachine<Env extends World> {
     view.setUint32(this.#area + AREA.RESULT, 0, true);
     view.setUint32(this.#area + AREA.RESULT + 4, 0, true);
     return 0;
+  }
+
+  #mapShape(address: number): MapShape {
+    const { view } = this.#space;
+    const field = (offset: number): number => view.getUint32(address + offset, true);
+    return {
+      address,
+      type: field(MAP_HEADER.TYPE),
+      keySize: field(MAP_HEADER.KEY_SIZE),
+      maxEntries: field(MAP_HEADER.MAX_ENTRIES),
+      elemSize: field(MAP_HEADER.ELEM_SIZE),
+      values: field(MAP_HEADER.VALUES),
+      buckets: field(MAP_HEADER.BUCKETS),
+      bucketMask: field(MAP_HEADER.BUCKET_MASK),
+      seed: field(MAP_HEADER.SEED),
+      valueOffset: field(MAP_HEADER.VALUE_OFFSET),
+    };
   }
 
   /** The compiled module, or why the engine refuses it: beyond its limits. */

@@ -20,10 +20,18 @@ const LOAD_SIGNED = {
 } as const;
 const STORE = { 1: ACCESS.i64_store8, 2: ACCESS.i64_store16, 4: ACCESS.i64_store32, 8: ACCESS.i64_store } as const;
 
+const SIGN_EXTEND = { 1: OP.i64_extend8_s, 2: OP.i64_extend16_s, 4: OP.i64_extend32_s } as const;
+
 export function writeLoad(f: FunctionWriter, at: number): void {
   const { op, src } = f.program;
   const size = accessSize(op[at]);
   const signed = (op[at] & 0xe0) === MODE.MEMSX;
+  const local = f.promoted(at);
+  if (local !== undefined) {
+    f.code.get(local);
+    if (signed && size < 8) f.op(SIGN_EXTEND[size as 1 | 2 | 4]);
+    return f.setDst64(at);
+  }
   const base = src[at] >> 1;
   const narrow = !signed && size <= 2 && f.options.narrow !== undefined && base !== FRAME_POINTER;
   const offset = pushAddress(f, at, base, size, narrow ? ACCESS_NARROW : 0);
@@ -34,6 +42,15 @@ export function writeLoad(f: FunctionWriter, at: number): void {
 
 export function writeStore(f: FunctionWriter, at: number): void {
   const size = accessSize(f.program.op[at]);
+  const local = f.promoted(at);
+  if (local !== undefined) {
+    f.src64(at);
+    if (size < 8) {
+      f.code.i64(size === 4 ? -1 : size === 2 ? 0xffff : 0xff, 0);
+      f.op(OP.i64_and);
+    }
+    return f.code.set(local);
+  }
   const base = f.program.dst[at] >> 1;
   const narrow = f.options.narrow !== undefined && base !== FRAME_POINTER;
   const offset = pushAddress(f, at, base, size, ACCESS_WRITE | (narrow ? ACCESS_NARROW : 0));

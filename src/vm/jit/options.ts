@@ -8,7 +8,30 @@ export interface NarrowContextRange {
   readonly size: number;
 }
 
-export interface JitOptions {
+/** A map that look-ups may be compiled for: fields of its header (MAP_HEADER), which never change. */
+export interface MapShape {
+  readonly address: number;
+  readonly type: number;
+  readonly keySize: number;
+  readonly maxEntries: number;
+  readonly elemSize: number;
+  readonly values: number;
+  readonly buckets: number;
+  readonly bucketMask: number;
+  readonly seed: number;
+  readonly valueOffset: number;
+}
+
+/** The map whose header is at an address. */
+export type MapShapes = (address: number) => MapShape;
+
+export interface MapOptions {
+  /** Slots of the `ld_imm64` that load a map's header. */
+  readonly mapLoads: ReadonlySet<number>;
+  readonly maps: MapShapes;
+}
+
+export interface JitOptions extends MapOptions {
   /**
    * `checked`: every access is checked, for programs that nobody verified; traps are the interpreter's.
    * `verified`: no checks.

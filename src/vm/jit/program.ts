@@ -22,6 +22,8 @@ import {
 import { writeCondition } from './condition.ts';
 import { flowGraph, width } from './flow-graph.ts';
 import type { FlowGraph } from './flow-graph.ts';
+import { functionFacts } from './frame.ts';
+import type { FunctionFacts } from './frame.ts';
 import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
 import type { ModuleParts, Program } from './function-writer.ts';
 import { AREA, Imports, MAIN, REPEAT } from './imports.ts';
@@ -60,7 +62,7 @@ export function translate(program: Program, options: JitOptions): Translation {
   const functions = new Map<number, Index>();
   for (const entry of graphs.locals.keys()) functions.set(entry, module.function(localType));
   const globals = { budget: module.global(TYPE.I64), mayGoto: module.global(TYPE.I32) };
-  const parts: ModuleParts = { program, options, imports, globals, functions };
+  const parts: ModuleParts = { module, program, options, imports, globals, functions, lookups: new Map() };
   const bodies: [Index, Code][] = [[main, writeMain(parts, graphs.main)]];
   for (const [entry, graph] of graphs.locals) bodies.push([functions.get(entry) as Index, writeLocal(parts, graph)]);
   for (const [fn, code] of bodies) {
@@ -163,7 +165,7 @@ function writeMain(parts: ModuleParts, graph: FlowGraph): Code {
   const [r1, r2] = [0, 1];
   const code = new Code(2);
   const registers = Array.from({ length: REGISTERS }, () => code.local(TYPE.I64));
-  const f = new FunctionWriter(code, parts, true, registers);
+  const f = new FunctionWriter(code, parts, true, registers, factsOf(parts, graph, parts.options.stackDepth));
   for (const [register, param] of [
     [1, r1],
     [2, r2],
@@ -184,7 +186,7 @@ function writeMain(parts: ModuleParts, graph: FlowGraph): Code {
     code.i32(MAY_GOTO_BUDGET);
     code.globalSet(parts.globals.mayGoto);
   }
-  if (parts.options.mode === 'verified' && usesFrame(parts.program, graph)) zeroFrame(f, parts.options.stackDepth);
+  zeroFrame(f);
   writeStructured(code, graph, new ProgramBlocks(f, graph));
   return code;
 }
@@ -196,27 +198,22 @@ function writeLocal(parts: ModuleParts, graph: FlowGraph): Code {
     const param = params.indexOf(n);
     return param >= 0 ? param : code.local(TYPE.I64);
   });
-  const f = new FunctionWriter(code, parts, false, registers);
-  if (parts.options.mode === 'verified' && usesFrame(parts.program, graph)) zeroFrame(f, MAX_BPF_STACK);
+  const f = new FunctionWriter(code, parts, false, registers, factsOf(parts, graph, MAX_BPF_STACK));
+  zeroFrame(f);
   writeStructured(code, graph, new ProgramBlocks(f, graph));
   return code;
 }
 
-/** Whether a function names r10. */
-function usesFrame({ op, dst, src }: Program, graph: FlowGraph): boolean {
-  for (const { start, last } of graph.blocks) {
-    for (let at = start; at <= last; at += width(op[at])) {
-      if (dst[at] === 2 * FRAME_POINTER || src[at] === 2 * FRAME_POINTER) return true;
-    }
-  }
-  return false;
+function factsOf({ program, options }: ModuleParts, graph: FlowGraph, frame: number): FunctionFacts | undefined {
+  return options.mode === 'verified' ? functionFacts(program, graph, options, frame) : undefined;
 }
 
-/** Zero the last `size` bytes below r10: frames start zeroed. */
-function zeroFrame(f: FunctionWriter, size: number): void {
+/** Zero what the function may use of its frame, in mode `verified`; in mode `checked` the machine does it. */
+function zeroFrame(f: FunctionWriter): void {
   const { code } = f;
+  const bytes = Math.min(MAX_BPF_STACK, Math.ceil((f.facts?.frameSize ?? 0) / 8) * 8);
+  if (bytes === 0) return;
   const address = f.scratch(TYPE.I32);
-  const bytes = Math.min(MAX_BPF_STACK, Math.ceil(size / 8) * 8);
   f.getRegister(FRAME_POINTER);
   f.op(OP.i32_wrap_i64);
   code.i32(bytes);

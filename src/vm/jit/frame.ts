@@ -1,0 +1,157 @@
+/**
+ * Stack slots of a verified function that become locals: bytes of the frame that are only ever loaded and stored whole, at an
+ * offset from r10 that the JIT knows, and that nobody else can see. An address of the frame escapes where it is stored,
+ * handed to a helper (which may touch what lies from there up to r10) or to a sub-program, or where its offset is lost.
+ */
+import { ALU, CLASS, MODE, accessSize } from '../../isa/index.ts';
+import { MAX_BPF_STACK } from '../../uapi/index.ts';
+import { REGISTER_WORDS } from '../executable.ts';
+import { CANONICAL } from '../compile.ts';
+import { argumentsOf } from './calls.ts';
+import { width } from './flow-graph.ts';
+import type { FlowGraph } from './flow-graph.ts';
+import type { Program } from './function-writer.ts';
+import { ARRAY_KEY, CALL_HELPER, isArrayLookup } from './lookup.ts';
+import type { MapOptions, MapShapes } from './options.ts';
+import { KIND, atEnd, isCall, knownAtBlocks, liveAtBlocks, step } from './registers.ts';
+import type { Known } from './registers.ts';
+
+/** What the JIT knows of a function. */
+export interface FunctionFacts {
+  /** Number of the promoted slot that a load, a store or an inlined look-up accesses, by its program slot. */
+  readonly promoted: ReadonlyMap<number, number>;
+  /** How many promoted slots there are. */
+  readonly slots: number;
+  /** Header address of the map in r1, by the slot of a helper's call. */
+  readonly maps: ReadonlyMap<number, number>;
+  /** Bytes below r10 that memory must hold. */
+  readonly frameSize: number;
+}
+
+/** @param frame bytes of the frame that the function may use at most */
+export function functionFacts(program: Program, graph: FlowGraph, options: MapOptions, frame: number): FunctionFacts {
+  const { mapLoads, maps: shapes } = options;
+  const known = knownAtBlocks(program, graph, mapLoads);
+  const use = new FrameUse(program, shapes, frame);
+  const maps = new Map<number, number>();
+  graph.blocks.forEach((block, i) => {
+    const now = { kind: known[i].kind.slice(), value: known[i].value.slice() };
+    for (let at = block.start; at < block.last; at += width(program.op[at])) {
+      use.instruction(at, now);
+      if (isCall(program.op[at]) && now.kind[1] === KIND.MAP) maps.set(at, now.value[1]);
+      step(program, at, now, mapLoads);
+    }
+  });
+  if (losesFrame(program, graph, known, mapLoads)) use.escape(-MAX_BPF_STACK);
+  return { ...use.promote(), maps };
+}
+
+/** Whether a live register holds an address of the frame at the end of a block, and the next does not know which. */
+function losesFrame(
+  program: Program,
+  graph: FlowGraph,
+  known: readonly Known[],
+  mapLoads: ReadonlySet<number>,
+): boolean {
+  const live = liveAtBlocks(program, graph);
+  return graph.blocks.some((block, i) => {
+    if (block.successors.length === 0) return false;
+    const out = atEnd(program, block, known[i], mapLoads);
+    return block.successors.some((to) =>
+      out.kind.some((kind, n) => kind === KIND.FRAME && known[to].kind[n] !== KIND.FRAME && (live[to] >> n) & 1),
+    );
+  });
+}
+
+interface Access {
+  readonly at: number;
+  readonly off: number;
+  readonly size: number;
+  /** Whether it may become an access of a local. */
+  readonly plain: boolean;
+}
+
+class FrameUse {
+  readonly #program: Program;
+  readonly #maps: MapShapes;
+  readonly #frame: number;
+  readonly #accesses: Access[] = [];
+  /** Everything from here up to r10 may be touched by others. */
+  #escaped = 0;
+
+  constructor(program: Program, maps: MapShapes, frame: number) {
+    this.#program = program;
+    this.#maps = maps;
+    this.#frame = frame;
+  }
+
+  escape(off: number): void {
+    this.#escaped = Math.min(this.#escaped, off);
+  }
+
+  instruction(at: number, { kind, value }: Known): void {
+    const { op, dst, src, off, imm } = this.#program;
+    const code = op[at];
+    const [d, s] = [dst[at] >> 1, src[at] < REGISTER_WORDS ? src[at] >> 1 : -1];
+    const atomic = (code & 0xe0) === MODE.ATOMIC;
+    switch (code & 7) {
+      case CLASS.LDX:
+        if (kind[s] === KIND.FRAME) this.#access(at, value[s] + off[at], true);
+        return;
+      case CLASS.STX:
+        if (kind[d] === KIND.FRAME) this.#access(at, value[d] + off[at], !atomic);
+        if (s >= 0 && kind[s] === KIND.FRAME) this.escape(-MAX_BPF_STACK);
+        return;
+      case CLASS.ALU:
+      case CLASS.ALU64:
+        if (this.#keepsOffset(code, s < 0)) return;
+        if ((code & 0xf0) !== ALU.MOV && kind[d] === KIND.FRAME) this.escape(-MAX_BPF_STACK);
+        if (s >= 0 && kind[s] === KIND.FRAME) this.escape(-MAX_BPF_STACK);
+        return;
+    }
+    if (!isCall(code)) return;
+    if (kind[1] === KIND.MAP && kind[2] === KIND.FRAME && isArrayLookup(this.#program, at, value[1], this.#maps))
+      return this.#access(at, value[2], true, ARRAY_KEY);
+    const local = code === CANONICAL.CALL_LOCAL;
+    const args = code === CALL_HELPER ? argumentsOf('verified', imm[at]) : 5;
+    for (let n = 1; n <= args; n++) if (kind[n] === KIND.FRAME) this.escape(local ? -MAX_BPF_STACK : value[n]);
+  }
+
+  /** Whether what is known of an address of the frame follows it through an instruction. */
+  #keepsOffset(code: number, constant: boolean): boolean {
+    if (code === (CLASS.ALU64 | ALU.MOV)) return true;
+    return constant && (code === (CLASS.ALU64 | ALU.ADD) || code === (CLASS.ALU64 | ALU.SUB));
+  }
+
+  #access(at: number, off: number, plain: boolean, size: number = accessSize(this.#program.op[at])): void {
+    this.#accesses.push({ at, off, size, plain });
+  }
+
+  promote(): Omit<FunctionFacts, 'maps'> {
+    // One entry for each byte below r10: the access that owns it; null where accesses differ.
+    const owner: (Access | null | undefined)[] = [];
+    for (const access of this.#accesses) {
+      const { off, size, plain } = access;
+      for (let byte = off; byte < off + size; byte++) {
+        const other = owner[-byte];
+        const alike = other === undefined || (other?.off === off && other.size === size);
+        owner[-byte] = plain && alike && byte < this.#escaped && byte < 0 ? (other ?? access) : null;
+      }
+    }
+    const slotOf = new Map<number, number>();
+    const promoted = new Map<number, number>();
+    let frameSize = this.#escaped === -MAX_BPF_STACK ? this.#frame : -this.#escaped;
+    for (const { at, off, size } of this.#accesses) {
+      let whole = true;
+      for (let byte = off; byte < off + size; byte++) whole &&= owner[-byte] !== null;
+      if (!whole) {
+        frameSize = Math.max(frameSize, -off);
+        continue;
+      }
+      const slot = slotOf.get(off) ?? slotOf.size;
+      slotOf.set(off, slot);
+      promoted.set(at, slot);
+    }
+    return { promoted, slots: slotOf.size, frameSize };
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * `bpf_map_lookup_elem` in WebAssembly, where the JIT knows which map it is: an array's value is computed, a hash has a
+ * function of its own, made for its key size. Both read memory as src/memory/layout.ts says. Other maps are looked up by the
+ * helper, and so is a hash whose chain has more elements than the map may: the helper says what is wrong.
+ */
+import { HASH_ELEM } from '../../memory/index.ts';
+import { MAP_TYPE } from '../../uapi/index.ts';
+import { ACCESS, Code, OP, TYPE } from '../../wasm/index.ts';
+import type { Index } from '../../wasm/index.ts';
+import type { FunctionWriter, ModuleParts, Program } from './function-writer.ts';
+import type { MapShape, MapShapes } from './options.ts';
+
+export const CALL_HELPER = 0x85;
+const MAP_LOOKUP_ELEM = 1;
+/** Bytes of an array's key. */
+export const ARRAY_KEY = 4;
+/** Longest key that a hash's own function is made for. */
+const MAX_KEY = 64;
+
+/** Whether the call at `at` is compiled as a look-up in an array. */
+export function isArrayLookup({ op, imm }: Program, at: number, map: number, maps: MapShapes): boolean {
+  return op[at] === CALL_HELPER && imm[at] === MAP_LOOKUP_ELEM && maps(map).type === MAP_TYPE.ARRAY;
+}
+
+/** Write the call at `at` as a look-up. @returns false: it is not one that is known here */
+export function writeLookup(f: FunctionWriter, at: number): boolean {
+  const address = f.facts?.maps.get(at);
+  if (address === undefined || f.program.imm[at] !== MAP_LOOKUP_ELEM) return false;
+  const shape = f.options.maps(address);
+  if (shape.type === MAP_TYPE.ARRAY) {
+    lookupArray(f, at, shape);
+    return true;
+  }
+  if (shape.type !== MAP_TYPE.HASH || shape.keySize > MAX_KEY) return false;
+  f.getRegister(2);
+  f.op(OP.i32_wrap_i64);
+  f.code.call(hashLookup(f.parts, shape));
+  f.op(OP.i64_extend_i32_u);
+  f.setRegister(0);
+  return true;
+}
+
+/** r0 = index below the end ? address of the value : 0 */
+function lookupArray(f: FunctionWriter, at: number, { maxEntries, elemSize, values }: MapShape): void {
+  const { code } = f;
+  const index = f.scratch(TYPE.I32);
+  const key = f.promoted(at);
+  if (key === undefined) {
+    f.getRegister(2);
+    f.op(OP.i32_wrap_i64);
+    code.access(ACCESS.i32_load, 0);
+  } else {
+    code.get(key);
+    f.op(OP.i32_wrap_i64);
+  }
+  code.tee(index);
+  code.i32(maxEntries);
+  f.op(OP.i32_lt_u);
+  code.if(TYPE.I32);
+  code.get(index);
+  code.i32(elemSize);
+  f.op(OP.i32_mul);
+  code.i32(values);
+  f.op(OP.i32_add);
+  code.else();
+  code.i32(0);
+  code.end();
+  f.op(OP.i64_extend_i32_u);
+  f.setRegister(0);
+}
+
+/** The function that takes a key's address and gives the value's, or 0. */
+function hashLookup(parts: ModuleParts, shape: MapShape): Index {
+  const known = parts.lookups.get(shape.address);
+  if (known !== undefined) return known;
+  const { module, imports } = parts;
+  const fn = module.function(module.type([TYPE.I32], [TYPE.I32]));
+  parts.lookups.set(shape.address, fn);
+  const key = 0;
+  const code = new Code(1);
+  const [hash, elem, steps] = [code.local(TYPE.I32), code.local(TYPE.I32), code.local(TYPE.I32)];
+  hashKey(code, key, shape, hash);
+  code.get(hash);
+  code.i32(shape.bucketMask);
+  code.op(OP.i32_and);
+  code.i32(2);
+  code.op(OP.i32_shl);
+  code.access(ACCESS.i32_load, shape.buckets);
+  code.set(elem);
+  code.i32(shape.maxEntries + 1);
+  code.set(steps);
+  const again = code.loop();
+  code.get(elem);
+  code.op(OP.i32_eqz);
+  code.if();
+  code.i32(0);
+  code.op(OP.return);
+  code.end();
+  const differs = code.block();
+  code.get(elem);
+  code.access(ACCESS.i32_load, HASH_ELEM.HASH);
+  code.get(hash);
+  code.op(OP.i32_ne);
+  code.brIf(differs);
+  compareKeys(code, key, elem, shape.keySize, () => code.brIf(differs));
+  code.get(elem);
+  code.i32(shape.valueOffset);
+  code.op(OP.i32_add);
+  code.op(OP.return);
+  code.end();
+  code.get(elem);
+  code.access(ACCESS.i32_load, HASH_ELEM.NEXT);
+  code.set(elem);
+  code.get(steps);
+  code.i32(1);
+  code.op(OP.i32_sub);
+  code.tee(steps);
+  code.brIf(again);
+  code.end();
+  for (const word of [0, shape.address, 0]) code.i32(word);
+  code.get(key);
+  code.i32(0);
+  code.call(imports.helper(MAP_LOOKUP_ELEM));
+  module.body(fn, code);
+  return fn;
+}
+
+/** The same as `hashKey` of src/memory/layout.ts. */
+function hashKey(code: Code, key: Index, { keySize, seed }: MapShape, hash: Index): void {
+  const scramble = (): void => {
+    code.i32(0xcc9e2d51);
+    code.op(OP.i32_mul);
+    code.i32(15);
+    code.op(OP.i32_rotl);
+    code.i32(0x1b873593);
+    code.op(OP.i32_mul);
+  };
+  code.i32(seed);
+  for (let at = 0; at + 4 <= keySize; at += 4) {
+    code.get(key);
+    code.access(ACCESS.i32_load, at);
+    scramble();
+    code.op(OP.i32_xor);
+    code.i32(13);
+    code.op(OP.i32_rotl);
+    code.i32(5);
+    code.op(OP.i32_mul);
+    code.i32(0xe6546b64);
+    code.op(OP.i32_add);
+  }
+  if (keySize & 3) {
+    loadTail(code, key, keySize);
+    scramble();
+    code.op(OP.i32_xor);
+  }
+  code.i32(keySize);
+  code.op(OP.i32_xor);
+  for (const [shift, factor] of [
+    [16, 0x85ebca6b],
+    [13, 0xc2b2ae35],
+    [16, 1],
+  ]) {
+    code.tee(hash);
+    code.get(hash);
+    code.i32(shift);
+    code.op(OP.i32_shr_u);
+    code.op(OP.i32_xor);
+    if (factor === 1) continue;
+    code.i32(factor);
+    code.op(OP.i32_mul);
+  }
+  code.set(hash);
+}
+
+/** The last one to three bytes of a key as a little-endian word. */
+function loadTail(code: Code, key: Index, keySize: number): void {
+  const at = keySize & ~3;
+  code.get(key);
+  code.access((keySize & 3) === 1 ? ACCESS.i32_load8_u : ACCESS.i32_load16_u, at);
+  if ((keySize & 3) < 3) return;
+  code.get(key);
+  code.access(ACCESS.i32_load8_u, at + 2);
+  code.i32(16);
+  code.op(OP.i32_shl);
+  code.op(OP.i32_or);
+}
+
+/** Compare piece by piece; `leave` is called behind each with whether the pieces differ. */
+function compareKeys(code: Code, key: Index, elem: Index, keySize: number, leave: () => void): void {
+  for (let at = 0; at < keySize;) {
+    const size = keySize - at >= 8 ? 8 : keySize - at >= 4 ? 4 : keySize - at >= 2 ? 2 : 1;
+    const load = { 1: ACCESS.i64_load8_u, 2: ACCESS.i64_load16_u, 4: ACCESS.i64_load32_u, 8: ACCESS.i64_load }[size];
+    code.get(key);
+    code.access(load, at);
+    code.get(elem);
+    code.access(load, HASH_ELEM.KEY + at);
+    code.op(OP.i64_ne);
+    leave();
+    at += size;
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * What the JIT proves by itself of the registers of one function of a verified program: where one holds a map's header, or an
+ * address in the function's own frame at a known offset; and which are live. Nothing here comes from the verifier, whose
+ * facts may hold on one path only.
+ */
+import { ALU, ATOMIC, CLASS, LD_IMM64, MODE } from '../../isa/index.ts';
+import { CANONICAL } from '../compile.ts';
+import { REGISTER_WORDS } from '../executable.ts';
+import { argumentsOf } from './calls.ts';
+import { width } from './flow-graph.ts';
+import type { Block, FlowGraph } from './flow-graph.ts';
+import { FRAME_POINTER, REGISTERS } from './function-writer.ts';
+import type { Program } from './function-writer.ts';
+
+/** UNSEEN: no path has come here yet. */
+export const KIND = { UNSEEN: 0, OTHER: 1, MAP: 2, FRAME: 3 } as const;
+
+/** A map's header address, or an offset from r10. */
+export interface Known {
+  readonly kind: Uint8Array;
+  readonly value: Int32Array;
+}
+
+const CALL_HELPER = 0x85;
+
+/** What the registers hold where each block starts. @param mapLoads slots that load a map's header */
+export function knownAtBlocks(program: Program, graph: FlowGraph, mapLoads: ReadonlySet<number>): Known[] {
+  const known = graph.blocks.map(unseen);
+  known[0].kind.fill(KIND.OTHER);
+  known[0].kind[FRAME_POINTER] = KIND.FRAME;
+  for (let changed = true; changed;) {
+    changed = false;
+    graph.blocks.forEach((block, i) => {
+      const out = atEnd(program, block, known[i], mapLoads);
+      for (const to of block.successors) changed = meet(known[to], out) || changed;
+    });
+  }
+  return known;
+}
+
+function unseen(): Known {
+  return { kind: new Uint8Array(REGISTERS), value: new Int32Array(REGISTERS) };
+}
+
+/** What the registers hold behind a block. */
+export function atEnd(program: Program, { start, last }: Block, known: Known, mapLoads: ReadonlySet<number>): Known {
+  const out = { kind: known.kind.slice(), value: known.value.slice() };
+  for (let at = start; at < last; at += width(program.op[at])) step(program, at, out, mapLoads);
+  return out;
+}
+
+/** What holds on both ways. @returns whether `into` changed */
+function meet(into: Known, from: Known): boolean {
+  let changed = false;
+  for (let n = 0; n < REGISTERS; n++) {
+    const kind = into.kind[n];
+    if (kind === KIND.OTHER || (kind === from.kind[n] && into.value[n] === from.value[n])) continue;
+    into.kind[n] = kind === KIND.UNSEEN ? from.kind[n] : KIND.OTHER;
+    into.value[n] = kind === KIND.UNSEEN ? from.value[n] : 0;
+    changed = true;
+  }
+  return changed;
+}
+
+/** Bring what is known over one instruction. */
+export function step(program: Program, at: number, known: Known, mapLoads: ReadonlySet<number>): void {
+  const { op, dst, src, file } = program;
+  const { kind, value } = known;
+  const d = dst[at] >> 1;
+  const constant = src[at] >= REGISTER_WORDS;
+  switch (op[at]) {
+    case LD_IMM64:
+      kind[d] = mapLoads.has(at) ? KIND.MAP : KIND.OTHER;
+      value[d] = mapLoads.has(at) ? file[src[at]] : 0;
+      return;
+    case CLASS.ALU64 | ALU.MOV:
+      kind[d] = constant ? KIND.OTHER : kind[src[at] >> 1];
+      value[d] = constant ? 0 : value[src[at] >> 1];
+      return;
+    case CLASS.ALU64 | ALU.ADD:
+    case CLASS.ALU64 | ALU.SUB:
+      if (constant && kind[d] === KIND.FRAME) {
+        value[d] += (op[at] & 0xf0) === ALU.ADD ? file[src[at]] : -file[src[at]];
+        return;
+      }
+  }
+  for (const n of written(program, at)) {
+    kind[n] = KIND.OTHER;
+    value[n] = 0;
+  }
+}
+
+const CALLER_SAVED: readonly number[] = [0, 1, 2, 3, 4, 5];
+const NONE: readonly number[] = [];
+
+/** Registers that an instruction changes. */
+function written({ op, dst, src, imm }: Program, at: number): readonly number[] {
+  const code = op[at];
+  switch (code & 7) {
+    case CLASS.ALU:
+    case CLASS.ALU64:
+    case CLASS.LDX:
+      return [dst[at] >> 1];
+    case CLASS.STX:
+      if ((code & 0xe0) !== MODE.ATOMIC || !(imm[at] & ATOMIC.FETCH)) return NONE;
+      return [imm[at] === ATOMIC.CMPXCHG ? 0 : src[at] >> 1];
+    case CLASS.LD:
+      return code === LD_IMM64 ? [dst[at] >> 1] : CALLER_SAVED;
+  }
+  return isCall(code) ? CALLER_SAVED : NONE;
+}
+
+export function isCall(op: number): boolean {
+  return op === CALL_HELPER || op === CANONICAL.CALL_LOCAL || op === 0x8d;
+}
+
+/** Bit `n`: register `n` is live where each block starts, i.e. may be read before it is written. */
+export function liveAtBlocks(program: Program, graph: FlowGraph): Uint16Array {
+  const live = new Uint16Array(graph.blocks.length);
+  for (let changed = true; changed;) {
+    changed = false;
+    for (let i = graph.blocks.length - 1; i >= 0; i--) {
+      const { start, last, successors, end } = graph.blocks[i];
+      let mask = 0;
+      for (const to of successors) mask |= live[to];
+      const slots: number[] = [];
+      for (let at = start; at < last; at += width(program.op[at])) slots.push(at);
+      if (end === 'if') mask |= readBits(program, last);
+      if (end === 'exit') mask |= 1;
+      for (const at of slots.reverse()) {
+        for (const n of written(program, at)) mask &= ~(1 << n);
+        mask |= readBits(program, at);
+      }
+      if (live[i] === mask) continue;
+      live[i] = mask;
+      changed = true;
+    }
+  }
+  return live;
+}
+
+/** Bits of the registers that an instruction or a jump reads; some more than it does. */
+export function readBits({ op, dst, src, imm }: Program, at: number): number {
+  const code = op[at];
+  const bits = (1 << (dst[at] >> 1)) | (src[at] < REGISTER_WORDS ? 1 << (src[at] >> 1) : 0);
+  switch (code & 7) {
+    case CLASS.LDX:
+      return 1 << (src[at] >> 1);
+    case CLASS.STX:
+      return imm[at] === ATOMIC.CMPXCHG ? bits | 1 : bits;
+    case CLASS.LD:
+      return code === LD_IMM64 ? 0 : (1 << (src[at] >> 1)) | (1 << 6);
+    case CLASS.ALU:
+    case CLASS.ALU64:
+      return (code & 0xf0) === ALU.MOV ? bits & ~(src[at] >> 1 === dst[at] >> 1 ? 0 : 1 << (dst[at] >> 1)) : bits;
+  }
+  if (!isCall(code)) return bits;
+  const args = code === CALL_HELPER ? argumentsOf('verified', imm[at]) : 5;
+  return ((1 << args) - 1) << 1;
+}
