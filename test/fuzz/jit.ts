@@ -1,6 +1,6 @@
 /**
- * Random programs on the interpreter and compiled to WebAssembly. Programs that compute run checked and verified, and all
- * registers and the stack must come out alike; wild ones run checked, and r0 or the trap, the memory and the instruction where
+ * Random programs on the interpreter and compiled to WebAssembly. Programs that compute, and those around the stack, run
+ * checked and verified, and all registers and the stack must come out alike; wild ones run checked, and r0 or the trap, the memory and the instruction where
  * the budget ends must be the same.
  */
 import { formatProgram } from '../../src/asm/index.ts';
@@ -11,6 +11,7 @@ import type { Region } from '../../src/memory/index.ts';
 import { Random } from '../../src/util/index.ts';
 import { Interpreter, JitMachine, checkedAddress, compile } from '../../src/vm/index.ts';
 import type { CompileRequest, HelperFn, World } from '../../src/vm/index.ts';
+import { FRAME_MEMORY, frameProgram } from '../support/frame-programs.ts';
 import { VALUE_SIZE, randomProgram, randomValue } from '../support/random-programs.ts';
 import { wildProgram } from '../support/wild-programs.ts';
 import type { Campaign } from './campaign.ts';
@@ -56,7 +57,7 @@ class Bench {
     const space = new AddressSpace();
     this.env = { space, packet: undefined };
     engine(this.env);
-    const memory = space.allocate(Math.max(VALUE_SIZE, MEMORY_SIZE), { kind: 'mem', name: 'memory' });
+    const memory = space.allocate(Math.max(VALUE_SIZE, FRAME_MEMORY, MEMORY_SIZE), { kind: 'mem', name: 'memory' });
     if (memory === undefined) throw new Error('no memory');
     this.memory = memory;
   }
@@ -108,17 +109,34 @@ function jit(insns: readonly Instruction[], input: Uint8Array, budget: number, r
   });
 }
 
+/** One kind of random programs, and how they are compiled. */
+interface Kind {
+  make(r: Random): Instruction[];
+  budget(r: Random): number;
+  readonly memory: number;
+  readonly requests: readonly CompileRequest[];
+}
+
+const BOTH: readonly CompileRequest[] = [{ mode: 'checked' }, { mode: 'verified' }];
+const KINDS: readonly Kind[] = [
+  { make: (r) => randomProgram(r, LENGTH, 0), budget: () => Infinity, memory: VALUE_SIZE, requests: BOTH },
+  { make: (r) => frameProgram(r, LENGTH, 2), budget: () => Infinity, memory: FRAME_MEMORY, requests: BOTH },
+  {
+    make: (r) => wildProgram(r, MEMORY_SIZE, HELPER_IDS),
+    budget: (r) => r.below(r.below(2) ? 2000 : 60),
+    memory: MEMORY_SIZE,
+    requests: [{ mode: 'checked', budget: true }],
+  },
+];
+
 function runCase(seed: number, caseNumber: number): string | undefined {
   const r = new Random((seed + Math.imul(caseNumber, 0x9e3779b1)) >>> 0);
-  const wild = caseNumber % 2 === 1;
-  const insns = wild ? wildProgram(r, MEMORY_SIZE, HELPER_IDS) : randomProgram(r, LENGTH, 0);
-  const budget = wild ? r.below(r.below(2) ? 2000 : 60) : Infinity;
-  const value = randomValue(r);
-  const input = wild ? value.slice(0, MEMORY_SIZE) : value;
+  const { make, budget: budgetOf, memory, requests } = KINDS[caseNumber % KINDS.length];
+  const insns = make(r);
+  const budget = budgetOf(r);
+  const input = new Uint8Array(memory);
+  for (let at = 0; at < memory; at += VALUE_SIZE) input.set(randomValue(r).subarray(0, memory - at), at);
   const expected = interpret(insns, input, budget);
-  const requests: CompileRequest[] = wild
-    ? [{ mode: 'checked', budget: true }]
-    : [{ mode: 'checked', budget: false }, { mode: 'verified' }];
   for (const request of requests) {
     const actual = jit(insns, input, budget, request);
     if (actual === expected) continue;
