@@ -20,9 +20,9 @@ import { HELPER_NAMES, PROG_TYPE } from '../uapi/index.ts';
  * - `constSize`, `constSizeOrZero`: bounded size of the memory before. @kernel ARG_CONST_SIZE
  * - `constAllocSize`: known size of the memory that is given. @kernel ARG_CONST_ALLOC_SIZE_OR_ZERO
  * - `constStr`: a string in a frozen read-only array. @kernel ARG_PTR_TO_CONST_STR
- * - `ctx`: the program's context, unmodified. @kernel ARG_PTR_TO_CTX
+ * - `ctx`, `ctxOrNull`: the program's context, unmodified. @kernel ARG_PTR_TO_CTX
  * - `anything`: any initialised register. @kernel ARG_ANYTHING
- * - `sockCommon`, `btfSockCommon`: a socket; the latter also by its BTF type. @kernel ARG_PTR_TO_SOCK_COMMON
+ * - `sockCommon`, `sockOrNull`, `btfSockCommon`: a socket; the last also by its BTF type. @kernel ARG_PTR_TO_SOCK_COMMON
  * - `btfId`, `btfIdOrNull`: a kernel object by its BTF type. @kernel ARG_PTR_TO_BTF_ID
  * - `percpuBtfId`: a per-CPU kernel variable. @kernel ARG_PTR_TO_PERCPU_BTF_ID
  * - `func`: a function of the program; `stackOrNull`: stack memory for it, or NULL. @kernel ARG_PTR_TO_FUNC
@@ -49,10 +49,11 @@ export type ArgKind =
   | 'constAllocSize'
   | 'constStr'
   | 'ctx'
+  | 'ctxOrNull'
   | 'anything'
   | 'sockCommon'
+  | 'sockOrNull'
   | 'btfSockCommon'
-  | 'btfSockCommonOrNull'
   | 'btfId'
   | 'btfIdOrNull'
   | 'percpuBtfId'
@@ -104,17 +105,6 @@ const ARG_COUNTS =
   '5433344421553333210445113053124322221111144434233541421242020315453413231111241454332101144533231442' +
   '255333220442';
 
-/** Asks about the current task, or, in programs of these types, about the packet given. */
-const CGROUP_CLASSID = HELPER_NAMES.indexOf('get_cgroup_classid');
-const CLASSID_OF_PACKET: readonly number[] = [
-  PROG_TYPE.SCHED_CLS,
-  PROG_TYPE.SCHED_ACT,
-  PROG_TYPE.LWT_IN,
-  PROG_TYPE.LWT_OUT,
-  PROG_TYPE.LWT_XMIT,
-  PROG_TYPE.LWT_SEG6LOCAL,
-];
-
 type Trait = 'changes packet' | 'packet access' | 'might sleep';
 type Row = readonly [name: string, args: string, ret: RetKind, trait?: Trait];
 
@@ -135,6 +125,7 @@ const PROTOTYPES: readonly Row[] = [
   ['get_current_pid_tgid', '', 'integer'],
   ['get_current_uid_gid', '', 'integer'],
   ['get_current_comm', 'uninitMem constSize', 'integer'],
+  ['get_cgroup_classid', '', 'integer'],
   ['skb_vlan_push', 'ctx anything anything', 'integer', 'changes packet'],
   ['skb_vlan_pop', 'ctx', 'integer', 'changes packet'],
   ['skb_get_tunnel_key', 'ctx uninitMem constSize anything', 'integer'],
@@ -210,8 +201,8 @@ const PROTOTYPES: readonly Row[] = [
   ['sysctl_set_new_value', 'ctx mem constSize', 'integer'],
   ['strtol', 'mem constSize anything fixedUninitMem:8', 'integer'],
   ['strtoul', 'mem constSize anything fixedUninitMem:8', 'integer'],
-  ['sk_storage_get', 'constMapPtr btfSockCommonOrNull mapValueOrNull anything', 'mapValueOrNull'],
-  ['sk_storage_delete', 'constMapPtr btfSockCommonOrNull', 'integer'],
+  ['sk_storage_get', 'constMapPtr btfSockCommon mapValueOrNull anything', 'mapValueOrNull'],
+  ['sk_storage_delete', 'constMapPtr btfSockCommon', 'integer'],
   ['send_signal', 'anything', 'integer'],
   ['tcp_gen_syncookie', 'btfSockCommon mem constSize mem constSize', 'integer', 'packet access'],
   ['skb_output', 'btfId constMapPtr anything mem constSizeOrZero', 'integer'],
@@ -224,14 +215,14 @@ const PROTOTYPES: readonly Row[] = [
   ['read_branch_records', 'ctx writeMemOrNull constSizeOrZero anything', 'integer'],
   ['get_ns_current_pid_tgid', 'anything anything uninitMem constSize', 'integer'],
   ['xdp_output', 'btfId constMapPtr anything mem constSizeOrZero', 'integer'],
-  ['get_netns_cookie', 'ctx', 'integer'],
+  ['get_netns_cookie', 'ctxOrNull', 'integer'],
   ['get_current_ancestor_cgroup_id', 'anything', 'integer'],
   ['ktime_get_boot_ns', '', 'integer'],
   ['ringbuf_output', 'constMapPtr mem constSizeOrZero anything', 'integer'],
   ['ringbuf_query', 'constMapPtr anything', 'integer'],
-  ['sk_lookup_tcp', 'ctx mem constSize anything anything', 'sockOrNull', 'packet access'],
-  ['sk_lookup_udp', 'ctx mem constSize anything anything', 'sockOrNull', 'packet access'],
-  ['skc_lookup_tcp', 'ctx mem constSize anything anything', 'sockCommonOrNull', 'packet access'],
+  ['sk_lookup_tcp', 'ctx mem constSizeOrZero anything anything', 'sockOrNull', 'packet access'],
+  ['sk_lookup_udp', 'ctx mem constSizeOrZero anything anything', 'sockOrNull', 'packet access'],
+  ['skc_lookup_tcp', 'ctx mem constSizeOrZero anything anything', 'sockCommonOrNull', 'packet access'],
   ['sk_release', 'btfSockCommon', 'integer'],
   ['sk_assign', 'ctx btfSockCommon anything', 'integer'],
   ['sk_fullsock', 'sockCommon', 'sockOrNull'],
@@ -243,7 +234,7 @@ const PROTOTYPES: readonly Row[] = [
   ['skc_to_tcp_request_sock', 'btfSockCommon', 'btfIdOrNull'],
   ['skc_to_udp6_sock', 'btfSockCommon', 'btfIdOrNull'],
   ['skc_to_unix_sock', 'btfSockCommon', 'btfIdOrNull'],
-  ['skc_to_mptcp_sock', 'btfSockCommon', 'btfIdOrNull'],
+  ['skc_to_mptcp_sock', 'sockCommon', 'btfIdOrNull'],
   ['ringbuf_reserve', 'constMapPtr constAllocSize anything', 'ringbufMemOrNull'],
   ['ringbuf_submit', 'ringbufMem anything', 'void'],
   ['ringbuf_discard', 'ringbufMem anything', 'void'],
@@ -262,6 +253,8 @@ const PROTOTYPES: readonly Row[] = [
   ['snprintf_btf', 'writeMem constSize mem constSize anything', 'integer'],
   ['skb_cgroup_classid', 'ctx', 'integer'],
   ['redirect_neigh', 'anything memOrNull constSizeOrZero anything', 'integer'],
+  ['per_cpu_ptr', 'percpuBtfId anything', 'btfId'],
+  ['this_cpu_ptr', 'percpuBtfId', 'btfId'],
   ['redirect_peer', 'anything anything', 'integer'],
   ['task_storage_get', 'constMapPtr btfIdOrNull mapValueOrNull anything', 'mapValueOrNull'],
   ['task_storage_delete', 'constMapPtr btfIdOrNull', 'integer'],
@@ -274,6 +267,7 @@ const PROTOTYPES: readonly Row[] = [
   ['sys_close', 'anything', 'integer'],
   ['get_func_ip', 'ctx', 'integer'],
   ['get_attach_cookie', 'ctx', 'integer'],
+  ['task_pt_regs', 'btfId', 'btfId'],
   ['get_branch_snapshot', 'uninitMem constSizeOrZero', 'integer'],
   ['trace_vprintk', 'mem constSize memOrNull constSizeOrZero', 'integer'],
   ['kallsyms_lookup_name', 'mem constSizeOrZero anything fixedUninitMem:8', 'integer'],
@@ -295,17 +289,23 @@ const PROTOTYPES: readonly Row[] = [
   ['cgrp_storage_delete', 'constMapPtr btfIdOrNull', 'integer'],
 ];
 
+function parseArgs(args: string): Pick<HelperProto, 'args' | 'sizes'> {
+  const parts = args.split(' ').filter(Boolean);
+  return {
+    args: parts.map((part) => part.split(':')[0] as ArgKind),
+    sizes: parts.map((part) => Number(part.split(':')[1] ?? 0)),
+  };
+}
+
 const byId = new Map<number, HelperProto>(
   PROTOTYPES.map(([name, args, ret, trait]) => {
     const id = HELPER_NAMES.indexOf(name);
-    const parts = args.split(' ').filter(Boolean);
     return [
       id,
       {
         id,
         name: `bpf_${name}`,
-        args: parts.map((part) => part.split(':')[0] as ArgKind),
-        sizes: parts.map((part) => Number(part.split(':')[1] ?? 0)),
+        ...parseArgs(args),
         ret,
         changesPacket: trait === 'changes packet',
         packetAccess: trait === 'packet access',
@@ -315,14 +315,40 @@ const byId = new Map<number, HelperProto>(
   }),
 );
 
-/** The prototype, or undefined where kinds are not known. */
-export function helperProto(id: number): HelperProto | undefined {
-  return byId.get(id);
+const P = PROG_TYPE;
+/** Types whose programs get kernel objects by their BTF types. */
+const BY_BTF = [P.TRACING, P.LSM, P.STRUCT_OPS, P.SYSCALL];
+const ABOUT_PACKET = [P.SCHED_CLS, P.SCHED_ACT, P.LWT_IN, P.LWT_OUT, P.LWT_XMIT, P.LWT_SEG6LOCAL];
+
+/** Helpers that take other arguments in programs of some types. */
+const VARIANTS: readonly (readonly [name: string, progTypes: readonly number[], args: string])[] = [
+  ['get_cgroup_classid', ABOUT_PACKET, 'ctx'],
+  ['get_socket_cookie', [P.SK_REUSEPORT, ...BY_BTF], 'btfSockCommon'],
+  ['setsockopt', [P.CGROUP_SOCKOPT], 'btfSockCommon anything anything mem constSize'],
+  ['getsockopt', [P.CGROUP_SOCKOPT], 'btfSockCommon anything anything uninitMem constSize'],
+  ['setsockopt', BY_BTF, 'btfId anything anything mem constSize'],
+  ['getsockopt', BY_BTF, 'btfId anything anything uninitMem constSize'],
+  ['sk_storage_get', [P.CGROUP_SOCK], 'constMapPtr ctx mapValueOrNull anything'],
+  ['sk_assign', [P.SK_LOOKUP], 'ctx sockOrNull anything'],
+  ['xdp_get_buff_len', BY_BTF, 'btfId'],
+];
+
+/** By helper and program type. */
+const variants = new Map<number, HelperProto>(
+  VARIANTS.flatMap(([name, progTypes, args]) => {
+    const base = byId.get(HELPER_NAMES.indexOf(name));
+    if (!base) return [];
+    return progTypes.map((type) => [base.id * 256 + type, { ...base, ...parseArgs(args) }] as const);
+  }),
+);
+
+/** The prototype in programs of a type, or undefined where kinds are not known. */
+export function helperProto(id: number, progType = 0): HelperProto | undefined {
+  return variants.get(id * 256 + progType) ?? byId.get(id);
 }
 
 /** Registers that a call of helper `id` reads, counted from r1: 0-5. Five for an id that does not exist. */
 export function helperArgCount(id: number, progType: number): number {
   if (id <= 0 || id >= ARG_COUNTS.length) return 5;
-  if (id === CGROUP_CLASSID) return CLASSID_OF_PACKET.includes(progType) ? 1 : 0;
-  return Number(ARG_COUNTS[id]);
+  return helperProto(id, progType)?.args.length ?? Number(ARG_COUNTS[id]);
 }

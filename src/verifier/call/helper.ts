@@ -50,6 +50,9 @@ const DELETE = idOf('map_delete_elem');
 
 const SOCKET_MAPS: readonly number[] = [MAP_TYPE.SOCKMAP, MAP_TYPE.SOCKHASH];
 
+/** Helpers that ask where a program is attached; one that is called by its user is attached nowhere. */
+const NOT_IN_PROBES = new Set(['d_path', 'sk_storage_get', 'sk_storage_delete'].map(idOf));
+
 /** Types whose programs may change maps of sockets. Measured. */
 const CHANGE_SOCKETS = new Set<number>([
   PROG_TYPE.SOCKET_FILTER,
@@ -73,7 +76,7 @@ export function checkHelperCall(env: Env, insn: Instruction): number {
   const known = id >= 0 && id < HELPER_NAMES.length;
   const name = known ? `bpf_${HELPER_NAMES[id]}#${id}` : `unknown#${id}`;
   if (!known) return env.fail(ERRNO.EINVAL, `invalid func ${name}`);
-  const proto = helperProto(id);
+  const proto = helperProto(id, env.input.progType);
   let err = checkAllowed(env, id, name, proto);
   if (err) return err;
   if (!proto) throw new UnsupportedConstruct(`helper bpf_${HELPER_NAMES[id]}`);
@@ -101,7 +104,7 @@ function checkAllowed(env: Env, id: number, name: string, proto: HelperProto | u
   if (HELPERS[id].gplOnly && !isGplCompatible(license)) {
     return env.fail(ERRNO.EINVAL, 'cannot call GPL-restricted function from non-GPL compatible program');
   }
-  if (id === idOf('d_path') && progType !== PROG_TYPE.TRACING && progType !== PROG_TYPE.LSM) {
+  if (NOT_IN_PROBES.has(id) && progType === PROG_TYPE.SYSCALL) {
     return env.fail(ERRNO.EINVAL, 'helper call is not allowed in probe');
   }
   if (proto?.mightSleep && !(progFlags & PROG_FLAG.SLEEPABLE)) {

@@ -14,12 +14,12 @@ import type { CallMeta } from './call-meta.ts';
 export function checkKptrPlace(env: Env, r: number, meta: CallMeta): number {
   const reg = env.regs[r];
   if (baseType(reg.type) !== REG.MAP_VALUE) throw new UnsupportedConstruct('kptr in an allocated object');
-  if (!env.store.isConst(reg.s)) {
-    return env.fail(ERRNO.EINVAL, `R${r} doesn't have constant offset. kptr has to be at the constant offset`);
-  }
   const map = env.aux.maps[reg.map];
   if (!map.fields) {
-    return env.fail(ERRNO.EINVAL, `map '${map.name}' has to have BTF in order to use kptr`);
+    return env.fail(ERRNO.EINVAL, `map '${map.name}' has to have BTF in order to use bpf_kptr_xchg`);
+  }
+  if (!env.store.isConst(reg.s)) {
+    return env.fail(ERRNO.EINVAL, `R${r} doesn't have constant offset. kptr has to be at the constant offset`);
   }
   const field = pointerFieldAt(env, reg, reg.off);
   const at = reg.off + env.store.sminN(reg.s);
