@@ -11,6 +11,7 @@ import { InsnAux } from './insn-aux.ts';
 import { LiveStack } from './live-stack.ts';
 import { Log } from './log/log.ts';
 import { Track } from './precision/track.ts';
+import type { OpenLoop } from './prune/open-loops.ts';
 import type { Reg } from './state/reg.ts';
 import { scalar } from './state/reg.ts';
 import { type HistoryEntry, State } from './state/state.ts';
@@ -66,8 +67,10 @@ export class Env implements Context {
   readonly checkpoints: Checkpoint[][];
   /** The checkpoint that wraps a state, while it is in a list or evicted with paths open. */
   readonly checkpointOf = new Map<State, Checkpoint>();
-  /** Loops being walked, by their name in prune/bucket.ts: the first checkpoint inside. */
-  readonly openSccs = new Map<string, State>();
+  /** Loops being walked, by their name in prune/bucket.ts. */
+  readonly openLoops = new Map<string, OpenLoop>();
+  /** Backedges of them all. */
+  backedges = 0;
   /** What backtracking looks for; one at a time. */
   readonly track = new Track();
   /** History entry of the instruction being walked. */
@@ -121,7 +124,8 @@ export class Env implements Context {
     this.prevInsnIdx = -1;
     this.checkpoints.forEach((list) => (list.length = 0));
     this.checkpointOf.clear();
-    this.openSccs.clear();
+    this.openLoops.clear();
+    this.backedges = 0;
     this.aux.lastLine = 0;
     this.printState = false;
   }

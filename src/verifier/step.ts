@@ -15,6 +15,7 @@ import { UnsupportedConstruct } from './context.ts';
 import type { Env } from './env.ts';
 import { checkExit } from './exit.ts';
 import { checkFields } from './insns.ts';
+import { checkMayGoto } from './may-goto.ts';
 import { readReg, writeReg } from './state/access-reg.ts';
 import { pointer, REG, scalar } from './state/reg.ts';
 import { checkAlu } from './value/alu.ts';
@@ -108,7 +109,7 @@ function checkJump(env: Env, insn: Instruction): number {
     env.insnIdx = jumpTarget(insn, env.insnIdx);
     return STEP.NEXT;
   }
-  if (isMayGoto(insn)) throw new UnsupportedConstruct('may_goto');
+  if (isMayGoto(insn)) return checkMayGoto(env, insn);
   if ((insn.opcode & 0xf0) === JMP.CALL) throw new UnsupportedConstruct('callx');
   return checkBranch(env, insn);
 }

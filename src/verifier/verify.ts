@@ -16,6 +16,7 @@ import { resolveInsns } from './insns.ts';
 import { computeLiveRegs } from './liveness.ts';
 import { insnText } from './log/insn-text.ts';
 import { lastMessage } from './log/message.ts';
+import { counterSize } from './may-goto.ts';
 import { computeScc } from './scc.ts';
 import { checkStackDepth } from './stack-depth.ts';
 import { checkSubprogs, findSubprogs } from './subprogs.ts';
@@ -94,7 +95,7 @@ function statsOf(env: Env, ok: boolean): VerifierStats {
     maxStatesPerInsn: env.maxStatesPerInsn,
     totalStates: env.totalStates,
     peakStates: env.peakStates,
-    stackDepth: subprogs.map((s) => s.stackDepth).join('+') || '0',
+    stackDepth: subprogs.map((s) => s.stackDepth + (ok ? counterSize(env, s) : 0)).join('+') || '0',
   };
 }
 
@@ -124,7 +125,7 @@ function verified(env: Env, stats: VerifierStats) {
     maps: aux.maps.filter((map) => !aux.maps.some((outer) => outer.inner === map)),
     helpers: [...env.helpers].sort((a, b) => a - b),
     unreachable,
-    stackDepth: aux.subprogs[0].stackDepth,
+    stackDepth: aux.subprogs[0].stackDepth + counterSize(env, aux.subprogs[0]),
     stats,
   };
 }

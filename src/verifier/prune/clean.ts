@@ -7,11 +7,13 @@ import { NOT_INIT } from '../state/reg.ts';
 import { EMPTY } from '../state/slot.ts';
 import { FP, type State } from '../state/state.ts';
 import { sameCallsites } from './bucket.ts';
+import { isIncomplete } from './open-loops.ts';
 
 /** Clean the checkpoints at `insn` whose paths have all ended: only then is it known what they read. */
 export function cleanCheckpoints(env: Env, insn: number, list: readonly Checkpoint[]): void {
   for (const { state } of list) {
     if (state.branches > 0 || state.cleaned || state.insn !== insn || !sameCallsites(state, env.cur)) continue;
+    if (isIncomplete(env, state)) continue;
     clean(env, state);
     state.cleaned = true;
   }

@@ -54,7 +54,11 @@ function framesEqual(env: Env, old: Frame, cur: Frame, live: number, exact: Exac
   return stackSafe(env, old, cur, exact);
 }
 
-const regsExact = (old: Reg, cur: Reg): boolean =>
+/** Start matching ids anew, for `regsExact`. */
+export const newComparison = (env: Env): void => ids.reset(env.idGen);
+
+/** The very same, with ids that correspond. */
+export const regsExact = (old: Reg, cur: Reg): boolean =>
   sameValue(old, cur) && ids.match(scalarId(old), scalarId(cur)) && ids.match(old.refId, cur.refId);
 
 /** The distance of a linked number is part of its name. */
@@ -109,8 +113,8 @@ function stackSafe(env: Env, old: Frame, cur: Frame, exact: Exact): boolean {
   for (let i = 0; i < old.stack.length; i++) {
     const slot = old.stack[i];
     const other = i < cur.stack.length ? cur.stack[i] : undefined;
-    if (exact === EXACT.YES && slot.types !== other?.types) return false;
-    if (slot === other && exact !== EXACT.WITHIN && slot.types === 0) continue;
+    if (exact !== EXACT.NOT && slot.types !== other?.types) return false;
+    if (slot.types === 0) continue;
     if (!slotSafe(env, old, i, slot, other, exact)) return false;
   }
   return true;

@@ -7,18 +7,19 @@
  * Rejects: `infinite loop detected at insn %d` (EINVAL).
  */
 import { ERRNO } from '../../errors/index.ts';
+import { isMayGoto } from '../cfg.ts';
 import type { Env } from '../env.ts';
 import { AUX } from '../insn-aux.ts';
 import { printLine } from '../log/lines.ts';
 import { stateText } from '../log/state-text.ts';
-import { backtrack } from '../precision/backtrack.ts';
 import { pushHistory } from '../precision/history.ts';
-import { REG } from '../state/reg.ts';
-import { isScalarSpill } from '../state/slot.ts';
-import { NREGS, type State } from '../state/state.ts';
-import { bucketOf, loopOf, loopText } from './bucket.ts';
+import { propagatePrecision } from '../precision/propagate.ts';
+import type { State } from '../state/state.ts';
+import { bucketOf } from './bucket.ts';
 import { cleanCheckpoints } from './clean.ts';
 import { EXACT, maybeLooping, statesEqual } from './equal.ts';
+import { addBackedge, enterLoop, exitLoop, isIncomplete } from './open-loops.ts';
+import { updatePeak } from './peak.ts';
 
 /** A state is worth keeping after this many jumps and instructions since the last kept one. */
 const MIN_JUMPS = 2;
@@ -51,11 +52,19 @@ export function checkVisited(env: Env): number {
     const old = checkpoint.state;
     if (old.insn !== at) continue;
     if (old.branches > 0) {
-      if (maybeLooping(old, cur) && statesEqual(env, old, cur, EXACT.YES)) return refuseLoop(env, old);
+      const otherRound = old.mayGotoDepth !== cur.mayGotoDepth;
+      if (otherRound && isMayGoto(env.insns[at]) && statesEqual(env, old, cur, EXACT.WITHIN)) {
+        checkpoint.hits++;
+        return join(env, old, true);
+      }
+      if (!otherRound && maybeLooping(old, cur) && statesEqual(env, old, cur, EXACT.YES)) return refuseLoop(env, old);
       if (!always && jumps < LOOP_JUMPS && insns < LOOP_INSNS) keep = false;
-    } else if (statesEqual(env, old, cur, EXACT.NOT)) {
-      checkpoint.hits++;
-      return inherit(env, old);
+    } else {
+      const incomplete = isIncomplete(env, old);
+      if (statesEqual(env, old, cur, incomplete ? EXACT.WITHIN : EXACT.NOT)) {
+        checkpoint.hits++;
+        return join(env, old, incomplete);
+      }
     }
     if (keep) checkpoint.misses++;
     const patience = forced && old.branches > 0 ? MISSES_PER_HIT_FORCED : MISSES_PER_HIT;
@@ -78,26 +87,13 @@ function refuseLoop(env: Env, old: State): number {
   return -ERRNO.EINVAL;
 }
 
-/** What had to be exact for the old state to be safe has to be exact on the way to the current one too. */
-function inherit(env: Env, old: State): number {
+/** The current path ends here: it adds nothing to `old`. */
+function join(env: Env, old: State, incomplete: boolean): number {
   if (env.aux.flags[env.insnIdx] & AUX.JMP_POINT) pushHistory(env, 0);
-  const track = env.track.start(env.cur.frames.length - 1);
-  for (let f = old.frames.length - 1; f >= 0; f--) {
-    const frame = old.frames[f];
-    const names: string[] = [];
-    for (let r = 0; r < NREGS; r++) {
-      if (!((frame.preciseRegs >>> r) & 1) || frame.regs[r].type !== REG.SCALAR) continue;
-      track.setReg(r, f);
-      names.push(`r${r}`);
-    }
-    frame.stack.forEach((slot, i) => {
-      if (!frame.isSlotPrecise(i) || !isScalarSpill(slot)) return;
-      track.setSlot(f, i);
-      names.push(`fp${-(i + 1) * 8}`);
-    });
-    if (env.log.verbose && names.length) env.log.write(`frame ${f}: propagating ${names.join(',')}\n`);
-  }
-  return backtrack(env, env.cur, track) || VISITED.SAFE;
+  const err = propagatePrecision(env, old, env.cur);
+  if (err) return err;
+  if (incomplete) addBackedge(env, old);
+  return VISITED.SAFE;
 }
 
 /** Keep the current state, and go on as its first branch. */
@@ -113,19 +109,11 @@ function addCheckpoint(env: Env, at: number): void {
   updatePeak(env);
   env.prevJmpsProcessed = env.jmpsProcessed;
   env.prevInsnProcessed = env.insnProcessed;
-  const loop = loopOf(env, state, at);
-  if (loop && !env.openSccs.has(loop)) {
-    env.openSccs.set(loop, state);
-    if (env.log.verbose) env.log.write(`SCC enter ${loopText(loop)}\n`);
-  }
+  enterLoop(env, state);
   cur.parent = state;
   cur.firstInsn = at;
   cur.history = [];
   env.curHistory = undefined;
-}
-
-export function updatePeak(env: Env): void {
-  env.peakStates = Math.max(env.peakStates, env.listedStates + env.evictedStates);
 }
 
 /** Out of its list; what its open paths still need stays until they end. */
@@ -138,7 +126,7 @@ function evict(env: Env, state: State): void {
 }
 
 function forget(env: Env, state: State): void {
-  if (!env.checkpointOf.get(state)?.evicted || state.branches > 0) return;
+  if (!env.checkpointOf.get(state)?.evicted || state.branches > 0 || isIncomplete(env, state)) return;
   env.checkpointOf.delete(state);
   env.evictedStates--;
 }
@@ -147,11 +135,7 @@ function forget(env: Env, state: State): void {
 export function endPath(env: Env): void {
   for (let state: State | undefined = env.cur; state;) {
     if (--state.branches > 0) return;
-    const loop = env.openSccs.size ? loopOf(env, state, state.insn) : undefined;
-    if (loop && env.openSccs.get(loop) === state) {
-      env.openSccs.delete(loop);
-      if (env.log.verbose) env.log.write(`SCC exit ${loopText(loop)}\n`);
-    }
+    exitLoop(env, state);
     const { parent }: State = state;
     if (state !== env.cur) forget(env, state);
     state = parent;

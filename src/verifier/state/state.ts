@@ -82,6 +82,8 @@ export class State {
   firstInsn = 0;
   lastInsn = -1;
   history: HistoryEntry[] = [];
+  /** Rounds of `may_goto` loops on the way here. */
+  mayGotoDepth = 0;
   /** What the program acquired and has to give back, in order. Never changed, only replaced. */
   refs: readonly Ref[] = NO_REFS;
   /** Only a processor that guesses comes here; see pointer/sanitize.ts. */
@@ -107,6 +109,7 @@ export class State {
     copy.history = this.history.slice();
     copy.refs = this.refs;
     copy.speculative = this.speculative;
+    copy.mayGotoDepth = this.mayGotoDepth;
     return copy;
   }
 }
