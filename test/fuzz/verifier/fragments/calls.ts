@@ -44,9 +44,9 @@ function call(g: Generator): void {
 export const calls: readonly Fragment[] = [
   {
     name: 'call',
-    weight: 2,
+    weight: 5,
     topic: 'call',
-    fits: (g) => g.level < MAX_LEVEL && (g.functions.length > 0 || g.chance(30)),
+    fits: (g) => g.level < MAX_LEVEL && (g.functions.length > 0 || g.chance(40)),
     write: call,
   },
 ];
