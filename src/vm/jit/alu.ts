@@ -66,6 +66,30 @@ export function writeAlu(f: FunctionWriter, at: number): void {
   }
 }
 
+const [SHIFT_LEFT, SHIFT_RIGHT, SHIFT_SIGNED] = [ALU.LSH, ALU.RSH, ALU.ARSH].map((code) => CLASS.ALU64 | code);
+
+/**
+ * `r <<= 32; r >>= 32` and `r <<= 32; r s>>= 32`, with which older compilers extend 32 bits to 64, as one extension.
+ * @param last the first slot that is not of the same block any more
+ * @returns whether the two instructions from `at` on were such
+ */
+export function writeExtension(f: FunctionWriter, at: number, last: number): boolean {
+  const { op, dst } = f.program;
+  const next = at + 1;
+  if (op[at] !== SHIFT_LEFT || next >= last || dst[next] !== dst[at]) return false;
+  if (op[next] !== SHIFT_RIGHT && op[next] !== SHIFT_SIGNED) return false;
+  if (f.constant(at)?.low !== 32 || f.constant(next)?.low !== 32) return false;
+  f.dst64(at);
+  if (op[next] === SHIFT_SIGNED) {
+    f.op(OP.i64_extend32_s);
+  } else {
+    f.op(OP.i32_wrap_i64);
+    f.op(OP.i64_extend_i32_u);
+  }
+  f.setDst64(at);
+  return true;
+}
+
 function move64(f: FunctionWriter, at: number): void {
   f.src64(at);
   f.setDst64(at);

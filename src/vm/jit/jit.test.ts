@@ -133,6 +133,29 @@ describe('compiled programs', () => {
     for (const mode of ['checked', 'verified'] as const) expect(run(program, { mode })).toBe(0xffffffff_00000003n);
   });
 
+  it('extend 32 bits by two shifts', () => {
+    const shifts = (right: number, count: number, to = 3): Executable<Env> =>
+      executable([
+        ...[insn(0x18, 3, 0, 0, 0x89abcdef), insn(0, 0, 0, 0, 0x01234567), insn(0xb7, 4, 0, 0, 7)],
+        ...[insn(0x67, 3, 0, 0, 32), insn(right, to, 0, 0, count), insn(0xbf, 0, 3), insn(0x95)],
+      ]);
+    const budget = { mode: 'checked', budget: true } as const;
+    for (const request of [{ mode: 'verified' } as const, { mode: 'checked' } as const]) {
+      expect(run(shifts(0x77, 32), request)).toBe(0x89abcdefn);
+      expect(run(shifts(0xc7, 32), request)).toBe(0xffffffff_89abcdefn);
+      expect(run(shifts(0x77, 16), request)).toBe(0x0000_89abcdef_0000n);
+      expect(run(shifts(0x77, 32, 4), request)).toBe(0x89abcdef_00000000n);
+    }
+    const counted = machine.compile(shifts(0x77, 32), budget);
+    expect(() => counted.ok && machine.run(counted, 0, 0, 3)).toThrow('instruction 4');
+    expect(counted.ok && machine.run(counted, 0, 0, 6)).toBe(0x89abcdef);
+    // a jump may go between the two
+    const between = executable([
+      ...[insn(0xb7, 0, 0, 0, -1), insn(0x55, 1, 0, 1), insn(0x67, 0, 0, 0, 32), insn(0x77, 0, 0, 0, 32), insn(0x95)],
+    ]);
+    expect([run(between), run(between, undefined, 1)]).toEqual([0xffffffffn, 0xffffffffn]);
+  });
+
   it('count nothing that they were not compiled to count', () => {
     const compiled = machine.compile(executable('r0 = 0\nexit'), { mode: 'checked' });
     expect(() => compiled.ok && machine.run(compiled, 0, 0, 10)).toThrow('does not count');

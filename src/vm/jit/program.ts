@@ -8,7 +8,7 @@ import { ACCESS, Code, ModuleWriter, OP, TYPE } from '../../wasm/index.ts';
 import type { Index } from '../../wasm/index.ts';
 import { CANONICAL } from '../compile.ts';
 import { MAY_GOTO_BUDGET } from '../interpreter.ts';
-import { writeAlu } from './alu.ts';
+import { writeAlu, writeExtension } from './alu.ts';
 import {
   argumentsOf,
   callHelper,
@@ -248,7 +248,8 @@ class ProgramBlocks implements BlockWriter {
     let paid = start;
     for (let at = start; at < last; at += width(op[at])) {
       if (at === paid) paid = this.#pay(at, behind);
-      writeInstruction(this.#f, at);
+      if (writeExtension(this.#f, at, last)) at++;
+      else writeInstruction(this.#f, at);
     }
     if (end !== 'fall' && paid === last) this.#pay(last, behind);
   }
