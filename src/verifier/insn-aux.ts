@@ -77,6 +77,8 @@ export class InsnAux {
   /** How the operand is masked, and to which limit; see pointer/sanitize.ts. */
   readonly aluState: Uint8Array;
   readonly aluLimit: Uint32Array;
+  /** Program array of each tail call that was walked; see call/tail-call.ts. */
+  readonly tailCallMap = new Map<number, number>();
   readonly mapRefs = new Map<number, MapRef>();
   readonly maps: MapDesc[] = [];
   readonly subprogs: Subprog[] = [];

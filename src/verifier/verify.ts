@@ -7,6 +7,7 @@ import { MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
 import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
 import { checkConversions } from './access/socket.ts';
 import { checkBtfInfo, checkFuncInfo } from './btf-info.ts';
+import { checkTailCallMaps } from './call/tail-call.ts';
 import { checkCfg } from './cfg.ts';
 import { UnsupportedConstruct } from './context.ts';
 import { Env } from './env.ts';
@@ -62,7 +63,7 @@ function runPasses(env: Env): number {
   if (!(env.input.progType in PROG_TYPE_RULES) || NEEDS_BTF_ID.has(env.input.progType)) {
     throw new UnsupportedConstruct(`program type ${env.input.progType}`);
   }
-  return walkFunctions(env) || checkStackDepth(env) || checkConversions(env);
+  return walkFunctions(env) || checkStackDepth(env) || checkConversions(env) || checkTailCallMaps(env);
 }
 
 /** Types that are checked against the kernel's function they are for. */
