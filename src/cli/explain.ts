@@ -7,6 +7,7 @@ import type { CollectionSpec, ExchangeAnswer, ProgramSpec } from '../loader/inde
 import type { BpfAttrs, BpfCmd, BpfSys, ProgLoadAttr } from '../sys/index.ts';
 import { BPF_CMD } from '../uapi/index.ts';
 import { explain, type Explanation } from '../verifier/index.ts';
+import { heldCaps } from './caps.ts';
 import { UsageError } from './command.ts';
 import type { Command, Io } from './command.ts';
 import { btfReader, openBatch } from './exchange.ts';
@@ -21,6 +22,7 @@ registers it is about, with their lines of source and what was known behind each
 the verifier missed, and what usually helps. Exit code 0 if the program is accepted, 1 if not.
 
   --json               one JSON object
+  --caps LIST          as a caller who holds only these capabilities: names with commas between; all (default), none
 
 With --batch: program objects in, one JSON object a line; explanations out, one JSON object a line in the same order.
 
@@ -34,6 +36,7 @@ examples:
 
 const options = {
   json: { type: 'boolean' },
+  caps: { type: 'string' },
   batch: { type: 'boolean' },
   'btf-dir': { type: 'string' },
 } as const;
@@ -43,14 +46,14 @@ async function run(args: string[], io: Io): Promise<number> {
   const { createKernel } = await import('../kernel/index.ts');
   if (values.batch) {
     if (positionals.length > 1) throw new UsageError('--batch takes one file');
-    await explainBatch(positionals[0], io, createKernel, values['btf-dir']);
+    await explainBatch(positionals[0], io, () => createKernel({ verifyOnly: true }), values['btf-dir']);
     return 0;
   }
   const [path, name, ...rest] = positionals;
   if (path === undefined || rest.length) throw new UsageError('skep explain takes an object and one program');
   const spec = loadCollectionSpec(await readInput(path, io), { file: inputName(path) });
   const program = choose(spec, name);
-  const found = explainProgram(spec, program, createKernel());
+  const found = explainProgram(spec, program, createKernel({ verifyOnly: true }), heldCaps(values.caps));
   if (typeof found === 'string')
     io.out(values.json ? setupJson(spec, program, found) : setupText(spec.file, program, found));
   else if (values.json) io.out(`${JSON.stringify(explanationJson(spec.file, program, found), null, 2)}\n`);
@@ -69,10 +72,17 @@ function choose(spec: CollectionSpec, name: string | undefined): ProgramSpec {
 }
 
 /** @returns the explanation, or why there is none: the program never reached the verifier. */
-function explainProgram(spec: CollectionSpec, program: ProgramSpec, kernel: Kernel): Explanation | string {
+function explainProgram(
+  spec: CollectionSpec,
+  program: ProgramSpec,
+  kernel: Kernel,
+  caps: bigint | undefined,
+): Explanation | string {
   const asking = new AskingSys(kernel);
+  const load = (): void => spec.load(asking, { programs: [program.name] }).close();
   try {
-    spec.load(asking, { programs: [program.name] }).close();
+    if (caps === undefined) load();
+    else kernel.withCaps(caps, load);
   } catch (error) {
     if (!(error instanceof BpfError || error instanceof UnsupportedError)) throw error;
     return asking.explanation ?? error.message;

@@ -38,6 +38,10 @@ function expected(error: Error): Failure | undefined {
   return undefined;
 }
 
+/** What is said of an error that is an answer, without the command's name; undefined for a bug. */
+export const answerOf = (thrown: unknown): string | undefined =>
+  thrown instanceof Error ? expected(thrown)?.text : undefined;
+
 const firstLine = (error: Error): string => error.message.split('\n')[0].replace(/\.$/, '');
 
 /** @param thrown whatever was caught */

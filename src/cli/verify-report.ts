@@ -4,6 +4,7 @@ import { errnoName } from '../errors/index.ts';
 import type { LogStats, ProgramSpec, SourceLine } from '../loader/index.ts';
 import { PROG_TYPE_NAMES } from '../uapi/index.ts';
 import { formatTable, thousands } from './table.ts';
+import { differences } from './verify-compare.ts';
 
 export interface Verdict {
   readonly file: string;
@@ -18,7 +19,19 @@ export interface Verdict {
   readonly log: string;
   /** Microseconds: the verifier's own count where the log has it. */
   readonly usec: number;
+  /** What the running kernel says, where it was asked too. */
+  readonly linux?: Verdict;
 }
+
+/** A file that could not be read or is no object. */
+export interface FileProblem {
+  readonly file: string;
+  readonly problem: string;
+}
+
+export type Item = Verdict | FileProblem;
+
+export const isVerdict = (item: Item): item is Verdict => 'verdict' in item;
 
 const WORDS = {
   accept: 'accepted',
@@ -27,33 +40,58 @@ const WORDS = {
   unsupported: 'unsupported',
 } as const;
 
-export function textReport(verdicts: readonly Verdict[], withLog: boolean): string {
-  const files = new Set(verdicts.map(({ file }) => file)).size > 1;
+export function textReport(items: readonly Item[], withLog: boolean): string {
+  const several = new Set(items.map(({ file }) => file)).size > 1;
+  const compared = items.some((item) => isVerdict(item) && item.linux);
+  const heading = ['PROGRAM', 'TYPE', 'VERDICT', ...(compared ? ['LINUX'] : []), 'INSNS', 'STATES', 'PEAK', 'STACK', 'TIME']; // prettier-ignore
+  const rows = items.map((item) => [
+    ...(several ? [item.file] : []),
+    ...(isVerdict(item) ? cells(item, compared) : ['-', '-', 'unreadable']),
+  ]);
+  const details = items
+    .map((item) => (isVerdict(item) ? detailsOf(item, withLog) : `${item.problem}\n`))
+    .filter(Boolean);
+  return [formatTable([[...(several ? ['OBJECT'] : []), ...heading], ...rows]), ...details].join('\n');
+}
+
+const verdictText = ({ verdict, errno }: Verdict): string =>
+  verdict === 'accept' ? WORDS.accept : `${WORDS[verdict]} (${errnoName(errno)})`;
+
+function cells(verdict: Verdict, compared: boolean): string[] {
+  const { program, stats, usec, linux } = verdict;
   const count = (value: number | undefined): string => (value === undefined ? '' : thousands(value));
-  const rows = verdicts.map(({ file, program, verdict, errno, stats, usec }) => [
-    ...(files ? [file] : []),
+  return [
     program.name,
     PROG_TYPE_NAMES[program.type] ?? String(program.type),
-    verdict === 'accept' ? WORDS.accept : `${WORDS[verdict]} (${errnoName(errno)})`,
+    verdictText(verdict),
+    ...(compared ? [linux ? agreement(verdict, linux) : ''] : []),
     count(stats.insns),
     count(stats.total_states),
     count(stats.peak_states),
     stats.stack_depth ?? '',
     `${(usec / 1000).toFixed(2)} ms`,
-  ]);
-  const heading = [
-    ...(files ? ['OBJECT'] : []),
-    'PROGRAM',
-    'TYPE',
-    'VERDICT',
-    'INSNS',
-    'STATES',
-    'PEAK',
-    'STACK',
-    'TIME',
   ];
-  const details = verdicts.map((verdict) => explanation(verdict) + (withLog ? logText(verdict) : '')).filter(Boolean);
-  return [formatTable([heading, ...rows]), ...details].join('\n');
+}
+
+function agreement(ours: Verdict, theirs: Verdict): string {
+  const found = differences(ours, theirs);
+  if (found.length === 0) return 'the same';
+  return found[0].what === 'verdict' ? verdictText(theirs) : `other ${found.map(({ what }) => what).join(', ')}`;
+}
+
+function detailsOf(verdict: Verdict, withLog: boolean): string {
+  return explanation(verdict) + comparison(verdict) + (withLog ? logText(verdict) : '');
+}
+
+/** What Linux says where it says something else. */
+function comparison(verdict: Verdict): string {
+  const { file, program, linux } = verdict;
+  const found = linux ? differences(verdict, linux) : [];
+  if (!linux || found.length === 0) return '';
+  const lines = [`${file}: program ${program.name}: Linux says otherwise`];
+  for (const { what, ours, theirs } of found) lines.push(`  ${what}: skep ${ours}, Linux ${theirs}`);
+  if (found[0].what === 'verdict') for (const line of linux.reason) lines.push(`  Linux: ${line}`);
+  return `${lines.join('\n')}\n`;
 }
 
 /** Why a program was refused: the telling lines, the instruction, the line of the source. */
@@ -92,28 +130,40 @@ function sourceLine({ program, insn }: Verdict): SourceLine | undefined {
   return insn < 0 ? undefined : program.lines.findLast((line) => line.insn <= insn);
 }
 
-export function jsonReport(verdicts: readonly Verdict[], withLog: boolean): string {
-  const rows = verdicts.map((verdict) => {
-    const { file, program, errno, reason, insn, stats, log, usec } = verdict;
-    const source = sourceLine(verdict);
-    return {
-      file,
-      program: program.name,
-      section: program.section,
-      type: PROG_TYPE_NAMES[program.type] ?? program.type,
-      verdict: verdict.verdict,
-      errno,
-      reason,
-      ...(insn >= 0 && { insn, instruction: instructionText(verdict) }),
-      ...(source && { source }),
-      insns: stats.insns,
-      max_states_per_insn: stats.max_states_per_insn,
-      total_states: stats.total_states,
-      peak_states: stats.peak_states,
-      stack_depth: stats.stack_depth,
-      usec,
-      ...(withLog && { log }),
-    };
-  });
+/** One row a program, or a file that could not be read. */
+export function jsonReport(items: readonly Item[], withLog: boolean): string {
+  const rows = items.map((item) =>
+    isVerdict(item) ? jsonRow(item, withLog) : { file: item.file, verdict: 'unreadable', error: item.problem },
+  );
   return `${JSON.stringify(rows, null, 2)}\n`;
+}
+
+function jsonRow(verdict: Verdict, withLog: boolean): Record<string, unknown> {
+  const { file, program, insn, linux } = verdict;
+  const source = sourceLine(verdict);
+  return {
+    file,
+    program: program.name,
+    section: program.section,
+    type: PROG_TYPE_NAMES[program.type] ?? program.type,
+    ...answer(verdict, withLog),
+    ...(insn >= 0 && { insn, instruction: instructionText(verdict) }),
+    ...(source && { source }),
+    ...(linux && { linux: answer(linux, withLog), differences: differences(verdict, linux) }),
+  };
+}
+
+function answer({ verdict, errno, reason, stats, usec, log }: Verdict, withLog: boolean): Record<string, unknown> {
+  return {
+    verdict,
+    errno,
+    reason,
+    insns: stats.insns,
+    max_states_per_insn: stats.max_states_per_insn,
+    total_states: stats.total_states,
+    peak_states: stats.peak_states,
+    stack_depth: stats.stack_depth,
+    usec,
+    ...(withLog && { log }),
+  };
 }

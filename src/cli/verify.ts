@@ -1,26 +1,31 @@
 /** `skep verify`: what Linux's verifier says of every program of an object, or of a stream of program objects. */
 import { parseArgs } from 'node:util';
 import { BpfError, ERRNO, UnsupportedError, VerifierError } from '../errors/index.ts';
-import { loadCollectionSpec, reasonOf, statsOf } from '../loader/index.ts';
-import type { CollectionSpec, ExchangeBackend, ProgramSpec } from '../loader/index.ts';
+import { CollectionSpec, loadCollectionSpec, reasonOf, statsOf } from '../loader/index.ts';
+import type { ExchangeBackend, ProgramSpec } from '../loader/index.ts';
 import { ALL_CAPS, heldCaps } from './caps.ts';
 import { UsageError } from './command.ts';
 import type { Command, Io } from './command.ts';
 import { backendName, openExchangeBackend, runBatch, wholeNumber } from './exchange.ts';
+import { answerOf } from './failure.ts';
 import { inputName, readInput } from './input.ts';
-import { jsonReport, textReport } from './verify-report.ts';
-import type { Verdict } from './verify-report.ts';
+import { differences } from './verify-compare.ts';
+import { isVerdict, jsonReport, textReport } from './verify-report.ts';
+import type { FileProblem, Item, Verdict } from './verify-report.ts';
 
 const help = `usage: skep verify OBJ... [options]
        skep verify --batch [FILE|-] [options]
 
 Verifies every program of the objects and prints a table. Of a refused program it shows why, the instruction, and the line
-of the source where the object has BTF. Exit code 1 if a program is refused.
+of the source where the object has BTF. Exit codes: 0 every program is accepted; 1 one is refused or unsupported; 2 a
+file could not be read or is no object (the others are verified all the same).
 
   --program NAME       only the program of that name
   --log-level N        print the verifier's log: 1 the refused path, 2 every instruction, 4 statistics
   --json               one JSON array of verdicts
   --backend NAME       userspace (default) or linux, the running kernel (needs root and the package koffi)
+  --compare linux      ask the running kernel too and show where it differs, in the verdict, the error, the telling line
+                       or the statistics; exit code 1 if it does anywhere, 0 if not, whatever the verdicts are
   --caps LIST          as a caller who holds only these capabilities: names with commas between, as in bpf,net_admin;
                        all (default), none
   --nonperfmon         as a caller without CAP_PERFMON and CAP_SYS_ADMIN: pointers may not leak
@@ -33,6 +38,7 @@ of the source where the object has BTF. Exit code 1 if a program is refused.
 examples:
   skep verify filter.o
   skep verify --log-level 2 --program drop filter.o
+  skep verify --compare linux filter.o
   skep verify --caps bpf,net_admin filter.o
   skep verify --batch programs.jsonl > answers.jsonl
 `;
@@ -42,6 +48,7 @@ const options = {
   'log-level': { type: 'string' },
   json: { type: 'boolean' },
   backend: { type: 'string' },
+  compare: { type: 'string' },
   caps: { type: 'string' },
   nonperfmon: { type: 'boolean' },
   batch: { type: 'boolean' },
@@ -54,6 +61,7 @@ async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const caps = heldCaps(values.caps, values.nonperfmon);
   const backend = await openExchangeBackend(backendName(values.backend), true);
+  const linux = await kernelToCompare(values);
   if (values.batch) {
     if (positionals.length > 1) throw new UsageError('--batch takes one file');
     await runBatch(positionals[0], io, backend, {
@@ -67,15 +75,63 @@ async function run(args: string[], io: Io): Promise<number> {
   if (positionals.length === 0) throw new UsageError('which object?');
   const wanted = values['log-level'];
   const level = wanted === undefined ? undefined : wholeNumber('--log-level', wanted, 0, 15);
-  const verdicts: Verdict[] = [];
+  const items: Item[] = [];
   for (const file of positionals) {
-    const spec = loadCollectionSpec(await readInput(file, io), { file: inputName(file) });
-    for (const warning of spec.warnings) io.err(`${inputName(file)}: ${warning}\n`);
-    for (const program of choose(spec, values.program)) verdicts.push(judge(spec, program, backend, caps, level));
+    const spec = await read(file, io, positionals.length > 1);
+    if (!(spec instanceof CollectionSpec)) items.push(spec);
+    else items.push(...verdictsOn(spec, values.program, backend, linux, caps, level));
   }
-  if (values.json) io.out(jsonReport(verdicts, level !== undefined));
-  else io.out(textReport(verdicts, level !== undefined));
-  return verdicts.every(({ verdict }) => verdict === 'accept') ? 0 : 1;
+  io.out(values.json ? jsonReport(items, level !== undefined) : textReport(items, level !== undefined));
+  return exitCode(items);
+}
+
+/** The kernel that `--compare` names. */
+async function kernelToCompare(values: {
+  compare?: string;
+  batch?: boolean;
+  backend?: string;
+}): Promise<ExchangeBackend | undefined> {
+  if (values.compare === undefined) return undefined;
+  if (values.compare !== 'linux') throw new UsageError(`--compare takes linux, not ${values.compare}`);
+  if (values.batch) throw new UsageError('--compare takes objects, not --batch');
+  if (backendName(values.backend) === 'linux')
+    throw new UsageError('--compare linux compares with --backend userspace');
+  return openExchangeBackend('linux');
+}
+
+/** What an object holds; of one of several objects also what is wrong with it. */
+async function read(path: string, io: Io, several: boolean): Promise<CollectionSpec | FileProblem> {
+  const file = inputName(path);
+  try {
+    const spec = loadCollectionSpec(await readInput(path, io), { file });
+    for (const warning of spec.warnings) io.err(`${file}: ${warning}\n`);
+    return spec;
+  } catch (error) {
+    const problem = several ? answerOf(error) : undefined;
+    if (problem === undefined) throw error;
+    return { file, problem };
+  }
+}
+
+function verdictsOn(
+  spec: CollectionSpec,
+  name: string | undefined,
+  backend: ExchangeBackend,
+  linux: ExchangeBackend | undefined,
+  caps: bigint | undefined,
+  level: number | undefined,
+): Verdict[] {
+  return choose(spec, name).map((program) => {
+    const verdict = judge(spec, program, backend, caps, level);
+    return linux ? { ...verdict, linux: judge(spec, program, linux, caps, level) } : verdict;
+  });
+}
+
+function exitCode(items: readonly Item[]): number {
+  if (!items.every(isVerdict)) return 2;
+  const good = (item: Verdict): boolean =>
+    item.linux ? differences(item, item.linux).length === 0 : item.verdict === 'accept';
+  return items.every(good) ? 0 : 1;
 }
 
 function choose(spec: CollectionSpec, name: string | undefined): ProgramSpec[] {

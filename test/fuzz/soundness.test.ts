@@ -5,7 +5,7 @@ import { runCampaign } from './campaign.ts';
 import { campaign } from './soundness.ts';
 import { SoundnessRunner } from './soundness/run.ts';
 import { type NotWalked, recordWalk, type Walked } from './soundness/walked.ts';
-import { Reg } from '../../src/verifier/state/reg.ts';
+import type { Reg } from '../../src/verifier/state/reg.ts';
 
 const PROGRAM = `
 .type xdp

@@ -92,7 +92,7 @@ const ROWS: readonly Row[] = [
   { kind: 'unbounded-offset', form: /^value -?\d+ makes (\w+) pointer be out of bounds|^math between (\w+) pointer and -?\d+ is not allowed|^(\w+) pointer offset -?\d+ is not allowed/, remedy: 'keep the offset small: the pointer must stay near the object' },
   // Initialisation.
   { kind: 'uninitialised-register', form: /^R(\d+) !read_ok/, cause: (m) => `${reg(m)} was not written on this path, or a call left it undefined (r0-r5)`, remedy: 'give the variable a value on every path; what must survive a call belongs into r6-r9 or onto the stack' },
-  { kind: 'uninitialised-stack', form: /^invalid (?:indirect )?read from stack/, cause: 'bytes of the stack are read that nothing wrote on this path', remedy: 'initialise the whole variable first, with its padding: struct key k = {}; or __builtin_memset()' },
+  { kind: 'uninitialised-stack', form: /^invalid read from stack (?:R\d+ )?(?:var_)?off /, cause: 'bytes of the stack are read that nothing wrote on this path', remedy: 'initialise the whole variable first, with its padding: struct key k = {}; or __builtin_memset()' },
   { kind: 'uninitialised-stack', form: /^invalid size of register fill/, cause: 'a spilled pointer is read in another size than it was stored', remedy: 'load all eight bytes of the slot' },
   { kind: 'stack-bounds', form: /^invalid (?:variable-offset )?(?:write to|read from) stack R\d+ (?:off|var_off)=/, cause: 'the access leaves the 512 bytes of the stack', remedy: 'keep arrays on the stack small and their index bounded; large buffers belong into a map' },
   { kind: 'stack-bounds', form: /^invalid unbounded variable-offset (?:write to|read from) stack/, cause: 'the index into the stack has no bounds', remedy: BOUND_INDEX },

@@ -14,8 +14,8 @@ import { viewFrames, type FrameView } from '../../../src/verifier/explain/record
 import { judge } from '../../../src/verifier/verify.ts';
 
 /** Most instructions of a walk that does not prune, and of one that does. */
-const UNPRUNED = 2500;
-const PRUNED = 20_000;
+const UNPRUNED = 1500;
+const PRUNED = 8000;
 
 export interface Walked {
   readonly store: ScalarStore;
