@@ -75,6 +75,9 @@ it('meets what cannot run only when it comes there, if asked so', () => {
   const text = 'mov %r0, 1\njeq %r1, 0, over\nmov %r10, 1\nover:\nexit';
   expect(interpreter.run(lazy(text), 0)).toBe(1);
   expect(trapOf(() => interpreter.run(lazy(text), 5)).message).toBe('trap at instruction 2: r10 is read-only');
+  const exit = { opcode: 0x95, dst: 0, src: 0, off: 1, imm: 0 };
+  const program = compile([{ ...exit, opcode: 0xb7, off: 0, imm: 3 }, exit], { helpers: () => undefined, lazy: true });
+  expect(interpreter.run(program, 0), 'the offset of an exit is not looked at').toBe(3);
   expect(() => lazy('ja +5\nexit')).toThrow('jump out of the program');
 });
 
