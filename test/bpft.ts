@@ -185,6 +185,7 @@ function directive(draft: Draft, line: string, place: Place, only: boolean): boo
         flags = '0',
         extra = 0,
         freeze = false,
+        inner,
         name: title,
         fields,
       } = options(more, place);
@@ -197,6 +198,7 @@ function directive(draft: Draft, line: string, place: Place, only: boolean): boo
         map_flags: flagBits(String(flags), MAP_FLAG, place),
         map_extra: Number(extra),
         freeze,
+        ...(inner !== undefined && { inner: mapIndex(draft, String(inner), place) }),
         name: title,
         ...(fields !== undefined && typed(list('btfs'), String(fields), Number(value), place)),
         init: [],

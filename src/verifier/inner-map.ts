@@ -10,11 +10,16 @@ const TOLD_APART: readonly string[] = ['bpf_timer', 'bpf_wq', 'bpf_task_work'];
  * @kernel bpf_map.inner_map_meta
  */
 export function innerMap(env: Env, outer: number): number {
-  const { maps } = env.aux;
+  const { maps, shapes } = env.aux;
+  const known = shapes.get(outer);
+  if (known !== undefined) return known;
   const { inner } = maps[outer];
   if (!inner) throw new UnsupportedConstruct('map of maps without a known shape');
   const uid = inner.fields?.find(({ kind }) => TOLD_APART.includes(kind));
   if (uid) throw new UnsupportedConstruct(`${uid.kind} in a map of a map`);
-  const known = maps.indexOf(inner);
-  return known >= 0 ? known : maps.push(inner) - 1;
+  const { type, keySize, valueSize, maxEntries, flags, fields } = inner;
+  // Only the shape: the maps that will be there have names and contents of their own.
+  const index = maps.push({ type, keySize, valueSize, maxEntries, flags, fields, name: '', frozen: false }) - 1;
+  shapes.set(outer, index);
+  return index;
 }

@@ -81,6 +81,8 @@ export class InsnAux {
   readonly tailCallMap = new Map<number, number>();
   readonly mapRefs = new Map<number, MapRef>();
   readonly maps: MapDesc[] = [];
+  /** Shapes of maps in maps, by the outer map: indices into `maps`, behind the program's own. */
+  readonly shapes = new Map<number, number>();
   readonly subprogs: Subprog[] = [];
   /** The BTF that function and line records refer to. */
   btf: Btf | undefined;

@@ -123,7 +123,7 @@ function verified(env: Env, stats: VerifierStats) {
     gplCompatible: isGplCompatible(input.license),
     mapRefs: aux.mapRefs,
     // Without the shapes of maps in maps, which are no maps of the program.
-    maps: aux.maps.filter((map) => !aux.maps.some((outer) => outer.inner === map)),
+    maps: aux.maps.slice(0, aux.maps.length - aux.shapes.size),
     helpers: [...env.helpers].sort((a, b) => a - b),
     unreachable,
     stackDepth: aux.subprogs[0].stackDepth + counterSize(env, aux.subprogs[0]),
