@@ -1,4 +1,5 @@
 /** All fragments of the generator. */
+import { acquired } from './fragments/acquired.ts';
 import { atomics } from './fragments/atomics.ts';
 import { calls } from './fragments/calls.ts';
 import { context } from './fragments/context.ts';
@@ -22,4 +23,5 @@ export const FRAGMENTS: readonly Fragment[] = [
   ...helpers,
   ...atomics,
   ...calls,
+  ...acquired,
 ];

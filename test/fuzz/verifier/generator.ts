@@ -13,13 +13,26 @@ import type { ProgramObject } from '../../../src/loader/index.ts';
 import { MAP_TYPE_NAMES, PROG_FLAG, PROG_TYPE, PROG_TYPE_NAMES } from '../../../src/uapi/index.ts';
 import { Random } from '../../../src/util/index.ts';
 import { toSlots } from './code.ts';
+import { valueBtf } from '../../value-btf.ts';
 import { Emitter } from './emitter.ts';
 import type { Label } from './emitter.ts';
 import { FRAGMENTS } from './fragments.ts';
 
 /** What a fragment is about: counted among the accepted programs. */
 export type Topic =
-  'loop' | 'spill' | 'call' | 'map' | 'packet' | 'helper' | 'atomic' | 'context' | 'legacy load' | 'linked' | 'branch';
+  | 'loop'
+  | 'spill'
+  | 'call'
+  | 'map'
+  | 'packet'
+  | 'helper'
+  | 'atomic'
+  | 'context'
+  | 'legacy load'
+  | 'linked'
+  | 'branch'
+  | 'reference'
+  | 'lock';
 
 export interface Fragment {
   readonly name: string;
@@ -40,6 +53,8 @@ export interface MapJson {
   name?: string;
   freeze?: boolean;
   init?: [string, string][];
+  /** What the value has, as value-btf.ts reads it; without it the map has no BTF. */
+  fields?: string;
 }
 
 /** A load of the context that passes. */
@@ -406,6 +421,8 @@ export function generate(seed: number, name = String(seed)): Generated {
   g.write();
   const { insns, mapRefs } = toSlots(g.e.items);
   const { progType, attachType } = g.around;
+  const btfs: string[] = [];
+  const maps = g.maps.map((map) => withBtf(map, btfs));
   const object = parseProgramObject({
     name,
     prog_type: PROG_TYPE_NAMES[progType],
@@ -413,11 +430,21 @@ export function generate(seed: number, name = String(seed)): Generated {
     license: random.below(100) < 95 ? 'GPL' : random.pick(['MIT', 'Proprietary', 'Dual BSD/GPL', '']),
     prog_flags: FLAGS.reduce((bits, [percent, flag]) => (random.below(100) < percent ? bits | flag : bits), 0),
     insns: Buffer.from(encode(insns)).toString('hex'),
-    maps: g.maps,
+    maps,
+    btfs,
     map_refs: mapRefs,
     runs: [0, 1].map(() => ({ data: Buffer.from(random.bytes(64 + random.below(64))).toString('hex') })),
   });
   return { object, topics: g.topics };
+}
+
+/** The map with the BTF of its value, which joins the object's. */
+function withBtf({ fields, ...map }: MapJson, btfs: string[]): object {
+  const built = fields === undefined ? undefined : valueBtf(fields, map.value_size);
+  if (!built) return map;
+  const { btf, key, value } = built;
+  const index = btfs.push(Buffer.from(btf).toString('base64')) - 1;
+  return { ...map, btf: index, btf_key_type_id: key, btf_value_type_id: value };
 }
 
 /** A name of the exchange format by number. */

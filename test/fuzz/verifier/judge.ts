@@ -9,6 +9,7 @@ import type { MapDesc } from '../../../src/contracts/index.ts';
 import { MAP_FLAG, MAP_TYPE } from '../../../src/uapi/index.ts';
 import { LOG_LEVEL, verify } from '../../../src/verifier/index.ts';
 import { canonical } from '../../bpft.ts';
+import { fieldsOf } from './map-fields.ts';
 
 /** From the worst to the least. */
 export const GRADES = [
@@ -54,7 +55,7 @@ const ALL_CAPS = (1n << 41n) - 1n;
 /** Descriptors of no process. */
 const FIRST_FD = 1000;
 
-function mapDesc(map: ExchangeMap): MapDesc {
+function mapDesc(map: ExchangeMap, object: ProgramObject): MapDesc {
   const contents = new Uint8Array(map.valueSize);
   for (const [, value] of map.init) contents.set(value.subarray(0, map.valueSize));
   const constant = map.freeze && map.type === MAP_TYPE.ARRAY && (map.mapFlags & MAP_FLAG.RDONLY_PROG) !== 0;
@@ -65,6 +66,7 @@ function mapDesc(map: ExchangeMap): MapDesc {
     maxEntries: map.maxEntries,
     flags: map.mapFlags,
     name: map.name,
+    fields: fieldsOf(map, object),
     frozen: map.freeze,
     readFrozen: (offset, size) =>
       constant && offset >= 0 && offset + size <= map.valueSize ? contents.slice(offset, offset + size) : undefined,
@@ -73,7 +75,7 @@ function mapDesc(map: ExchangeMap): MapDesc {
 
 /** Skep's verifier by itself, without a subsystem around it. */
 export function askSkep(object: ProgramObject, logLevel: number): Judgement {
-  const maps = object.maps.map(mapDesc);
+  const maps = object.maps.map((map) => mapDesc(map, object));
   const insns = decode(object.insns);
   for (const [slot, map] of object.mapRefs) insns[slot] = { ...insns[slot], imm: FIRST_FD + map };
   const result = verify({

@@ -5,6 +5,7 @@ import type { Instruction } from '../../../src/isa/index.ts';
 import type { ExchangeMap, ProgramObject } from '../../../src/loader/index.ts';
 import { CAP, MAP_FLAG, MAP_TYPE_NAMES, PROG_FLAG, PROG_TYPE_NAMES, PSEUDO } from '../../../src/uapi/index.ts';
 import { slotsOf, toItems } from './code.ts';
+import { fieldsOf } from './map-fields.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
@@ -20,12 +21,14 @@ function capNames(caps: bigint): string {
   return held.map(([name]) => name.toLowerCase()).join(' ') || 'none';
 }
 
-function mapLines(map: ExchangeMap, name: string): string[] {
+function mapLines(map: ExchangeMap, name: string, object: ProgramObject): string[] {
   const { keySize, valueSize, maxEntries, mapFlags, mapExtra, freeze } = map;
   let line = `.map ${name} ${MAP_TYPE_NAMES[map.type]} key=${keySize} value=${valueSize} max=${maxEntries}`;
   if (mapFlags) line += ` flags=${flagNames(mapFlags, MAP_FLAG)}`;
   if (mapExtra) line += ` extra=${mapExtra}`;
   if (map.name) line += ` name=${map.name}`;
+  const fields = fieldsOf(map, object) ?? [];
+  if (fields.length) line += ` fields=${fields.map(({ kind, offset }) => `${kind}@${offset}`).join(',')}`;
   if (freeze) line += ' freeze';
   return [line, ...map.init.map(([key, value]) => `.init ${name} ${hex(key)} ${hex(value)}`)];
 }
@@ -90,7 +93,7 @@ export function toBpft(object: ProgramObject, title: string): string[] {
     ...(license === 'GPL' ? [] : [`.license ${license}`]),
     ...(caps === undefined ? [] : [`.caps ${capNames(caps)}`]),
     ...(progFlags ? [`.flags ${flagNames(progFlags, PROG_FLAG)}`] : []),
-    ...object.maps.flatMap((map, i) => mapLines(map, names[i])),
+    ...object.maps.flatMap((map, i) => mapLines(map, names[i], object)),
     ...codeLines(object, names),
   ];
 }
