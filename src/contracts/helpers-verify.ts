@@ -240,6 +240,8 @@ const PROTOTYPES: readonly Row[] = [
   ['ringbuf_discard', 'ringbufMem anything', 'void'],
   ['spin_lock', 'spinLock', 'void'],
   ['spin_unlock', 'spinLock', 'void'],
+  ['loop', 'anything func stackOrNull anything', 'integer'],
+  ['for_each_map_elem', 'constMapPtr func stackOrNull anything', 'integer'],
   ['timer_init', 'timer constMapPtr anything', 'integer'],
   ['timer_start', 'timer anything anything', 'integer'],
   ['timer_cancel', 'timer', 'integer'],

@@ -48,6 +48,8 @@ const TAKES: Readonly<Record<string, readonly number[]>> = {
   timer_init: [M.HASH, M.LRU_HASH, M.ARRAY],
   ringbuf_reserve_dynptr: [M.RINGBUF],
   user_ringbuf_drain: [M.USER_RINGBUF],
+  // What cannot be gone through is refused with a sentence of its own.
+  for_each_map_elem: [...PLAIN],
   ...Object.fromEntries(
     Object.entries(STORAGE_OF).flatMap(([owner, type]) => [
       [`${owner}_storage_get`, [type]],

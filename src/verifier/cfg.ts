@@ -100,7 +100,7 @@ function markCallback(flags: Uint8Array, insn: Instruction, at: number): void {
   if (ASYNC_CALLBACK_HELPERS.has(insn.imm)) flags[at] |= AUX.PRUNE_POINT;
   // Whether a callback runs once more is decided by comparing states at the call.
   if (SYNC_CALLBACK_HELPERS.has(insn.imm)) {
-    flags[at] |= AUX.PRUNE_POINT | AUX.FORCE_CHECKPOINT | AUX.CALLS_CALLBACK;
+    flags[at] |= AUX.PRUNE_POINT | AUX.JMP_POINT | AUX.FORCE_CHECKPOINT | AUX.CALLS_CALLBACK;
   }
 }
 

@@ -9,6 +9,7 @@ import { checkGlobalExit } from './call/global.ts';
 import type { Env } from './env.ts';
 
 import { markPrecise } from './precision/backtrack.ts';
+import { checkReturn } from './return-value.ts';
 import { leaksPointer, readReg } from './state/access-reg.ts';
 import { REG, typeName } from './state/reg.ts';
 
@@ -25,18 +26,5 @@ export function checkExit(env: Env): number {
   }
   err = markPrecise(env, 0);
   if (err) return err;
-  const { store } = env;
-  const [min, max] = range;
-  if (store.sminN(reg.s) >= min && store.smaxN(reg.s) <= max) return 0;
-  const known = knownRange(store.smin(reg.s), store.smax(reg.s));
-  return env.fail(ERRNO.EINVAL, `At program exit the register R0 has ${known} should have been in [${min}, ${max}]`);
-}
-
-const S64_MIN = -(1n << 63n);
-const S64_MAX = (1n << 63n) - 1n;
-
-/** `smin=0 smax=3`, without what says nothing. */
-function knownRange(smin: bigint, smax: bigint): string {
-  if (smin === S64_MIN && smax === S64_MAX) return 'unknown scalar value';
-  return [smin > S64_MIN && `smin=${smin}`, smax < S64_MAX && `smax=${smax}`].filter(Boolean).join(' ');
+  return checkReturn(env, reg, range, 'At program exit');
 }

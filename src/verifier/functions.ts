@@ -1,13 +1,37 @@
 /**
  * Which functions are walked, and what each starts with (@kernel do_check_main, do_check_subprogs): the main program, then
  * every global function that some walked path calls. Static functions are walked where they are called.
+ * Rejects (EFAULT): `verifier bug: No program to jit at insn %d (subprog < 0)`.
  */
+import { ERRNO } from '../errors/index.ts';
+import { argumentReg } from './call/global.ts';
 import type { Env } from './env.ts';
 import { argsOf } from './func-args.ts';
-import { argumentReg } from './call/global.ts';
+import { AUX, type Subprog } from './insn-aux.ts';
 import { pointer, REG } from './state/reg.ts';
 import { Frame, freshRegs, State } from './state/state.ts';
+import { calleeOf, isFunctionReference, subprogAt } from './subprogs.ts';
 import { walk } from './walk.ts';
+
+/** Whether some path came into the function. */
+export const isWalked = ({ aux }: Env, { start, end }: Subprog): boolean =>
+  aux.flags.subarray(start, end).some((flags) => flags & AUX.SEEN);
+
+/**
+ * Linux takes functions out that were never walked, and cannot compile what still loads their address, unless only the main
+ * program is left. (Its message counts instructions after its rewriting.)
+ */
+export function checkFunctionsWalked(env: Env): number {
+  const { insns, aux } = env;
+  aux.isFinal = true;
+  if (aux.subprogs.filter((subprog) => isWalked(env, subprog)).length < 2) return 0;
+  for (let at = 0; at < insns.length; at++) {
+    if (!isFunctionReference(insns[at]) || !(aux.flags[at] & AUX.SEEN)) continue;
+    if (isWalked(env, aux.subprogs[subprogAt(env, calleeOf(insns[at], at))])) continue;
+    return env.fail(ERRNO.EFAULT, `verifier bug: No program to jit at insn ${at} (subprog < 0)`);
+  }
+  return 0;
+}
 
 /** @returns 0 or -errno */
 export function walkFunctions(env: Env): number {

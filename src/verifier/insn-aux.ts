@@ -84,10 +84,14 @@ export class InsnAux {
   /** Shapes of maps in maps, by the outer map: indices into `maps`, behind the program's own. */
   readonly shapes = new Map<number, number>();
   readonly subprogs: Subprog[] = [];
+  /** Calls of bpf_loop that Linux turns into loops: the function, -1 = not. */
+  readonly inlinedLoops = new Map<number, number>();
   /** The BTF that function and line records refer to. */
   btf: Btf | undefined;
   /** Index + 1 into `Context.lines` of the line that covers each slot; 0 = none. Filled by btf-info. */
   readonly line: Uint32Array;
+  /** All was walked and found safe: functions without a walked instruction are no part of the program. */
+  isFinal = false;
   /** Index + 1 of the line that the log showed last. */
   lastLine = 0;
 

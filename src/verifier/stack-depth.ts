@@ -7,8 +7,9 @@
  */
 import { ERRNO } from '../errors/index.ts';
 import { MAX_BPF_STACK, PROG_TYPE } from '../uapi/index.ts';
-import { MAX_FRAMES } from './call/subprog.ts';
+import { MAX_FRAMES } from './call/frame.ts';
 import type { Env } from './env.ts';
+import type { Subprog } from './insn-aux.ts';
 import { calleeOf, isFunctionReference, isLocalCall, subprogAt } from './subprogs.ts';
 
 /** Frames are multiples of this many bytes where programs are compiled. */
@@ -69,5 +70,14 @@ function checkChain(
     if (err) return err;
   }
   passed.set(key, before);
+  return 0;
+}
+
+/** Bytes that three registers take. */
+const LOOP_STACK = 24;
+
+/** What Linux adds to a function's stack where it makes a loop of a call of bpf_loop. */
+export function inlinedLoopSize({ aux }: Env, { start, end }: Subprog): number {
+  for (const [at, callback] of aux.inlinedLoops) if (at >= start && at < end && callback >= 0) return LOOP_STACK;
   return 0;
 }

@@ -5,6 +5,7 @@ import { accessSize, CALL, CLASS, EXIT, type Instruction, JMP, LD_IMM64, MODE } 
 import { CALL_PSEUDO } from '../uapi/index.ts';
 import { checkAtomic } from './access/atomic.ts';
 import { checkMem, rememberKind } from './access/mem.ts';
+import { checkFunctionLoad } from './call/callback.ts';
 import { checkHelperCall } from './call/helper.ts';
 import { checkLdAbs } from './call/ld-abs.ts';
 import { checkCallUnderLock } from './call/lock.ts';
@@ -18,6 +19,7 @@ import { checkFields } from './insns.ts';
 import { checkMayGoto } from './may-goto.ts';
 import { readReg, writeReg } from './state/access-reg.ts';
 import { pointer, REG, scalar } from './state/reg.ts';
+import { isFunctionReference } from './subprogs.ts';
 import { checkAlu } from './value/alu.ts';
 import { checkBranch } from './value/branch.ts';
 
@@ -82,6 +84,9 @@ function checkLdImm64(env: Env, insn: Instruction): number {
     const type = ref.valueOffset === undefined ? REG.MAP_PTR : REG.MAP_VALUE;
     const reg = pointer(type, store.ZERO, 0, ref.map);
     env.regs[insn.dst] = reg.withOffset(ref.valueOffset ?? 0, reg.s);
+  } else if (isFunctionReference(insn)) {
+    const bad = checkFunctionLoad(env, insn);
+    if (bad) return bad;
   } else if (insn.src !== 0) {
     throw new UnsupportedConstruct(`ld_imm64 of kind ${insn.src}`);
   } else {

@@ -11,15 +11,15 @@ import { checkTailCallMaps } from './call/tail-call.ts';
 import { checkCfg } from './cfg.ts';
 import { UnsupportedConstruct } from './context.ts';
 import { Env } from './env.ts';
-import { walkFunctions } from './functions.ts';
-import { AUX, type Subprog } from './insn-aux.ts';
+import { checkFunctionsWalked, isWalked, walkFunctions } from './functions.ts';
+import { AUX } from './insn-aux.ts';
 import { resolveInsns } from './insns.ts';
 import { computeLiveRegs } from './liveness.ts';
 import { insnText } from './log/insn-text.ts';
 import { lastMessage } from './log/message.ts';
 import { counterSize } from './may-goto.ts';
 import { computeScc } from './scc.ts';
-import { checkStackDepth } from './stack-depth.ts';
+import { checkStackDepth, inlinedLoopSize } from './stack-depth.ts';
 import { checkSubprogs, findSubprogs } from './subprogs.ts';
 
 /** Verify one program. Never throws for a program, however malformed. */
@@ -39,7 +39,7 @@ export function judge(env: Env): VerifyResult {
     if (!(problem instanceof UnsupportedConstruct)) throw problem;
     return unsupported(env, problem.construct);
   }
-  const stats = statsOf(env, !err);
+  const stats = statsOf(env, env.aux.isFinal);
   if (!err && !env.log.verbose) env.log.reset(0);
   printStats(env, stats, performance.now() - began);
   const log = env.log.text();
@@ -63,7 +63,13 @@ function runPasses(env: Env): number {
   if (!(env.input.progType in PROG_TYPE_RULES) || NEEDS_BTF_ID.has(env.input.progType)) {
     throw new UnsupportedConstruct(`program type ${env.input.progType}`);
   }
-  return walkFunctions(env) || checkStackDepth(env) || checkConversions(env) || checkTailCallMaps(env);
+  return (
+    walkFunctions(env) ||
+    checkStackDepth(env) ||
+    checkConversions(env) ||
+    checkTailCallMaps(env) ||
+    checkFunctionsWalked(env)
+  );
 }
 
 /** Types that are checked against the kernel's function they are for. */
@@ -96,12 +102,10 @@ function statsOf(env: Env, ok: boolean): VerifierStats {
     maxStatesPerInsn: env.maxStatesPerInsn,
     totalStates: env.totalStates,
     peakStates: env.peakStates,
-    stackDepth: subprogs.map((s) => s.stackDepth + (ok ? counterSize(env, s) : 0)).join('+') || '0',
+    stackDepth:
+      subprogs.map((s) => s.stackDepth + (ok ? counterSize(env, s) + inlinedLoopSize(env, s) : 0)).join('+') || '0',
   };
 }
-
-const isWalked = ({ aux }: Env, { start, end }: Subprog): boolean =>
-  aux.flags.subarray(start, end).some((flags) => flags & AUX.SEEN);
 
 /** @kernel print_verification_stats */
 function printStats(env: Env, stats: VerifierStats, ms: number): void {

@@ -15,7 +15,7 @@ import { checkFlowKeys } from './flow-keys.ts';
 import { checkMapPtr } from './map-ptr.ts';
 import { checkMapValue } from './map-value.ts';
 import { checkMemRegion } from './mem-region.ts';
-import { checkPacket } from './region.ts';
+import { checkPacket, checkRegion } from './region.ts';
 import { checkSocket } from './socket.ts';
 import { checkStackBounds, checkStackRead, checkStackWrite } from './stack.ts';
 import { checkTpBuffer } from './tp-buffer.ts';
@@ -114,7 +114,12 @@ function dispatch(env: Env, access: Access, reg: Reg, off: number): number {
       return checkFlowKeys(env, off, size, write, value);
     case REG.TP_BUFFER:
       return checkTpBuffer(env, ptr, off, size, write, value);
-    case REG.MAP_KEY:
+    case REG.MAP_KEY: {
+      if (write) return env.fail(ERRNO.EACCES, `write to change key R${ptr} not allowed`);
+      const err = checkRegion(env, ptr, off, size, env.aux.maps[reg.map].keySize, false);
+      if (!err && value >= 0) env.regs[value] = env.unknown();
+      return err;
+    }
     case REG.BUF:
     case REG.BTF_ID:
     case REG.ARENA:

@@ -25,6 +25,7 @@ import {
 } from '../state/reg.ts';
 import { checkAllocSize, checkFixed, checkKey, checkSize, checkValue } from './arg-mem.ts';
 import { checkConstStr } from './arg-str.ts';
+import { rememberFunction } from './callback.ts';
 import type { CallMeta } from './call-meta.ts';
 import { checkKptrGiven, checkKptrPlace } from './kptr.ts';
 import { checkSpinLock } from './lock.ts';
@@ -130,7 +131,10 @@ const RULES: Readonly<Record<CheckedKind, Rule>> = {
   btfId,
   btfIdOrNull: { ...btfId, orNull: true, check: unlessNull(btfId.check) },
   percpuBtfId: { accepts: PERCPU, check: beyond('per-CPU variable') },
-  func: { accepts: [{ name: 'func', type: REG.FUNC }], check: beyond('function') },
+  func: {
+    accepts: [{ name: 'func', type: REG.FUNC }],
+    check: (env, r, _, meta) => rememberFunction(env.regs[r], meta),
+  },
   stackOrNull: { accepts: [MEMORY[0]], orNull: true },
   ringbufMem: { accepts: [MEMORY[RINGBUF_MEM]] },
   spinLock: { accepts: LOCK, check: (env, r, proto) => checkSpinLock(env, r, proto.id) },

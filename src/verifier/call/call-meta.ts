@@ -19,6 +19,8 @@ export interface CallMeta {
   timerMap: number;
   /** The field that a reference is exchanged with. */
   kptr: MapField | undefined;
+  /** Function argument, -1 = none. */
+  callback: number;
   /** Known size of the memory that the helper gives. */
   allocSize: number;
 }
@@ -32,5 +34,6 @@ export const newMeta = (): CallMeta => ({
   released: 0,
   timerMap: -1,
   kptr: undefined,
+  callback: -1,
   allocSize: 0,
 });

@@ -29,6 +29,7 @@ import type { Env } from '../env.ts';
 import { clobberCallerSaved } from '../state/access-reg.ts';
 import { isPacket, MAYBE_NULL, NOT_INIT, pointer, REG, type Reg, RINGBUF, scalar } from '../state/reg.ts';
 import { checkArg } from './args.ts';
+import { startCallback } from './callback.ts';
 import { type CallMeta, newMeta } from './call-meta.ts';
 import { acquire, checkLeaks, invalidate, release } from './refs.ts';
 import { checkSnprintf } from './snprintf.ts';
@@ -91,6 +92,7 @@ export function checkHelperCall(env: Env, insn: Instruction): number {
     checkMapUse(env, proto, meta) ||
     writeRawMemory(env, meta) ||
     (OWN_RULES.get(id)?.(env) ?? 0) ||
+    startCallback(env, id, meta) ||
     finishCall(env, proto, meta, name)
   );
 }

@@ -2,34 +2,21 @@
  * Calls of the program's own static functions and the way back (@kernel check_func_call, prepare_func_exit). A static
  * function is walked anew at every call, with what is known of its arguments there; its frame knows r1-r5 and its own
  * stack, and leaves r0. Calls of global functions are in global.ts.
- * Rejects: `the call stack of %d frames is too deep` (E2BIG), `cannot return stack pointer to the caller` (EINVAL).
+ * Rejects: `cannot return stack pointer to the caller` (EINVAL); see also frame.ts, and callback.ts for callbacks.
  */
 import { ERRNO } from '../../errors/index.ts';
 import type { Instruction } from '../../isa/index.ts';
 import type { Env } from '../env.ts';
 import { stateText } from '../log/state-text.ts';
-import { NOT_INIT, pointer, REG } from '../state/reg.ts';
-import { Frame, freshRegs, type State } from '../state/state.ts';
+import { NOT_INIT, REG } from '../state/reg.ts';
+import type { Frame } from '../state/state.ts';
 import { calleeOf, subprogAt } from '../subprogs.ts';
+import { checkCallbackReturn, widenRound } from './callback.ts';
+import { openFrame } from './frame.ts';
 import { checkArguments, checkGlobalCall } from './global.ts';
-
-/** Most frames of a chain of calls. @kernel MAX_CALL_FRAMES */
-export const MAX_FRAMES = 8;
 
 /** r1 to r5 carry arguments. */
 const LAST_ARG = 5;
-
-/** Open a frame for function `subprog` on `state`: no argument set yet. @returns the frame, or -errno when too deep */
-export function openFrame(env: Env, state: State, subprog: number, callsite: number): Frame | number {
-  const depth = state.frames.length;
-  if (depth >= MAX_FRAMES) {
-    return env.fail(ERRNO.E2BIG, `the call stack of ${depth + 1} frames is too deep`);
-  }
-  const fp = pointer(REG.STACK, env.store.ZERO, 0, -1, 0, depth);
-  const frame = new Frame(depth, subprog, callsite, freshRegs(fp), []);
-  state.frames.push(frame);
-  return frame;
-}
 
 /** `call pc+N`. Sets `env.insnIdx` to the function's start. */
 export function checkLocalCall(env: Env, insn: Instruction): number {
@@ -63,13 +50,20 @@ export function returnToCaller(env: Env): number {
     return env.fail(ERRNO.EINVAL, 'cannot return stack pointer to the caller');
   }
   const caller = frames[frames.length - 2];
-  caller.regs[0] = result;
-  env.insnIdx = callee.callsite + 1;
+  if (callee.returns) {
+    const err = checkCallbackReturn(env, callee);
+    if (err) return err;
+  } else {
+    caller.regs[0] = result;
+  }
+  // The helper that called back may do so again, or go on.
+  env.insnIdx = callee.returns ? callee.callsite : callee.callsite + 1;
   if (env.log.enabled) {
     env.log.write(`returning from callee:\n${frameText(env, callee)}\n`);
     env.log.write(`to caller at ${env.insnIdx}:\n${frameText(env, caller)}\n`);
   }
   frames.pop();
+  if (callee.returns) widenRound(env);
   env.printState = true;
   return 0;
 }

@@ -4,6 +4,7 @@
  */
 import { formatInsn, type FormatOptions } from '../../asm/index.ts';
 import type { Context } from '../context.ts';
+import { isFunctionReference } from '../subprogs.ts';
 
 const MAPS = 0xffff_8881_0000_0000n;
 const VALUES = 0xffff_c900_0000_0000n;
@@ -16,9 +17,9 @@ function formatOf(ctx: Context): FormatOptions {
   let format = formats.get(ctx);
   if (!format) {
     format = {
-      ldImm64: (_insn, _next, index): bigint | undefined => {
+      ldImm64: (insn, _next, index): bigint | undefined => {
         const ref = ctx.aux.mapRefs.get(index);
-        if (!ref) return undefined;
+        if (!ref) return isFunctionReference(insn) ? BigInt(insn.imm >>> 0) : undefined;
         if (!ctx.perfmonCapable) return 0n;
         const place = BigInt(ref.map) * STRIDE;
         return ref.valueOffset === undefined ? MAPS + place : VALUES + place + BigInt(ref.valueOffset);

@@ -9,6 +9,7 @@ import { ALU, ATOMIC, CALL, CLASS, EXIT, type Instruction, JMP, MODE, SRC } from
 import { CALL_PSEUDO } from '../../uapi/index.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
+import { AUX } from '../insn-aux.ts';
 import { insnText } from '../log/insn-text.ts';
 import { stateText } from '../log/state-text.ts';
 import { REG } from '../state/reg.ts';
@@ -133,7 +134,7 @@ function undo(env: Env, index: number, subsequent: number, entry: HistoryEntry |
       return undoStore(insn, cls, entry, track);
     case CLASS.JMP:
     case CLASS.JMP32:
-      if (insn.opcode === CALL) undoCall(insn, index, subsequent, track);
+      if (insn.opcode === CALL) undoCall(env, insn, index, subsequent, track);
       else if (insn.opcode === EXIT) undoExit(env, subsequent, track);
       else undoBranch(insn, entry, track);
       return true;
@@ -175,14 +176,15 @@ function undoStore(insn: Instruction, cls: number, entry: HistoryEntry | undefin
 }
 
 /**
- * A call: seen from inside a function, its beginning, where what is wanted of r1-r5 is wanted of the caller's; seen from
- * behind a helper, r0 begins there.
+ * A call: seen from inside a function, its beginning, where what is wanted of r1-r5 is wanted of the caller's, unless a
+ * helper made them for a callback; seen from behind a helper or a global function, r0 begins there.
  */
-function undoCall(insn: Instruction, index: number, subsequent: number, track: Track): void {
-  const entered = subsequent !== index + 1;
-  if (insn.src === CALL_PSEUDO.CALL && entered) {
+function undoCall(env: Env, insn: Instruction, index: number, subsequent: number, track: Track): void {
+  if (subsequent !== index + 1 && (insn.src === CALL_PSEUDO.CALL || callsBack(env, index))) {
     if (track.regs[track.frame] & ~ARG_REGS) throw new InternalError('backtracking leaves a function with registers');
-    for (let r = 1; r <= 5; r++) if (track.hasReg(r)) track.setReg(r, track.frame - 1);
+    if (insn.src === CALL_PSEUDO.CALL) {
+      for (let r = 1; r <= 5; r++) if (track.hasReg(r)) track.setReg(r, track.frame - 1);
+    }
     track.leaveFunction();
     return;
   }
@@ -191,13 +193,16 @@ function undoCall(insn: Instruction, index: number, subsequent: number, track: T
   if (track.regs[track.frame] & ARG_REGS) throw new InternalError('backtracking found arguments behind a call');
 }
 
-/** The end of a function that was called before `subsequent`: r0 came from there. */
+const callsBack = (env: Env, index: number): boolean => (env.aux.flags[index] & AUX.CALLS_CALLBACK) !== 0;
+
+/** The end of a function, after which the path went on at `subsequent`: behind a call, whose r0 it set, or at the helper that called it back. */
 function undoExit(env: Env, subsequent: number, track: Track): void {
+  if (callsBack(env, subsequent)) for (let r = 1; r <= 5; r++) track.clearReg(r);
   if (track.regs[track.frame] & ARG_REGS) throw new InternalError('backtracking found arguments behind a call');
   const wanted = track.hasReg(0);
   track.clearReg(0);
   track.enterFunction();
-  if (wanted && isLocalCall(env.insns[subsequent - 1])) track.setReg(0);
+  if (wanted && subsequent > 0 && isLocalCall(env.insns[subsequent - 1])) track.setReg(0);
 }
 
 function undoBranch(insn: Instruction, entry: HistoryEntry | undefined, track: Track): void {

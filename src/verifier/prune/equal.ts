@@ -47,6 +47,7 @@ function refsSafe(old: readonly Ref[], cur: readonly Ref[]): boolean {
 }
 
 function framesEqual(env: Env, old: Frame, cur: Frame, live: number, exact: Exact): boolean {
+  if (old.callbackDepth > cur.callbackDepth) return false;
   for (let r = 0; r < NREGS; r++) {
     if (!((live >>> r) & 1)) continue;
     if (!regSafe(env, old.regs[r], cur.regs[r], ((old.preciseRegs >>> r) & 1) !== 0, exact)) return false;

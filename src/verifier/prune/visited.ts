@@ -57,7 +57,13 @@ export function checkVisited(env: Env): number {
         checkpoint.hits++;
         return join(env, old, true);
       }
-      if (!otherRound && maybeLooping(old, cur) && statesEqual(env, old, cur, EXACT.YES)) return refuseLoop(env, old);
+      const callsBack = (env.aux.flags[at] & AUX.CALLS_CALLBACK) !== 0;
+      if (callsBack && statesEqual(env, old, cur, EXACT.WITHIN)) {
+        checkpoint.hits++;
+        return join(env, old, false);
+      }
+      const comparable = !otherRound && !callsBack && old.callbackRounds === cur.callbackRounds;
+      if (comparable && maybeLooping(old, cur) && statesEqual(env, old, cur, EXACT.YES)) return refuseLoop(env, old);
       if (!always && jumps < LOOP_JUMPS && insns < LOOP_INSNS) keep = false;
     } else {
       const incomplete = isIncomplete(env, old);

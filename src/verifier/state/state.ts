@@ -42,6 +42,10 @@ export class Frame {
   regs: Reg[];
   /** Slots from fp-8 down; length * 8 bytes are in use. */
   stack: Slot[];
+  /** Callbacks only: the range of what they may return. */
+  returns: readonly [number, number] | undefined;
+  /** Rounds of the callback that the call being walked has begun. */
+  callbackDepth = 0;
   /** Checkpoints only: bit r is set when the exact value of scalar r mattered. */
   preciseRegs = 0;
   /** Checkpoints only: the same for spilled scalars, slots 0-31 and 32-63. */
@@ -57,7 +61,10 @@ export class Frame {
   }
 
   copy(): Frame {
-    return new Frame(this.frameno, this.subprog, this.callsite, this.regs.slice(), this.stack.slice());
+    const copy = new Frame(this.frameno, this.subprog, this.callsite, this.regs.slice(), this.stack.slice());
+    copy.returns = this.returns;
+    copy.callbackDepth = this.callbackDepth;
+    return copy;
   }
 
   isSlotPrecise(slot: number): boolean {
@@ -84,6 +91,8 @@ export class State {
   history: HistoryEntry[] = [];
   /** Rounds of `may_goto` loops on the way here. */
   mayGotoDepth = 0;
+  /** Rounds of callbacks on the way here. */
+  callbackRounds = 0;
   /** What the program acquired and has to give back, in order. Never changed, only replaced. */
   refs: readonly Ref[] = NO_REFS;
   /** Only a processor that guesses comes here; see pointer/sanitize.ts. */
@@ -108,6 +117,7 @@ export class State {
     copy.lastInsn = this.lastInsn;
     copy.history = this.history.slice();
     copy.refs = this.refs;
+    copy.callbackRounds = this.callbackRounds;
     copy.speculative = this.speculative;
     copy.mayGotoDepth = this.mayGotoDepth;
     return copy;
