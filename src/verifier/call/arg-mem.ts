@@ -5,7 +5,7 @@
  */
 import type { ArgKind, HelperProto } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
-import { MAP_TYPE } from '../../uapi/index.ts';
+import { MAP_FLAG, MAP_TYPE } from '../../uapi/index.ts';
 import { checkAlignment } from '../access/alignment.ts';
 import { checkFields } from '../access/map-field.ts';
 import { checkMapAccessType } from '../access/map-value.ts';
@@ -44,7 +44,9 @@ export function checkKey(env: Env, r: number, meta: CallMeta): number {
   const map = env.aux.maps[meta.map];
   const err = checkMemory(env, r, map.keySize, false, false);
   if (err) return err;
-  if (map.type === MAP_TYPE.ARRAY || map.type === MAP_TYPE.PERCPU_ARRAY) {
+  const isArray = map.type === MAP_TYPE.ARRAY || map.type === MAP_TYPE.PERCPU_ARRAY;
+  // One map in another may have fewer elements than the one that shows its shape.
+  if (isArray && !(map.flags & MAP_FLAG.INNER_MAP)) {
     meta.constKey = constantKey(env, env.regs[r], map.keySize);
   }
   return 0;

@@ -22,7 +22,7 @@ import {
 } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { accessSize, CLASS, type Instruction, MODE, SIZE } from '../../isa/index.ts';
-import { HELPER_NAMES, MAP_FLAG, MAP_TYPE, PROG_FLAG, PROG_TYPE } from '../../uapi/index.ts';
+import { HELPER_NAMES, MAP_TYPE, PROG_FLAG, PROG_TYPE } from '../../uapi/index.ts';
 import { checkMem } from '../access/mem.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
@@ -227,9 +227,8 @@ const orNull = (env: Env, type: number, struct = -1): Reg =>
 function foundValue(env: Env, proto: HelperProto, meta: CallMeta): Reg {
   const map = env.aux.maps[meta.map];
   const isLookup = proto.id === LOOKUP;
-  // A constant index inside an array always finds its element; one map in another may have fewer elements.
-  const sure = isLookup && !(map.flags & MAP_FLAG.INNER_MAP);
-  const found = sure && meta.constKey >= 0n && meta.constKey < BigInt(map.maxEntries);
+  // A constant index inside an array always finds its element.
+  const found = isLookup && meta.constKey >= 0n && meta.constKey < BigInt(map.maxEntries);
   const type = found ? REG.MAP_VALUE : REG.MAP_VALUE | MAYBE_NULL;
   // A value with a lock is told from others also where it is sure to be there.
   return pointer(type, env.store.ZERO, found && !hasLock(map) ? 0 : ++env.idGen, meta.map);
