@@ -18,6 +18,7 @@
 import { ERRNO } from '../../errors/index.ts';
 import { ALU, type Instruction, SRC } from '../../isa/index.ts';
 import { MAX_BPF_STACK } from '../../uapi/index.ts';
+import { checkFields } from '../access/map-field.ts';
 import { checkRegion } from '../access/region.ts';
 import type { Env } from '../env.ts';
 import { AUX } from '../insn-aux.ts';
@@ -139,7 +140,7 @@ export function sanitizeMoved(env: Env, insn: Instruction, mask: Mask | undefine
   return decideMask(env, insn, mask.state, Math.abs(mask.limit - limit));
 }
 
-/** A moved pointer must still point into its object, or else no mask could keep it there. @returns 0 or -errno */
+/** A moved pointer must still point to plain bytes of its object, or else no mask could keep it there. @returns 0 or -errno */
 export function checkMovedBounds(env: Env, r: number): number {
   if (env.bypassSpectreV1) return 0;
   const { store } = env;
@@ -155,7 +156,9 @@ export function checkMovedBounds(env: Env, r: number): number {
     return env.fail(ERRNO.EACCES, `R${r} stack pointer arithmetic goes out of range, prohibited for !root; off=${off}`);
   }
   if (ptr.type !== REG.MAP_VALUE) return 0;
-  if (!checkRegion(env, r, ptr.off, 1, env.aux.maps[ptr.map].valueSize, false)) return 0;
+  const { valueSize } = env.aux.maps[ptr.map];
+  const err = checkRegion(env, r, ptr.off, 1, valueSize, false) || checkFields(env, r, ptr.off, 1, false);
+  if (!err) return 0;
   return env.fail(ERRNO.EACCES, `R${r} pointer arithmetic of map value goes out of range, prohibited for !root`);
 }
 
