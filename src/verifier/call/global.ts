@@ -2,7 +2,7 @@
  * Global functions: verified once, on their own, for all arguments that their prototype allows; a caller is checked against
  * the prototype and learns nothing from the call (@kernel btf_check_func_arg_match).
  * Rejects (EINVAL): `R%d is not a scalar`, `arg#%d expects pointer to ctx`, `arg#%d is expected to be non-NULL`, `Caller
- * passes invalid args into func#%d ('%s')`, `At subprogram exit the register R0 is not a scalar value (%s)`.
+ * passes invalid args into func#%d ('%s')`, `global function calls are not allowed while holding a lock,`, `At subprogram exit the register R0 is not a scalar value (%s)`.
  */
 import { ERRNO } from '../../errors/index.ts';
 import { PROG_TYPE } from '../../uapi/index.ts';
@@ -13,6 +13,7 @@ import type { FuncArg, FunctionInfo } from '../insn-aux.ts';
 import { clobberCallerSaved, leaksPointer, readReg } from '../state/access-reg.ts';
 import { baseType, MAYBE_NULL, mayBeNull, pointer, type Reg, REG, typeName } from '../state/reg.ts';
 import { checkMemory } from './arg-mem.ts';
+import { heldLock } from '../state/refs.ts';
 import { changesPacket } from './effects.ts';
 import { forgetPacketPointers } from './helper.ts';
 
@@ -80,6 +81,10 @@ function checkMemArg(env: Env, r: number, reg: Reg, size: number): number {
 export function checkGlobalCall(env: Env, index: number, err: number): number {
   const { func } = env.aux.subprogs[index];
   const name = `func#${index} ('${func!.name}')`;
+  if (heldLock(env.cur.refs)) {
+    const text = 'global function calls are not allowed while holding a lock,\nuse static function instead';
+    return env.fail(ERRNO.EINVAL, text);
+  }
   if (err) {
     env.log.write(`Caller passes invalid args into ${name}\n`);
     return err;
