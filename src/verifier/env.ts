@@ -53,7 +53,7 @@ export class Env implements Context {
   readonly testStateFreq: boolean;
   lines: readonly SourceLine[] = [];
 
-  readonly store = new ScalarStore();
+  readonly store: ScalarStore;
   readonly liveStack: LiveStack;
   cur: State = new State([]);
   insnIdx = 0;
@@ -102,8 +102,11 @@ export class Env implements Context {
   /** A path begins: the next instruction prints `from X to Y`. */
   printState = false;
 
-  constructor(input: VerifyInput) {
+  /** @param store emptied, and void for whoever used it before. */
+  constructor(input: VerifyInput, store = new ScalarStore()) {
     this.input = input;
+    this.store = store;
+    store.reset();
     this.insns = input.insns;
     this.log = new Log(input.logLevel, input.logSize ?? DEFAULT_LOG_SIZE);
     this.aux = new InsnAux(input.insns.length);

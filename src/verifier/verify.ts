@@ -2,6 +2,7 @@
  * The order of passes (@kernel bpf_check) and the verdict. What each pass rejects is told in its own file.
  */
 import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
+import { ScalarStore } from '../domain/index.ts';
 import { ERRNO, InternalError, type VerifierStats } from '../errors/index.ts';
 import { MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
 import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
@@ -22,9 +23,12 @@ import { computeScc } from './scc.ts';
 import { checkStackDepth, inlinedLoopSize } from './stack-depth.ts';
 import { checkSubprogs, findSubprogs } from './subprogs.ts';
 
+/** A store is a megabyte: programs that nobody looks into afterwards share one. */
+const shared = new ScalarStore();
+
 /** Verify one program. Never throws for a program, however malformed. */
 export function verify(input: VerifyInput): VerifyResult {
-  return judge(new Env(input));
+  return judge(new Env(input, shared));
 }
 
 /** The same in a workspace that may have been given an observer. */
