@@ -21,7 +21,7 @@ export function checkMayGoto(env: Env, insn: Instruction): number {
   const at = env.insnIdx;
   const before = previousRound(env);
   const again = pushPath(env, at + 1, at);
-  if (!again) return -ERRNO.EFAULT;
+  if (!again) return -ERRNO.ENOMEM;
   again.mayGotoDepth++;
   if (before) widen(env, before, again);
   env.insnIdx = jumpTarget(insn, at);
