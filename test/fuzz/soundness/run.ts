@@ -25,6 +25,9 @@ export interface Outcome {
   readonly violation: string | undefined;
 }
 
+/** Ends a run that has gone on long enough: a `may_goto` loop has millions of rounds. */
+class LongEnough extends Error {}
+
 /** The frames of a run, seen from outside. */
 class Frames {
   readonly tops: number[] = [];
@@ -67,10 +70,11 @@ export class SoundnessRunner {
   check(object: ProgramObject): Outcome {
     this.#containment = this.#violation = undefined;
     this.#mode = 'reject';
-    this.#steps = 0;
+    this.#steps = this.#stepsOfRun = 0;
     const answer = this.#exchange.answer(object);
     const stopped = answer.reason.find((line) => line.includes('a verified program was stopped'));
-    if (stopped !== undefined) this.#left = 0;
+    // A kernel that threw is not used again.
+    if (stopped !== undefined || this.#stepsOfRun > MAX_STEPS) this.#left = 0;
     return { answer, mode: this.#mode, steps: this.#steps, violation: this.#violation ?? stopped };
   }
 
@@ -115,7 +119,7 @@ export class SoundnessRunner {
       this.#containment.restart();
     }
     this.#frames.follow(depth, slot, registers[20] >>> 0);
-    if (++this.#stepsOfRun > MAX_STEPS) return;
+    if (++this.#stepsOfRun > MAX_STEPS) throw new LongEnough(`${MAX_STEPS} steps were checked`);
     this.#steps++;
     const at: Concrete = {
       space: interpreter.env.space,
