@@ -10,11 +10,12 @@ import { CANONICAL } from '../compile.ts';
 import { argumentsOf } from './calls.ts';
 import { width } from './flow-graph.ts';
 import type { FlowGraph } from './flow-graph.ts';
+import { REGISTERS } from './function-writer.ts';
 import type { Program } from './function-writer.ts';
 import { ARRAY_KEY, CALL_HELPER, isArrayLookup } from './lookup.ts';
 import type { MapOptions, MapShapes } from './options.ts';
-import { KIND, atEnd, isCall, knownAtBlocks, liveAtBlocks, step } from './registers.ts';
-import type { Known } from './registers.ts';
+import { KIND, isCall, knownAtBlocks, liveAtBlocks, step } from './registers.ts';
+import type { Known, KnownAtBlocks } from './registers.ts';
 
 /** What the JIT knows of a function. */
 export interface FunctionFacts {
@@ -32,35 +33,35 @@ export interface FunctionFacts {
 export function functionFacts(program: Program, graph: FlowGraph, options: MapOptions, frame: number): FunctionFacts {
   const { mapLoads, maps: shapes } = options;
   const known = knownAtBlocks(program, graph, mapLoads);
+  const now = { kind: new Uint8Array(REGISTERS), value: new Int32Array(REGISTERS) };
   const use = new FrameUse(program, shapes, frame);
   const maps = new Map<number, number>();
   graph.blocks.forEach((block, i) => {
-    const now = { kind: known[i].kind.slice(), value: known[i].value.slice() };
+    now.kind.set(known.starts[i].kind);
+    now.value.set(known.starts[i].value);
     for (let at = block.start; at < block.last; at += width(program.op[at])) {
       use.instruction(at, now);
       if (isCall(program.op[at]) && now.kind[1] === KIND.MAP) maps.set(at, now.value[1]);
       step(program, at, now, mapLoads);
     }
   });
-  if (losesFrame(program, graph, known, mapLoads)) use.escape(-MAX_BPF_STACK);
+  if (losesFrame(program, graph, known)) use.escape(-MAX_BPF_STACK);
   return { ...use.promote(), maps };
 }
 
 /** Whether a live register holds an address of the frame at the end of a block, and the next does not know which. */
-function losesFrame(
-  program: Program,
-  graph: FlowGraph,
-  known: readonly Known[],
-  mapLoads: ReadonlySet<number>,
-): boolean {
-  const live = liveAtBlocks(program, graph);
-  return graph.blocks.some((block, i) => {
-    if (block.successors.length === 0) return false;
-    const out = atEnd(program, block, known[i], mapLoads);
-    return block.successors.some((to) =>
-      out.kind.some((kind, n) => kind === KIND.FRAME && known[to].kind[n] !== KIND.FRAME && (live[to] >> n) & 1),
-    );
-  });
+function losesFrame(program: Program, graph: FlowGraph, { starts, ends }: KnownAtBlocks): boolean {
+  let live: Uint16Array | undefined;
+  return graph.blocks.some(({ successors }, i) =>
+    successors.some((to) => {
+      let lost = 0;
+      for (let n = 0; n < REGISTERS; n++)
+        if (ends[i].kind[n] === KIND.FRAME && starts[to].kind[n] !== KIND.FRAME) lost |= 1 << n;
+      if (lost === 0) return false;
+      live ??= liveAtBlocks(program, graph);
+      return (live[to] & lost) !== 0;
+    }),
+  );
 }
 
 interface Access {

@@ -23,30 +23,44 @@ export interface Known {
 
 const CALL_HELPER = 0x85;
 
-/** What the registers hold where each block starts. @param mapLoads slots that load a map's header */
-export function knownAtBlocks(program: Program, graph: FlowGraph, mapLoads: ReadonlySet<number>): Known[] {
-  const known = graph.blocks.map(unseen);
-  known[0].kind.fill(KIND.OTHER);
-  known[0].kind[FRAME_POINTER] = KIND.FRAME;
+/** What the registers hold where each block starts and where it ends. */
+export interface KnownAtBlocks {
+  readonly starts: readonly Known[];
+  readonly ends: readonly Known[];
+}
+
+/** @param mapLoads slots that load a map's header */
+export function knownAtBlocks(program: Program, graph: FlowGraph, mapLoads: ReadonlySet<number>): KnownAtBlocks {
+  const starts = graph.blocks.map(unseen);
+  const ends = graph.blocks.map(unseen);
+  starts[0].kind.fill(KIND.OTHER);
+  starts[0].kind[FRAME_POINTER] = KIND.FRAME;
   for (let changed = true; changed;) {
     changed = false;
-    graph.blocks.forEach((block, i) => {
-      const out = atEnd(program, block, known[i], mapLoads);
-      for (const to of block.successors) changed = meet(known[to], out) || changed;
-    });
+    for (let i = 0; i < starts.length; i++) {
+      const block = graph.blocks[i];
+      runThrough(program, block, starts[i], ends[i], mapLoads);
+      for (const to of block.successors) changed = meet(starts[to], ends[i]) || changed;
+    }
   }
-  return known;
+  return { starts, ends };
 }
 
 function unseen(): Known {
   return { kind: new Uint8Array(REGISTERS), value: new Int32Array(REGISTERS) };
 }
 
-/** What the registers hold behind a block. */
-export function atEnd(program: Program, { start, last }: Block, known: Known, mapLoads: ReadonlySet<number>): Known {
-  const out = { kind: known.kind.slice(), value: known.value.slice() };
+/** `out` becomes what the registers hold behind a block. */
+function runThrough(
+  program: Program,
+  { start, last }: Block,
+  known: Known,
+  out: Known,
+  mapLoads: ReadonlySet<number>,
+): void {
+  out.kind.set(known.kind);
+  out.value.set(known.value);
   for (let at = start; at < last; at += width(program.op[at])) step(program, at, out, mapLoads);
-  return out;
 }
 
 /** What holds on both ways. @returns whether `into` changed */
@@ -116,31 +130,42 @@ export function isCall(op: number): boolean {
 
 /** Bit `n`: register `n` is live where each block starts, i.e. may be read before it is written. */
 export function liveAtBlocks(program: Program, graph: FlowGraph): Uint16Array {
-  const live = new Uint16Array(graph.blocks.length);
+  const { blocks } = graph;
+  const live = new Uint16Array(blocks.length);
+  const kept = new Uint16Array(blocks.length);
+  blocks.forEach((block, i) => {
+    const { read, written } = readAndWritten(program, block);
+    live[i] = read;
+    kept[i] = ~written;
+  });
   for (let changed = true; changed;) {
     changed = false;
-    for (let i = graph.blocks.length - 1; i >= 0; i--) {
-      const { start, last, successors, end } = graph.blocks[i];
-      let mask = 0;
-      for (const to of successors) mask |= live[to];
-      const slots: number[] = [];
-      for (let at = start; at < last; at += width(program.op[at])) slots.push(at);
-      if (end === 'if') mask |= readBits(program, last);
-      if (end === 'exit') mask |= 1;
-      for (const at of slots.reverse()) {
-        for (const n of written(program, at)) mask &= ~(1 << n);
-        mask |= readBits(program, at);
-      }
-      if (live[i] === mask) continue;
+    for (let i = blocks.length - 1; i >= 0; i--) {
+      let after = 0;
+      for (const to of blocks[i].successors) after |= live[to];
+      const mask = live[i] | (after & kept[i]);
+      changed ||= mask !== live[i];
       live[i] = mask;
-      changed = true;
     }
   }
   return live;
 }
 
+/** Bits of the registers that a block reads before it writes them, and of those that it writes. */
+function readAndWritten(program: Program, { start, last, end }: Block): { read: number; written: number } {
+  let read = 0;
+  let done = 0;
+  for (let at = start; at < last; at += width(program.op[at])) {
+    read |= readBits(program, at) & ~done;
+    for (const n of written(program, at)) done |= 1 << n;
+  }
+  if (end === 'if') read |= readBits(program, last) & ~done;
+  if (end === 'exit') read |= 1 & ~done;
+  return { read, written: done };
+}
+
 /** Bits of the registers that an instruction or a jump reads; some more than it does. */
-export function readBits({ op, dst, src, imm }: Program, at: number): number {
+function readBits({ op, dst, src, imm }: Program, at: number): number {
   const code = op[at];
   const bits = (1 << (dst[at] >> 1)) | (src[at] < REGISTER_WORDS ? 1 << (src[at] >> 1) : 0);
   switch (code & 7) {
