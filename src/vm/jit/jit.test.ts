@@ -166,6 +166,9 @@ describe('compiled programs', () => {
       ok: false,
       unsupported: 'tail calls',
     });
+    const unknown = executable('r0 = 0\nexit');
+    unknown.op[0] = 0x87 | 0x08;
+    expect(machine.compile(unknown, { mode: 'verified' })).toEqual({ ok: false, unsupported: 'operation 0x8f' });
   });
 
   it('may have a hundred thousand instructions, straight, branching or nested', () => {

@@ -28,6 +28,7 @@ import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
 import type { ModuleParts, Program } from './function-writer.ts';
 import { AREA, Imports, MAIN, REPEAT } from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
+import { KNOWN_OPCODES } from './known-opcodes.ts';
 import { isAccess, writeAtomic, writeLoad, writeStore } from './memory.ts';
 import type { JitOptions } from './options.ts';
 import { writeStructured } from './structure.ts';
@@ -52,6 +53,10 @@ export type Translation =
 /** The module of a program. */
 export function translate(program: Program, options: JitOptions): Translation {
   if (has(program, (op) => op === CANONICAL.TAIL_CALL)) return { ok: false, unsupported: 'tail calls' };
+  for (let slot = 0; slot < program.length; slot += width(program.op[slot])) {
+    const op = program.op[slot];
+    if (!KNOWN_OPCODES.has(op)) return { ok: false, unsupported: `operation 0x${op.toString(16)}` };
+  }
   const graphs = allFunctions(program);
   const module = new ModuleWriter();
   const helpers = helperImports(program, options);
