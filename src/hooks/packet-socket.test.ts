@@ -31,6 +31,7 @@ function image(progType: number, text: string): ProgramImage {
     maps: [],
     helpers: [],
     unreachable: new Set(),
+    subprogs: [0],
     stackDepth: 0,
     stats: { insns: 0, maxStatesPerInsn: 0, totalStates: 0, peakStates: 0, stackDepth: '' },
   };

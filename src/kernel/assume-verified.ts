@@ -46,10 +46,21 @@ export function assumeVerified(input: VerifyInput): VerifyResult {
       maps,
       helpers: [...helpers].sort((a, b) => a - b),
       unreachable: new Set(),
+      subprogs: subprogStarts(insns),
       stackDepth: MAX_BPF_STACK,
       stats: NO_STATS,
     },
   };
+}
+
+/** Where functions begin that are called or whose address is loaded. */
+function subprogStarts(insns: VerifyInput['insns']): number[] {
+  const starts = new Set([0]);
+  insns.forEach(({ opcode, src, imm }, slot) => {
+    const names = (opcode === CALL && src === CALL_PSEUDO.CALL) || (opcode === LD_IMM64 && src === PSEUDO.FUNC);
+    if (names) starts.add(slot + 1 + imm);
+  });
+  return [...starts].sort((a, b) => a - b);
 }
 
 function refuse(errno: number, insn: number): VerifyResult {

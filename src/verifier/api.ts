@@ -52,6 +52,8 @@ export interface VerifiedProgram {
   readonly helpers: readonly number[];
   /** Slots that can never be reached, proved by exploration: may be treated as dead. */
   readonly unreachable: ReadonlySet<number>;
+  /** First slots of its functions that can be reached, ascending, the main program's 0 first. */
+  readonly subprogs: readonly number[];
   /** Bytes of stack of the main program. */
   readonly stackDepth: number;
   readonly stats: VerifierStats;

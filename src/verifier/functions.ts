@@ -19,7 +19,7 @@ export const isWalked = ({ aux }: Env, { start, end }: Subprog): boolean =>
 
 /**
  * Linux takes functions out that were never walked, and cannot compile what still loads their address, unless only the main
- * program is left. (Its message counts instructions after its rewriting.)
+ * program is left, or another function comes to lie in the place. (Its message counts instructions after its rewriting.)
  */
 export function checkFunctionsWalked(env: Env): number {
   const { insns, aux } = env;
@@ -27,10 +27,19 @@ export function checkFunctionsWalked(env: Env): number {
   if (aux.subprogs.filter((subprog) => isWalked(env, subprog)).length < 2) return 0;
   for (let at = 0; at < insns.length; at++) {
     if (!isFunctionReference(insns[at]) || !(aux.flags[at] & AUX.SEEN)) continue;
-    if (isWalked(env, aux.subprogs[subprogAt(env, calleeOf(insns[at], at))])) continue;
+    if (isFoundAgain(env, at, calleeOf(insns[at], at))) continue;
     return env.fail(ERRNO.EFAULT, `verifier bug: No program to jit at insn ${at} (subprog < 0)`);
   }
   return 0;
+}
+
+/** Whether a function begins where the load at `at` looks for it once what was never walked is gone. */
+function isFoundAgain(env: Env, at: number, start: number): boolean {
+  const { flags } = env.aux;
+  const isGone = (slot: number): boolean => !(flags[slot] & (AUX.SEEN | AUX.IMM64_TAIL));
+  if (isWalked(env, env.aux.subprogs[subprogAt(env, start)])) return true;
+  if (at > start || isGone(start - 1)) return false;
+  return flags.subarray(start).some((flag) => flag & AUX.SEEN);
 }
 
 /** @returns 0 or -errno */

@@ -134,6 +134,7 @@ function verified(env: Env, stats: VerifierStats) {
     maps: aux.maps.slice(0, aux.maps.length - aux.shapes.size),
     helpers: [...env.helpers].sort((a, b) => a - b),
     unreachable,
+    subprogs: aux.subprogs.filter((subprog) => isWalked(env, subprog)).map(({ start }) => start),
     stackDepth: aux.subprogs[0].stackDepth + counterSize(env, aux.subprogs[0]),
     stats,
   };
