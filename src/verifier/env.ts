@@ -73,6 +73,8 @@ export class Env implements Context {
   backedges = 0;
   /** What backtracking looks for; one at a time. */
   readonly track = new Track();
+  /** Registers that matter to backtracking at each slot; made when it is first needed. */
+  concerns: Uint16Array | undefined;
   /** History entry of the instruction being walked. */
   curHistory: HistoryEntry | undefined;
   idGen = 0;

@@ -16,7 +16,6 @@ import { REG } from '../state/reg.ts';
 import { isScalarSpill } from '../state/slot.ts';
 import { FP, HISTORY, type HistoryEntry, NREGS, type State } from '../state/state.ts';
 import { isLocalCall } from '../subprogs.ts';
-import { entryAt } from './history.ts';
 import type { Track } from './track.ts';
 
 const ARG_REGS = 0x3e;
@@ -29,51 +28,72 @@ export function markPrecise(env: Env, r: number): number {
   return backtrack(env, env.cur, track);
 }
 
+/** How walking back over one stretch of the path ended. */
+const STRETCH = { FOUND: 0, BEGINNING: 1, LOST: 2 } as const;
+
 /** Walk back from `start` until everything in `track` is found. @returns 0; whether marks were added is in `changed`. */
 export function backtrack(env: Env, start: State, track: Track, changed?: { value: boolean }): number {
   if (!env.bpfCapable || track.empty) return 0;
   let state = start;
-  let first = state.firstInsn;
   let last = start.insn;
   let subsequent = -1;
-  let skip = true;
   for (;;) {
     if (env.log.verbose) {
-      env.log.write(
-        `mark_precise: frame${track.frame}: last_idx ${last} first_idx ${first} subseq_idx ${subsequent} \n`,
-      );
+      const from = `last_idx ${last} first_idx ${state.firstInsn} subseq_idx ${subsequent}`;
+      env.log.write(`mark_precise: frame${track.frame}: ${from} \n`);
     }
-    let at = last;
-    let history = state.history.length;
-    for (;;) {
-      if (skip) skip = false;
-      else if (!step(env, at, subsequent, entryAt(state, history, at), track)) {
-        markAllPrecise(env, start);
-        return 0;
-      }
-      if (track.empty) return 0;
-      subsequent = at;
-      const entry = entryAt(state, history, at);
-      const isFirst = at === state.firstInsn && (history === 0 || (history === 1 && entry !== undefined));
-      if (isFirst) break;
-      if (entry) {
-        at = entry.prev;
-        history--;
-      } else {
-        at--;
-      }
-    }
-    if (!state.parent) break;
+    const end = walkBack(env, state, track, last, subsequent, state === start);
+    if (end === STRETCH.FOUND) return 0;
+    if (end === STRETCH.LOST || !state.parent) break;
+    subsequent = state.firstInsn;
     state = state.parent;
     markCheckpoint(env, state, track, changed);
     if (track.empty) return 0;
-    subsequent = first;
     last = state.lastInsn;
-    first = state.firstInsn;
   }
   // Something was stored in a way that cannot be followed.
-  if (!track.empty) markAllPrecise(env, start);
+  markAllPrecise(env, start);
   return 0;
+}
+
+/** Undo a state's own instructions, from `last` to its first; the very last of all was not done yet when `skip`. */
+function walkBack(env: Env, state: State, track: Track, last: number, subsequent: number, skip: boolean): number {
+  const { verbose } = env.log;
+  const { history, firstInsn } = state;
+  env.concerns ??= concernsOf(env.insns);
+  let at = last;
+  let left = history.length;
+  for (;;) {
+    const entry = left > 0 && history[left - 1].insn === at ? history[left - 1] : undefined;
+    // Most instructions have nothing to do with what is looked for.
+    const matters = entry !== undefined || verbose || (track.regs[track.frame] & env.concerns[at]) !== 0;
+    if (skip) skip = false;
+    else if (matters) {
+      if (!step(env, at, subsequent, entry, track)) return STRETCH.LOST;
+      if (track.empty) return STRETCH.FOUND;
+    }
+    subsequent = at;
+    if (at === firstInsn && (left === 0 || (left === 1 && entry !== undefined))) return STRETCH.BEGINNING;
+    if (entry) {
+      at = entry.prev;
+      left--;
+    } else {
+      at--;
+    }
+  }
+}
+
+const ALL_REGS = 0xffff;
+
+/** Registers that make an instruction worth undoing when they are looked for, by slot: bit r. */
+function concernsOf(insns: readonly Instruction[]): Uint16Array {
+  return Uint16Array.from(insns, (insn) => {
+    const cls = insn.opcode & 7;
+    if (insn.opcode === 0) return 0;
+    if (cls !== CLASS.JMP && cls !== CLASS.JMP32) return 1 << insn.dst;
+    if (insn.opcode === CALL || insn.opcode === EXIT) return ALL_REGS;
+    return insn.opcode & SRC.X ? (1 << insn.dst) | (1 << insn.src) : 0;
+  });
 }
 
 /** Mark what is wanted in a checkpoint; what is already marked there, or is no number, need not be followed further. */

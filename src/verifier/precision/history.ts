@@ -3,7 +3,7 @@
  * together. Kept per stretch between two checkpoints (@kernel bpf_jmp_history_entry).
  */
 import type { Env } from '../env.ts';
-import type { HistoryEntry, LinkedReg, State } from '../state/state.ts';
+import type { HistoryEntry, LinkedReg } from '../state/state.ts';
 
 /** Remember that the path passed the current instruction, and what it did there. One entry an instruction. */
 export function pushHistory(
@@ -26,10 +26,4 @@ export function pushHistory(
   const entry: HistoryEntry = { insn: env.insnIdx, prev: env.prevInsnIdx, flags, ...place, linked };
   env.cur.history.push(entry);
   env.curHistory = entry;
-}
-
-/** The entry of instruction `insn` if it is the last before position `end`. */
-export function entryAt(state: State, end: number, insn: number): HistoryEntry | undefined {
-  const entry = end > 0 ? state.history[end - 1] : undefined;
-  return entry?.insn === insn ? entry : undefined;
 }
