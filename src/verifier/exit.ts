@@ -7,7 +7,6 @@ import { returnRange } from '../contracts/index.ts';
 import { ERRNO } from '../errors/index.ts';
 import { checkGlobalExit } from './call/global.ts';
 import type { Env } from './env.ts';
-
 import { markPrecise } from './precision/backtrack.ts';
 import { checkReturn } from './return-value.ts';
 import { leaksPointer, readReg } from './state/access-reg.ts';
