@@ -42,6 +42,11 @@ export function backtrack(env: Env, start: State, track: Track, changed?: { valu
       const from = `last_idx ${last} first_idx ${state.firstInsn} subseq_idx ${subsequent}`;
       env.log.write(`mark_precise: frame${track.frame}: ${from} \n`);
     }
+    // The very beginning of a global function: its arguments come from anywhere.
+    if (last < 0) {
+      markArguments(state, track, changed);
+      return 0;
+    }
     const end = walkBack(env, state, track, last, subsequent, state === start);
     if (end === STRETCH.FOUND) return 0;
     if (end === STRETCH.LOST || !state.parent) break;
@@ -56,6 +61,16 @@ export function backtrack(env: Env, start: State, track: Track, changed?: { valu
   return 0;
 }
 
+/** What is still wanted in the state that a global function starts with are its arguments. */
+function markArguments(state: State, track: Track, changed?: { value: boolean }): void {
+  const [frame] = state.frames;
+  for (let r = 0; r < NREGS; r++) {
+    if (!track.hasReg(r, 0) || frame.regs[r].type !== REG.SCALAR) continue;
+    frame.preciseRegs |= 1 << r;
+    if (changed) changed.value = true;
+  }
+}
+
 /** Undo a state's own instructions, from `last` to its first; the very last of all was not done yet when `skip`. */
 function walkBack(env: Env, state: State, track: Track, last: number, subsequent: number, skip: boolean): number {
   const { verbose } = env.log;
@@ -66,7 +81,8 @@ function walkBack(env: Env, state: State, track: Track, last: number, subsequent
   for (;;) {
     const entry = left > 0 && history[left - 1].insn === at ? history[left - 1] : undefined;
     // Most instructions have nothing to do with what is looked for.
-    const matters = entry !== undefined || verbose || (track.regs[track.frame] & env.concerns[at]) !== 0;
+    const matters =
+      entry !== undefined || verbose || ((track.regs[track.frame] | FRAMES_CHANGE) & env.concerns[at]) !== 0;
     if (skip) skip = false;
     else if (matters) {
       if (!step(env, at, subsequent, entry, track)) return STRETCH.LOST;
@@ -83,7 +99,8 @@ function walkBack(env: Env, state: State, track: Track, last: number, subsequent
   }
 }
 
-const ALL_REGS = 0xffff;
+/** No register: calls and ends of functions matter whatever is looked for. */
+const FRAMES_CHANGE = 1 << 15;
 
 /** Registers that make an instruction worth undoing when they are looked for, by slot: bit r. */
 function concernsOf(insns: readonly Instruction[]): Uint16Array {
@@ -91,7 +108,7 @@ function concernsOf(insns: readonly Instruction[]): Uint16Array {
     const cls = insn.opcode & 7;
     if (insn.opcode === 0) return 0;
     if (cls !== CLASS.JMP && cls !== CLASS.JMP32) return 1 << insn.dst;
-    if (insn.opcode === CALL || insn.opcode === EXIT) return ALL_REGS;
+    if (insn.opcode === CALL || insn.opcode === EXIT) return FRAMES_CHANGE;
     return insn.opcode & SRC.X ? (1 << insn.dst) | (1 << insn.src) : 0;
   });
 }
