@@ -55,8 +55,11 @@ function walkInsn(env: Env): number {
   if (!cur.speculative) env.aux.flags[at] |= AUX.SEEN;
   else if (env.aux.flags[at] & AUX.NOSPEC) return STEP.PATH_ENDS;
   env.liveStack.beginVisit(at, cur.frames);
-  const outcome = step(env);
-  if (outcome < 0) return preventByBarrier(env, at, outcome) ? STEP.PATH_ENDS : outcome;
+  let outcome = step(env);
+  if (outcome < 0) {
+    if (!preventByBarrier(env, at, outcome)) return outcome;
+    outcome = STEP.PATH_ENDS;
+  }
   env.liveStack.endVisit();
   env.prevInsnIdx = at;
   return cur.speculative && env.aux.flags[at] & AUX.NOSPEC_RESULT ? STEP.PATH_ENDS : outcome;
