@@ -15,7 +15,7 @@ import { baseType, MAYBE_NULL, mayBeNull, pointer, type Reg, REG, typeName } fro
 import { checkMemory } from './arg-mem.ts';
 import { heldLock } from '../state/refs.ts';
 import { changesPacket } from './effects.ts';
-import { forgetPacketPointers } from './helper.ts';
+import { forgetPacketPointers } from './packet-pointers.ts';
 
 /** Numbers, and kinds of memory, which may be passed at any offset. */
 const MAY_MOVE = new Set<number>([

@@ -31,7 +31,8 @@ import { isPacket, MAYBE_NULL, NOT_INIT, pointer, REG, type Reg, RINGBUF, scalar
 import { checkArg } from './args.ts';
 import { startCallback } from './callback.ts';
 import { type CallMeta, newMeta } from './call-meta.ts';
-import { acquire, checkLeaks, invalidate, release } from './refs.ts';
+import { forgetPacketPointers } from './packet-pointers.ts';
+import { acquire, checkLeaks, release } from './refs.ts';
 import { checkSnprintf } from './snprintf.ts';
 import { checkTailCall, TAIL_CALL } from './tail-call.ts';
 
@@ -232,9 +233,4 @@ function foundValue(env: Env, proto: HelperProto, meta: CallMeta): Reg {
   const type = found ? REG.MAP_VALUE : REG.MAP_VALUE | MAYBE_NULL;
   // A value with a lock is told from others also where it is sure to be there.
   return pointer(type, env.store.ZERO, found && !hasLock(map) ? 0 : ++env.idGen, meta.map);
-}
-
-/** The packet may have moved: what pointed into it points there no more. @kernel clear_all_pkt_pointers */
-export function forgetPacketPointers(env: Env): void {
-  invalidate(env, (reg) => isPacket(reg.type) || reg.type === REG.PACKET_END);
 }
