@@ -27,7 +27,7 @@ import { checkMem } from '../access/mem.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { clobberCallerSaved } from '../state/access-reg.ts';
-import { isPacket, MAYBE_NULL, NOT_INIT, pointer, REG, type Reg, RINGBUF, scalar } from '../state/reg.ts';
+import { MAYBE_NULL, NOT_INIT, pointer, REG, type Reg, RINGBUF, scalar } from '../state/reg.ts';
 import { checkArg } from './args.ts';
 import { startCallback } from './callback.ts';
 import { type CallMeta, newMeta } from './call-meta.ts';
