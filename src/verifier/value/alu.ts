@@ -35,7 +35,8 @@ function checkUnary(env: Env, insn: Instruction, op: number): number {
   const bad = writeReg(env, dst);
   if (bad) return bad;
   if (reg.type !== REG.SCALAR) env.regs[dst] = env.unknown();
-  else if (op === ALU.END && !is64(insn) && !isReg(insn) && insn.imm === 64) return 0; // As it is, links and all.
+  else if (op === ALU.END && !is64(insn) && !isReg(insn) && insn.imm === 64)
+    return 0; // As it is, links and all.
   else if (op === ALU.NEG) env.regs[dst] = scalar(is64(insn) ? env.store.neg64(reg.s) : env.store.neg32(reg.s));
   else env.regs[dst] = scalar(swapped(env, insn, reg.s));
   return 0;
