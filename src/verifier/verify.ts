@@ -44,7 +44,6 @@ export function judge(env: Env): VerifyResult {
     return unsupported(env, problem.construct);
   }
   const stats = statsOf(env, env.aux.isFinal);
-  if (!err && !env.log.verbose) env.log.reset(0);
   printStats(env, stats, performance.now() - began);
   const log = env.log.text();
   const logLength = env.log.length;
