@@ -21,6 +21,10 @@ export interface Item {
   map?: number;
   /** Where a jump or call leads. */
   target?: Item;
+  /** A function begins here: its BTF id. */
+  func?: number;
+  /** A source line begins here: offsets of its file's name and of its text in the BTF's strings, line and column. */
+  line?: readonly [file: number, text: number, lineColumn: number];
 }
 
 export function item(opcode: number, dst = 0, src = 0, off = 0, imm = 0): Item {
@@ -95,12 +99,55 @@ export function toItems(insns: readonly Instruction[], mapRefs: readonly (readon
   return items;
 }
 
-export const itemsOf = (object: ProgramObject): Item[] => toItems(decode(object.insns), object.mapRefs);
+/** Function and line records have these sizes here; others are left alone. */
+const FUNC_RECORD = 8;
+const LINE_RECORD = 16;
+
+const hasPlainRecords = (object: ProgramObject): boolean =>
+  object.funcInfoRecSize === FUNC_RECORD && object.lineInfoRecSize === LINE_RECORD;
+
+const wordsOf = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.slice().buffer);
+
+export function itemsOf(object: ProgramObject): Item[] {
+  const items = toItems(decode(object.insns), object.mapRefs);
+  if (!hasPlainRecords(object)) return items;
+  const bySlot = new Map<number, Item>();
+  let slot = 0;
+  for (const one of items) {
+    bySlot.set(slot, one);
+    slot += slotsOf(one);
+  }
+  const funcs = wordsOf(object.funcInfo);
+  for (let i = 0; i + 1 < funcs.length; i += 2) {
+    const one = bySlot.get(funcs[i]);
+    if (one) one.func = funcs[i + 1];
+  }
+  const lines = wordsOf(object.lineInfo);
+  for (let i = 0; i + 3 < lines.length; i += 4) {
+    const one = bySlot.get(lines[i]);
+    if (one) one.line = [lines[i + 1], lines[i + 2], lines[i + 3]];
+  }
+  return items;
+}
 
 /** The object with another program; maps that it no longer uses stay. */
 export function withItems(object: ProgramObject, items: readonly Item[]): ProgramObject {
   const { insns, mapRefs } = toSlots(items);
-  return { ...object, insns: encode(insns), mapRefs };
+  return { ...object, insns: encode(insns), mapRefs, ...(hasPlainRecords(object) && recordsOf(items)) };
+}
+
+/** Function and line records of a program. */
+export function recordsOf(items: readonly Item[]): Pick<ProgramObject, 'funcInfo' | 'lineInfo'> {
+  const funcs: number[] = [];
+  const lines: number[] = [];
+  let slot = 0;
+  for (const one of items) {
+    if (one.func !== undefined) funcs.push(slot, one.func);
+    if (one.line) lines.push(slot, ...one.line);
+    slot += slotsOf(one);
+  }
+  const bytes = (words: number[]): Uint8Array => new Uint8Array(Uint32Array.from(words).buffer);
+  return { funcInfo: bytes(funcs), lineInfo: bytes(lines) };
 }
 
 /** A copy whose jumps point into the copy. */
@@ -114,4 +161,10 @@ export function copy(items: readonly Item[]): Item[] {
 export function remove(items: Item[], at: number, count = 1): void {
   const gone = new Set(items.splice(at, count));
   for (const one of items) if (one.target && gone.has(one.target)) one.target = items[at];
+  // A function or a line goes on with what follows.
+  for (const { func, line } of gone) {
+    if (!items[at]) break;
+    items[at].func ??= func;
+    items[at].line ??= line;
+  }
 }

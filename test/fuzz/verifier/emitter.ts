@@ -17,9 +17,13 @@ export const FP = 10;
 export class Emitter {
   readonly items: Item[] = [];
   #open: Label[] = [];
+  /** The function that begins with the next instruction. */
+  #func: number | undefined;
 
   push(one: Item): Item {
     this.items.push(one);
+    if (this.#func !== undefined) one.func = this.#func;
+    this.#func = undefined;
     for (const label of this.#open) {
       label.bound = one;
       for (const jump of label.jumps) jump.target = one;
@@ -34,6 +38,11 @@ export class Emitter {
 
   bind(label: Label): void {
     this.#open.push(label);
+  }
+
+  /** The next instruction is the first of a function with this number. */
+  beginFunction(func: number): void {
+    this.#func = func;
   }
 
   /** Whether a label waits for the next instruction. */
@@ -102,6 +111,11 @@ export class Emitter {
 
   callFunction(to: Label): Item {
     return this.#jump(item(CALL, 0, CALL_PSEUDO.CALL), to);
+  }
+
+  /** The address of a function. */
+  functionAddress(dst: number, to: Label): Item {
+    return this.#jump({ ...item(LD_IMM64, dst, PSEUDO.FUNC), high: 0 }, to);
   }
 
   jump(to: Label, far = false): Item {

@@ -10,13 +10,14 @@ import { ctxAccess } from '../../../src/contracts/index.ts';
 import { ALU, JMP, encode } from '../../../src/isa/index.ts';
 import { parseProgramObject } from '../../../src/loader/index.ts';
 import type { ProgramObject } from '../../../src/loader/index.ts';
-import { MAP_TYPE_NAMES, PROG_FLAG, PROG_TYPE, PROG_TYPE_NAMES } from '../../../src/uapi/index.ts';
+import { ATTACH_TYPE, PROG_FLAG, PROG_TYPE, PROG_TYPE_NAMES } from '../../../src/uapi/index.ts';
 import { Random } from '../../../src/util/index.ts';
-import { toSlots } from './code.ts';
+import { recordsOf, toSlots } from './code.ts';
 import { valueBtf } from '../../value-btf.ts';
 import { Emitter } from './emitter.ts';
 import type { Label } from './emitter.ts';
 import { FRAGMENTS } from './fragments.ts';
+import { FunctionBtf } from './functions.ts';
 
 /** What a fragment is about: counted among the accepted programs. */
 export type Topic =
@@ -32,7 +33,10 @@ export type Topic =
   | 'linked'
   | 'branch'
   | 'reference'
-  | 'lock';
+  | 'lock'
+  | 'callback'
+  | 'global function'
+  | 'map in map';
 
 export interface Fragment {
   readonly name: string;
@@ -53,6 +57,8 @@ export interface MapJson {
   name?: string;
   freeze?: boolean;
   init?: [string, string][];
+  /** Index of an earlier map: the shape of those in a map of maps. */
+  inner?: number;
   /** What the value has, as value-btf.ts reads it; without it the map has no BTF. */
   fields?: string;
 }
@@ -84,7 +90,25 @@ const OTHER_TYPES: readonly (readonly [type: number, attach: number])[] = [
   [PROG_TYPE.CGROUP_SKB, 1],
   [PROG_TYPE.RAW_TRACEPOINT, 0],
   [PROG_TYPE.LWT_IN, 0],
+  [PROG_TYPE.LWT_OUT, 0],
   [PROG_TYPE.LWT_XMIT, 0],
+  [PROG_TYPE.LWT_SEG6LOCAL, 0],
+  [PROG_TYPE.CGROUP_SOCK, ATTACH_TYPE.CGROUP_INET_SOCK_CREATE],
+  [PROG_TYPE.CGROUP_SOCK, ATTACH_TYPE.CGROUP_INET4_POST_BIND],
+  [PROG_TYPE.SOCK_OPS, ATTACH_TYPE.CGROUP_SOCK_OPS],
+  [PROG_TYPE.SK_SKB, ATTACH_TYPE.SK_SKB_STREAM_VERDICT],
+  [PROG_TYPE.CGROUP_DEVICE, ATTACH_TYPE.CGROUP_DEVICE],
+  [PROG_TYPE.SK_MSG, ATTACH_TYPE.SK_MSG_VERDICT],
+  [PROG_TYPE.RAW_TRACEPOINT_WRITABLE, 0],
+  [PROG_TYPE.CGROUP_SOCK_ADDR, ATTACH_TYPE.CGROUP_INET4_CONNECT],
+  [PROG_TYPE.CGROUP_SOCK_ADDR, ATTACH_TYPE.CGROUP_INET6_BIND],
+  [PROG_TYPE.CGROUP_SOCK_ADDR, ATTACH_TYPE.CGROUP_UDP6_RECVMSG],
+  [PROG_TYPE.SK_REUSEPORT, ATTACH_TYPE.SK_REUSEPORT_SELECT],
+  [PROG_TYPE.FLOW_DISSECTOR, ATTACH_TYPE.FLOW_DISSECTOR],
+  [PROG_TYPE.CGROUP_SYSCTL, ATTACH_TYPE.CGROUP_SYSCTL],
+  [PROG_TYPE.CGROUP_SOCKOPT, ATTACH_TYPE.CGROUP_GETSOCKOPT],
+  [PROG_TYPE.CGROUP_SOCKOPT, ATTACH_TYPE.CGROUP_SETSOCKOPT],
+  [PROG_TYPE.SK_LOOKUP, ATTACH_TYPE.SK_LOOKUP],
 ];
 
 const known = new Map<string, Surroundings>();
@@ -123,6 +147,15 @@ const NUMBERS = 0b1110111101;
 const CALLER_SAVED = 0b111111;
 const MAX_ITEMS = 160;
 
+/** A function that is called, written behind the main program. */
+export interface OwnFunction {
+  readonly label: Label;
+  readonly kind: 'static' | 'global' | 'callback';
+  readonly args: readonly ('number' | 'ctx' | 'frame' | 'mem')[];
+  /** Functions are called only from lower levels. */
+  readonly level: number;
+}
+
 export class Generator {
   readonly r: Random;
   readonly e = new Emitter();
@@ -139,7 +172,12 @@ export class Generator {
   /** Product of the iterations of the loops around. */
   iterations = 1;
   /** Bodies that are written behind the main program. */
-  readonly functions: { label: Label; args: readonly ('number' | 'ctx' | 'frame')[]; level: number }[] = [];
+  readonly functions: OwnFunction[] = [];
+  readonly btf: FunctionBtf;
+  /** Whether something needs BTF of the functions. */
+  needsBtf = false;
+  /** Result of the function that is written: undefined for any. */
+  #results: readonly number[] | undefined;
   /** How deep the function being written may be called. */
   level = 0;
   /** One mistake in so many chances; 0 = none. */
@@ -148,8 +186,10 @@ export class Generator {
 
   constructor(random: Random) {
     this.r = random;
-    const [type, attach] = this.chance(92) ? [random.pick(COMMON_TYPES), 0] : random.pick(OTHER_TYPES);
+    const [type, attach] = this.chance(85) ? [random.pick(COMMON_TYPES), 0] : random.pick(OTHER_TYPES);
     this.around = surroundings(type, attach);
+    this.btf = new FunctionBtf(PROG_TYPE_NAMES[type]);
+    this.#results = type === PROG_TYPE.CGROUP_SOCK_ADDR && attach === ATTACH_TYPE.CGROUP_UDP6_RECVMSG ? [1] : undefined;
     this.care = random.pick([0, 0, 0, 0, 60, 40, 25, 10]);
   }
 
@@ -360,45 +400,66 @@ export class Generator {
   /** The whole program. */
   write(): void {
     const { e } = this;
+    e.beginFunction(this.btf.add('global', ['ctx']));
     e.copy(6, 1);
     for (const reg of [0, 2, 3, 4, 5, 7, 8, 9]) if (this.chance(60)) this.loadNumber(reg);
     this.block(2 + this.r.below(this.r.pick([3, 6, 10])));
     this.#finish();
-    for (let i = 0; i < this.functions.length; i++) this.#writeFunction(i);
+    this.#results = undefined;
+    for (let i = 0; i < this.functions.length; i++) this.#writeFunction(this.functions[i]);
   }
 
   #finish(): void {
     const { e } = this;
-    if (!this.oops()) e.mov(0, this.chance(90) ? this.r.below(3) : this.imm());
+    const small = this.#results ?? [0, 1, this.around.progType === PROG_TYPE.CGROUP_SOCK_ADDR ? 1 : 2];
+    if (!this.oops()) e.mov(0, this.chance(90) || this.#results ? this.r.pick(small) : this.imm());
     if (this.#out?.jumps.length) {
       e.exit();
       e.bind(this.#out);
-      e.mov(0, 0);
+      e.mov(0, this.#results?.[0] ?? 0);
     }
     e.exit();
     this.#out = undefined;
   }
 
-  #writeFunction(i: number): void {
+  #writeFunction({ label, kind, args, level }: OwnFunction): void {
     const { e } = this;
-    const { label, args, level } = this.functions[i];
     this.level = level;
     this.live = this.busy = this.depth = 0;
     this.iterations = 16;
+    const param = { number: 'u64', ctx: 'ctx', frame: 'mem', mem: 'mem' } as const;
+    const params = args.map((one) => param[one]);
+    e.beginFunction(this.btf.add(kind === 'global' && !this.oops() ? 'global' : 'static', params));
     e.bind(label);
     this.hasCtx = args[0] === 'ctx';
     if (this.hasCtx) e.copy(6, 1);
-    args.forEach((kind, n) => kind === 'number' && this.isNumber(n + 1));
-    const frame = args.indexOf('frame') + 1;
-    if (frame > 0) {
-      this.hold(frame);
-      if (!this.oops()) e.store(8, frame, this.chance(80) ? -8 : 0, this.fresh());
-      if (this.chance(50)) e.load(8, this.fresh(), frame, -8);
-      this.release(frame);
-    }
+    args.forEach((one, n) => one === 'number' && this.isNumber(n + 1));
+    args.forEach((one, n) => this.#useArgument(one, n + 1));
+    this.#results = kind === 'callback' && !this.oops() ? [0, 1] : undefined;
     this.block(1 + this.r.below(4));
-    if (!this.oops()) e.mov(0, this.imm());
+    if (!this.#results && !this.oops()) e.mov(0, this.imm());
     this.#finish();
+  }
+
+  /** Memory that a function was given: of the caller's frame, or (for a global function) perhaps null. */
+  #useArgument(kind: OwnFunction['args'][number], reg: number): void {
+    const { e } = this;
+    if (kind === 'frame') {
+      this.hold(reg);
+      if (!this.oops()) e.store(8, reg, this.chance(80) ? -8 : 0, this.fresh());
+      if (this.chance(50)) e.load(8, this.fresh(), reg, -8);
+      this.release(reg);
+    } else if (kind === 'mem') {
+      const end = e.label();
+      this.hold(reg);
+      if (!this.oops()) e.branch(JMP.JEQ, reg, 0, end);
+      this.skippable(end, () => {
+        const off = this.oops() ? this.r.pick([16, 9, -1]) : this.r.pick([0, 8]);
+        if (this.chance(50)) e.load(8, this.fresh(), reg, off);
+        else e.store(8, reg, off, this.fresh());
+      });
+      this.release(reg);
+    }
   }
 }
 
@@ -419,10 +480,15 @@ export function generate(seed: number, name = String(seed)): Generated {
   const random = new Random(seed);
   const g = new Generator(random);
   g.write();
-  const { insns, mapRefs } = toSlots(g.e.items);
+  const { items } = g.e;
+  const withLines = random.below(100) < 8;
+  if (withLines) g.btf.addLines(items, random);
+  const { insns, mapRefs } = toSlots(items);
   const { progType, attachType } = g.around;
   const btfs: string[] = [];
   const maps = g.maps.map((map) => withBtf(map, btfs));
+  const records = (g.needsBtf || withLines) && recordsOf(items);
+  const prog_btf = records ? btfs.push(Buffer.from(g.btf.bytes()).toString('base64')) - 1 : undefined;
   const object = parseProgramObject({
     name,
     prog_type: PROG_TYPE_NAMES[progType],
@@ -432,6 +498,11 @@ export function generate(seed: number, name = String(seed)): Generated {
     insns: Buffer.from(encode(insns)).toString('hex'),
     maps,
     btfs,
+    ...(records && {
+      prog_btf,
+      func_info: Buffer.from(records.funcInfo).toString('hex'),
+      line_info: Buffer.from(records.lineInfo).toString('hex'),
+    }),
     map_refs: mapRefs,
     runs: [0, 1].map(() => ({ data: Buffer.from(random.bytes(64 + random.below(64))).toString('hex') })),
   });
@@ -446,6 +517,3 @@ function withBtf({ fields, ...map }: MapJson, btfs: string[]): object {
   const index = btfs.push(Buffer.from(btf).toString('base64')) - 1;
   return { ...map, btf: index, btf_key_type_id: key, btf_value_type_id: value };
 }
-
-/** A name of the exchange format by number. */
-export const mapTypeName = (type: number): string => MAP_TYPE_NAMES[type];

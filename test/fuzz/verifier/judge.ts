@@ -2,14 +2,12 @@
  * Asks skep's verifier and the kernel about one program, and says how their answers differ: by grade, from a wrong
  * verdict down to a different line of the log.
  */
-import { decode } from '../../../src/isa/index.ts';
-import { ExchangeRunner, reasonOf, statsOf } from '../../../src/loader/index.ts';
-import type { ExchangeAnswer, ExchangeBackend, ExchangeMap, ProgramObject } from '../../../src/loader/index.ts';
-import type { MapDesc } from '../../../src/contracts/index.ts';
-import { MAP_FLAG, MAP_TYPE } from '../../../src/uapi/index.ts';
-import { LOG_LEVEL, verify } from '../../../src/verifier/index.ts';
+import { ExchangeRunner, statsOf } from '../../../src/loader/index.ts';
+import type { ExchangeAnswer, ExchangeBackend, ProgramObject } from '../../../src/loader/index.ts';
+import { createKernel } from '../../../src/kernel/index.ts';
+import type { BpfSys } from '../../../src/sys/index.ts';
+import { LOG_LEVEL } from '../../../src/verifier/index.ts';
 import { canonical } from '../../bpft.ts';
-import { fieldsOf } from './map-fields.ts';
 
 /** From the worst to the least. */
 export const GRADES = [
@@ -51,78 +49,68 @@ export interface Difference {
 const LEVEL_2_LIMIT = 4000;
 /** Programs of which the kernel walks more instructions are left out. */
 const LENGTH_LIMIT = 15_000;
-const ALL_CAPS = (1n << 41n) - 1n;
-/** Descriptors of no process. */
-const FIRST_FD = 1000;
+/** Objects that one userspace kernel answers before a new one takes its place. */
+const OBJECTS_PER_KERNEL = 4096;
 
-function mapDesc(map: ExchangeMap, object: ProgramObject): MapDesc {
-  const contents = new Uint8Array(map.valueSize);
-  for (const [, value] of map.init) contents.set(value.subarray(0, map.valueSize));
-  const constant = map.freeze && map.type === MAP_TYPE.ARRAY && (map.mapFlags & MAP_FLAG.RDONLY_PROG) !== 0;
-  return {
-    type: map.type,
-    keySize: map.keySize,
-    valueSize: map.valueSize,
-    maxEntries: map.maxEntries,
-    flags: map.mapFlags,
-    name: map.name,
-    fields: fieldsOf(map, object),
-    frozen: map.freeze,
-    readFrozen: (offset, size) =>
-      constant && offset >= 0 && offset + size <= map.valueSize ? contents.slice(offset, offset + size) : undefined,
-  };
+/** A userspace kernel that verifies and runs nothing, so that all helpers and maps will do. */
+class VerifyOnly implements ExchangeBackend {
+  #kernel = createKernel({ verifyOnly: true });
+  #left = OBJECTS_PER_KERNEL;
+
+  with<T>(caps: bigint | undefined, body: (sys: BpfSys) => T): T {
+    if (this.#left-- === 0) {
+      this.#kernel = createKernel({ verifyOnly: true });
+      this.#left = OBJECTS_PER_KERNEL;
+    }
+    const kernel = this.#kernel;
+    return caps === undefined ? body(kernel) : kernel.withCaps(caps, () => body(kernel));
+  }
 }
 
-/** Skep's verifier by itself, without a subsystem around it. */
-export function askSkep(object: ProgramObject, logLevel: number): Judgement {
-  const maps = object.maps.map((map) => mapDesc(map, object));
-  const insns = decode(object.insns);
-  for (const [slot, map] of object.mapRefs) insns[slot] = { ...insns[slot], imm: FIRST_FD + map };
-  const result = verify({
-    insns,
-    progType: object.progType,
-    expectedAttachType: object.expectedAttachType,
-    progFlags: object.progFlags,
-    license: object.license,
-    caps: object.caps ?? ALL_CAPS,
-    mapOf: (fd) => maps[fd - FIRST_FD],
-    logLevel,
-  });
-  const verdict = result.ok ? 'accept' : result.unsupported ? 'unsupported' : 'reject';
-  return judgement(verdict, result.ok ? 0 : result.errno, result.log);
-}
-
-function judgement(verdict: Judgement['verdict'], errno: number, log: string): Judgement {
-  const stats = statsOf(log);
-  const mask = (text: string): string => canonical(text).replace(/\bfd -?\d+ is not/g, 'fd N is not');
-  const { total_states, peak_states, max_states_per_insn } = stats;
-  return {
-    verdict,
-    errno,
-    reason: verdict === 'accept' ? [] : reasonOf(log).map(mask),
-    processed: stats.insns,
-    states: `${total_states}/${peak_states}/${max_states_per_insn}`,
-    stackDepth: stats.stack_depth,
-    log: mask(log),
-  };
-}
-
-export class Kernel {
+/** Answers objects at the two levels that are compared. */
+class Judge {
   readonly #basic: ExchangeRunner;
   readonly #verbose: ExchangeRunner;
 
-  constructor(linux: ExchangeBackend) {
-    this.#basic = new ExchangeRunner(linux, { logLevel: LOG_LEVEL.BASIC | LOG_LEVEL.STATS, fullLog: true });
-    this.#verbose = new ExchangeRunner(linux, { logLevel: LOG_LEVEL.VERBOSE | LOG_LEVEL.STATS, fullLog: true });
+  constructor(backend: ExchangeBackend) {
+    this.#basic = new ExchangeRunner(backend, { logLevel: LOG_LEVEL.BASIC | LOG_LEVEL.STATS, fullLog: true });
+    this.#verbose = new ExchangeRunner(backend, { logLevel: LOG_LEVEL.VERBOSE | LOG_LEVEL.STATS, fullLog: true });
   }
 
   ask(object: ProgramObject, logLevel: number): Judgement {
     const runner = logLevel & LOG_LEVEL.VERBOSE ? this.#verbose : this.#basic;
     const { verdict, errno = 0, log = '', reason } = runner.answer(object);
-    if (verdict === 'setup-failed')
-      throw new Error(`the kernel did not get as far as the program: ${reason.join('; ')}`);
-    return judgement(verdict, errno, log);
+    return judgement(verdict, errno, log, reason);
   }
+}
+
+/** The running kernel as a judge. */
+export class Kernel extends Judge {}
+
+const skep = new Judge(new VerifyOnly());
+
+export const askSkep = (object: ProgramObject, logLevel: number): Judgement => skep.ask(object, logLevel);
+
+/** Without addresses, times, descriptors, and slots that are counted after rewriting. */
+function masked(text: string): string {
+  return canonical(text)
+    .replace(/\bfd -?\d+ is not/g, 'fd N is not')
+    .replace(/No program to jit at insn \d+/g, 'No program to jit at insn N');
+}
+
+function judgement(verdict: Judgement['verdict'], errno: number, log: string, reason: readonly string[]): Judgement {
+  const stats = statsOf(log);
+
+  const { total_states, peak_states, max_states_per_insn } = stats;
+  return {
+    verdict,
+    errno,
+    reason: reason.map(masked),
+    processed: stats.insns,
+    states: `${total_states}/${peak_states}/${max_states_per_insn}`,
+    stackDepth: stats.stack_depth,
+    log: masked(log),
+  };
 }
 
 /** Numbers, registers and addresses out of a message. */
@@ -179,8 +167,11 @@ function compareLogs(grade: Grade, ours: string, theirs: string): Difference | u
 }
 
 export interface Comparison {
-  /** Skep's verdict; nothing is compared of what is `unsupported`, or `too long` for a campaign. */
-  readonly verdict: Judgement['verdict'] | 'too long' | 'crash';
+  /**
+   * Skep's verdict; nothing is compared of what is `unsupported`, `too long` for a campaign, or `unusable`: the kernel did
+   * not get as far as the program.
+   */
+  readonly verdict: Judgement['verdict'] | 'too long' | 'crash' | 'unusable';
   readonly unsupported?: string;
   readonly difference?: Difference;
   readonly theirs: Judgement;
@@ -188,31 +179,25 @@ export interface Comparison {
   readonly verbose: boolean;
 }
 
-/** What skep's verifier throws is a difference of grade `crash`. */
+/** What skep throws, and what only it fails to set up, is a difference of grade `crash`. */
 export function compare(object: ProgramObject, kernel: Kernel): Comparison {
   const basic = LOG_LEVEL.BASIC | LOG_LEVEL.STATS;
   const theirs = kernel.ask(object, basic);
+  if (theirs.verdict === 'setup-failed') return { verdict: 'unusable', theirs, verbose: false };
   const processed = theirs.processed ?? 0;
   if (processed > LENGTH_LIMIT) return { verdict: 'too long', theirs, verbose: false };
-  const ours = attempt(object, basic);
-  if (!('verdict' in ours)) return { verdict: 'crash', theirs, difference: ours, verbose: false };
+  const ours = askSkep(object, basic);
   const { verdict } = ours;
-  if (verdict === 'unsupported')
-    return { verdict, theirs, unsupported: ours.log.trimEnd().split('\n').at(-1), verbose: false };
+  if (verdict === 'setup-failed') {
+    const crash = difference('crash', last(ours), verdictText(theirs), template(last(ours)));
+    return { verdict: 'crash', theirs, difference: crash, verbose: false };
+  }
+  if (verdict === 'unsupported') return { verdict, theirs, unsupported: last(ours), verbose: false };
   const found = compareAnswers(ours, theirs) ?? compareLogs('log 1', ours.log, theirs.log);
   if (found || processed > LEVEL_2_LIMIT) return { verdict, difference: found, theirs, verbose: false };
   const verbose = LOG_LEVEL.VERBOSE | LOG_LEVEL.STATS;
   const [a, b] = [askSkep(object, verbose), kernel.ask(object, verbose)];
   return { verdict, theirs, verbose: true, difference: compareAnswers(a, b) ?? compareLogs('log 2', a.log, b.log) };
-}
-
-function attempt(object: ProgramObject, level: number): Judgement | Difference {
-  try {
-    return askSkep(object, level);
-  } catch (error) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return difference('crash', text, 'an answer', template(text.split('\n')[0]));
-  }
 }
 
 /** Whether two differences are the same finding. */

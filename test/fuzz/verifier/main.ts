@@ -2,19 +2,18 @@
  * `npm run fuzz:verifier`: generated programs, judged by skep's verifier and by the running kernel. Every kind of
  * disagreement is shrunk and written as a `.bpft` file that `node test/run-bpft.mjs FILE` runs.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ALL_CAPS, heldCaps } from '../../../src/cli/caps.ts';
 import { openExchangeBackend } from '../../../src/cli/exchange.ts';
 import { PROG_TYPE_RULES } from '../../../src/contracts/index.ts';
 import { LinuxUnavailableError } from '../../../src/linux/index.ts';
+import { parseProgramObject } from '../../../src/loader/index.ts';
 import type { ExchangeBackend, ProgramObject } from '../../../src/loader/index.ts';
-import { errnoName } from '../../../src/errors/index.ts';
 import { makeCase } from './case.ts';
-import { Kernel, compare, sameKind } from './judge.ts';
-import type { Judgement } from './judge.ts';
-import { shrink } from './shrink.ts';
+import { Kernel, compare } from './judge.ts';
+import { writeShrunk } from './reproduce.ts';
 import { Tally } from './tally.ts';
 import type { Finding } from './tally.ts';
 import { toBpft } from './to-bpft.ts';
@@ -26,6 +25,7 @@ Generates programs and compares skep's verdict, errno, message, statistics and l
   --seed S      what the programs depend on (default: the time)
   --count N     how many programs (default 1000)
   --case N      only case N of the seed; prints the program
+  --object FILE only the program object in that file
   --caps LIST   as a caller who holds only these capabilities, as in bpf,net_admin; types that they may not load are left out
   --out DIR     where shrunk disagreements are written (default test/diff)
   --no-shrink   write none
@@ -41,6 +41,8 @@ interface Options {
   readonly out: string | undefined;
   /** Capabilities held; undefined: all. */
   readonly caps?: bigint;
+  /** The same as it was given. */
+  readonly capsText?: string;
 }
 
 /** @returns the exit code: 1 where there were disagreements. */
@@ -51,6 +53,7 @@ export async function main(args: string[]): Promise<number> {
       seed: { type: 'string' },
       count: { type: 'string' },
       case: { type: 'string' },
+      object: { type: 'string' },
       caps: { type: 'string' },
       out: { type: 'string' },
       'no-shrink': { type: 'boolean' },
@@ -70,6 +73,7 @@ export async function main(args: string[]): Promise<number> {
     process.stdout.write(`${values.json ? JSON.stringify({ skipped: error.message }) : error.message}\n`);
     return 0;
   }
+  if (values.object !== undefined) return compareFile(values.object, new Kernel(linux));
   const seed = Number(values.seed ?? Math.floor(Date.now() / 1000));
   const only = values.case === undefined ? undefined : Number(values.case);
   const options = {
@@ -77,6 +81,7 @@ export async function main(args: string[]): Promise<number> {
     first: only ?? 0,
     count: only === undefined ? Number(values.count ?? 1000) : 1,
     caps: heldCaps(values.caps),
+    capsText: values.caps,
     out: values['no-shrink'] ? undefined : (values.out ?? join(root, 'test/diff')),
   };
   if (only !== undefined && !values.json)
@@ -88,6 +93,15 @@ export async function main(args: string[]): Promise<number> {
   return tally.differences ? 1 : 0;
 }
 
+/** One object, which may have been written by `writeShrunk`. */
+function compareFile(path: string, kernel: Kernel): number {
+  const object = parseProgramObject(JSON.parse(readFileSync(path, 'utf8')));
+  const { verdict, difference } = compare(object, kernel);
+  const text = difference ? `${difference.grade}\n  kernel ${difference.theirs}\n  skep   ${difference.ours}` : 'equal';
+  process.stdout.write(`${verdict}: ${text}\n`);
+  return difference ? 1 : 0;
+}
+
 /** Without the capability that the type asks for the verifier is never asked. */
 function mayLoad({ caps = ALL_CAPS, progType }: ProgramObject): boolean {
   const { cap } = PROG_TYPE_RULES[progType] ?? {};
@@ -95,7 +109,7 @@ function mayLoad({ caps = ALL_CAPS, progType }: ProgramObject): boolean {
 }
 
 /** All cases, one after the other; progress goes to standard error where that is a terminal. */
-export function runCampaign({ seed, first, count, out, caps }: Options, kernel: Kernel): Tally {
+export function runCampaign({ seed, first, count, out, caps, capsText }: Options, kernel: Kernel): Tally {
   const tally = new Tally();
   const fresh: Finding[] = [];
   let shown = Date.now();
@@ -110,60 +124,13 @@ export function runCampaign({ seed, first, count, out, caps }: Options, kernel: 
     }
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-  if (out !== undefined)
-    for (const finding of fresh) finding.file = relative(root, writeShrunk(finding, { seed, out, caps }, kernel));
-  return tally;
-}
-
-function writeShrunk(
-  { difference, firstCase }: Finding,
-  { seed, out, caps }: { seed: number; out: string; caps?: bigint },
-  kernel: Kernel,
-): string {
-  const { object } = makeCase(seed, firstCase, caps);
-  const small = shrink(object, (candidate) => sameKind(compareSafely(candidate, kernel), difference));
-  const { theirs, difference: now = difference } = compare(small, kernel);
-  const name = `verifier-${difference.grade.replace(/\W+/g, '-')}-${seed}-${firstCase}.bpft`;
-  const lines = [
-    `# npm run fuzz:verifier -- --seed ${seed} --case ${firstCase}`,
-    `# node test/run-bpft.mjs test/diff/${name}`,
-    `# disagrees: ${now.grade}`,
-    ...`kernel ${now.theirs}\nskep ${now.ours}`.split('\n').map((line) => `#   ${line}`),
-    ...(/^log/.test(now.grade) ? [`.log ${now.grade.slice(4)}`] : []),
-    '',
-    ...toBpft(small, `${seed}/${firstCase}`),
-    ...answer(theirs, now.grade),
-  ];
-  mkdirSync(out, { recursive: true });
-  writeFileSync(join(out, name), `${lines.join('\n')}\n`);
-  return join(out, name);
-}
-
-/** A candidate that cannot be judged (its maps cannot be made) shows nothing. */
-function compareSafely(candidate: ProgramObject, kernel: Kernel): ReturnType<typeof compare>['difference'] {
-  try {
-    return compare(candidate, kernel).difference;
-  } catch {
-    return undefined;
+  if (out !== undefined) {
+    for (const finding of fresh) {
+      const { firstCase, difference } = finding;
+      const command = `npm run fuzz:verifier -- --seed ${seed} --case ${firstCase}${capsText ? ` --caps ${capsText}` : ''}`;
+      const where = { out, name: `${seed}-${firstCase}`, command };
+      finding.file = relative(root, writeShrunk(makeCase(seed, firstCase, caps).object, difference, where, kernel));
+    }
   }
-}
-
-/** The kernel's answer as `.bpft` files have it. */
-function answer(theirs: Judgement, grade: string): string[] {
-  const { verdict, errno, reason, processed, states, stackDepth, log } = theirs;
-  const [total, peak, most] = states.split('/');
-  const lines = [verdict === 'accept' ? '=> accept' : `=> reject ${errnoName(errno)}`];
-  for (const text of reason) lines.push(`   message ${text}`);
-  if (processed !== undefined)
-    lines.push(`   processed ${processed} insns, ${total} states, ${peak} peak, ${most} per insn`);
-  if (verdict === 'accept') lines.push(`   stack depth ${stackDepth}`);
-  if (grade === 'log 1')
-    lines.push(
-      ...log
-        .trimEnd()
-        .split('\n')
-        .filter((line) => !/^(verification time|stack depth)/.test(line))
-        .map((line) => `| ${line}`.trimEnd()),
-    );
-  return lines;
+  return tally;
 }

@@ -65,7 +65,10 @@ class Shrinker {
 
   /** What is not the program: flags, licence, type. */
   #simplifyHead(): void {
-    const { progFlags, license, progType, expectedAttachType } = this.#best;
+    const { progFlags, license, progType, expectedAttachType, lineInfo, funcInfo } = this.#best;
+    const none = new Uint8Array(0);
+    if (lineInfo.length) this.#try({ ...this.#best, lineInfo: none });
+    if (funcInfo.length) this.#try({ ...this.#best, funcInfo: none, lineInfo: none, progBtf: undefined });
     if (progFlags) this.#try({ ...this.#best, progFlags: 0 });
     if (license !== 'GPL') this.#try({ ...this.#best, license: 'GPL' });
     const plain = { progType: PROG_TYPE.SOCKET_FILTER, expectedAttachType: 0 };
@@ -116,11 +119,17 @@ class Shrinker {
   /** Maps that nothing refers to. */
   #dropMaps(): void {
     const { maps, mapRefs } = this.#best;
-    const used = maps.flatMap((_, i) => (mapRefs.some(([, map]) => map === i) ? [i] : []));
+    const referred = maps.map((_, i) => mapRefs.some(([, map]) => map === i));
+    const used = maps.flatMap((_, i) => {
+      return referred[i] || maps.some(({ inner }, outer) => inner === i && referred[outer]) ? [i] : [];
+    });
     if (used.length === maps.length) return;
     this.#try({
       ...this.#best,
-      maps: used.map((i) => maps[i]),
+      maps: used.map((i) => ({
+        ...maps[i],
+        inner: maps[i].inner === undefined ? undefined : used.indexOf(maps[i].inner),
+      })),
       mapRefs: mapRefs.map(([slot, map]) => [slot, used.indexOf(map)] as const),
     });
   }

@@ -23,6 +23,8 @@ export class Tally {
   unsupported = 0;
   /** Left out. */
   tooLong = 0;
+  /** Objects that the kernel could not set up. */
+  unusable = 0;
   /** Compared at level 2 too. */
   verbose = 0;
   /** Accepted programs with loops, spills or calls. */
@@ -43,6 +45,10 @@ export class Tally {
       this.unsupported++;
       const what = unsupported ?? '';
       this.unsupportedBy.set(what, (this.unsupportedBy.get(what) ?? 0) + 1);
+      return undefined;
+    }
+    if (comparison.verdict === 'unusable') {
+      this.unusable++;
       return undefined;
     }
     if (comparison.verdict === 'too long') {
@@ -79,13 +85,14 @@ export class Tally {
   }
 
   toJson(): Record<string, unknown> {
-    const { programs, accepted, rejected, unsupported, tooLong, structured, verbose, origins } = this;
+    const { programs, accepted, rejected, unsupported, tooLong, unusable, structured, verbose, origins } = this;
     return {
       programs,
       accepted,
       rejected,
       unsupported,
       tooLong,
+      unusable,
       acceptedWithLoopsSpillsOrCalls: structured,
       comparedAtLevel2: verbose,
       origins,
@@ -102,8 +109,8 @@ export class Tally {
   }
 
   toText(): string {
-    const { programs, accepted, rejected, unsupported, tooLong, structured } = this;
-    const compared = programs - unsupported - tooLong;
+    const { programs, accepted, rejected, unsupported, tooLong, unusable, structured } = this;
+    const compared = programs - unsupported - tooLong - unusable;
     const share = (part: number, whole: number): string => `${whole ? ((100 * part) / whole).toFixed(2) : '0.00'} %`;
     const row = (name: string, count: number, whole: number): string =>
       `  ${name.padEnd(36)} ${String(count).padStart(8)} ${share(count, whole).padStart(9)}`;
@@ -113,6 +120,7 @@ export class Tally {
       row('rejected by the kernel', rejected, programs),
       row('unsupported by skep', unsupported, programs),
       row('left out: long walks', tooLong, programs),
+      ...(unusable ? [row('left out: not set up', unusable, programs)] : []),
       row('accepted with loops, spills or calls', structured, accepted),
       row('compared at level 2', this.verbose, compared),
       ...[...this.topics]

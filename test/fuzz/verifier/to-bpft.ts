@@ -26,6 +26,7 @@ function mapLines(map: ExchangeMap, name: string, object: ProgramObject): string
   let line = `.map ${name} ${MAP_TYPE_NAMES[map.type]} key=${keySize} value=${valueSize} max=${maxEntries}`;
   if (mapFlags) line += ` flags=${flagNames(mapFlags, MAP_FLAG)}`;
   if (mapExtra) line += ` extra=${mapExtra}`;
+  if (map.inner !== undefined) line += ` inner=m${map.inner}`;
   if (map.name) line += ` name=${map.name}`;
   const fields = fieldsOf(map, object) ?? [];
   if (fields.length) line += ` fields=${fields.map(({ kind, offset }) => `${kind}@${offset}`).join(',')}`;

@@ -3,6 +3,7 @@ import { ALU, MODE } from '../../../../src/isa/index.ts';
 import { MAP_FLAG } from '../../../../src/uapi/index.ts';
 import { FP } from '../emitter.ts';
 import type { Fragment, Generator, MapJson } from '../generator.ts';
+import { MAP_KINDS, mapOfKind } from '../map-kinds.ts';
 import { writeAtomic } from './atomics.ts';
 
 const LOOKUP = 1;
@@ -68,7 +69,7 @@ function pointTo(g: Generator, arg: number, off: number): void {
 /** r1 = map, r2 = key. */
 function mapAndKey(g: Generator, map: number): void {
   const { e, r } = g;
-  const { key_size } = g.maps[map];
+  const key_size = g.maps[map].key_size || 4;
   const off = bytesOnStack(g, key_size, g.chance(50) ? r.below(5) : undefined);
   if (g.chance(50)) {
     pointTo(g, 2, off);
@@ -222,10 +223,55 @@ function globals(g: Generator): void {
   g.release(pointer);
 }
 
+/** A map found in a map of maps, and a value found in it. */
+function mapInMap(g: Generator): void {
+  const { e, r } = g;
+  const inner = g.map(
+    ({ type, value_size }) => (type === 'hash' || type === 'array') && value_size >= 8,
+    () => ({ type: r.pick(['hash', 'array']), key_size: 4, value_size: 16, max_entries: 4 }),
+  );
+  if (g.maps[inner].fields !== undefined) return;
+  const outer = g.map(
+    (map) => map.inner === inner,
+    () => ({ type: r.pick(['array_of_maps', 'hash_of_maps']), key_size: 4, value_size: 4, max_entries: 2, inner }),
+  );
+  mapAndKey(g, outer);
+  g.call(LOOKUP);
+  const end = e.label();
+  g.nullCheck(0, end);
+  g.skippable(end, () => {
+    const key = bytesOnStack(g, g.maps[inner].key_size, r.below(4));
+    e.copy(1, 0);
+    pointTo(g, 2, key);
+    g.call(LOOKUP);
+    g.hold(0);
+    g.nullCheck(0, end);
+    useValue(g, 0, g.maps[inner]);
+    g.release(0);
+  });
+}
+
+/** Any type of map looked into: not all can be. */
+function otherKind(g: Generator): void {
+  const { e } = g;
+  const kind = g.r.pick(MAP_KINDS);
+  const map = g.map(
+    ({ type }) => type === kind,
+    () => mapOfKind(kind),
+  );
+  mapAndKey(g, map);
+  g.call(g.r.pick([LOOKUP, LOOKUP, UPDATE, DELETE]));
+  const end = e.label();
+  g.nullCheck(0, end);
+  g.skippable(end, () => g.chance(50) && e.load(g.r.pick(SIZES), g.target(), 0, 0));
+}
+
 export const maps: readonly Fragment[] = [
   { name: 'look up', weight: 9, topic: 'map', write: lookup },
   { name: 'look up, spilled', weight: 2, topic: 'map', write: lookupSpilled },
   { name: 'update', weight: 2, topic: 'map', write: update },
   { name: 'delete', weight: 1, topic: 'map', write: deleteKey },
+  { name: 'map in a map', weight: 1, topic: 'map in map', write: mapInMap },
+  { name: 'other map', weight: 1, topic: 'map', write: otherKind },
   { name: 'globals', weight: 4, topic: 'map', write: globals },
 ];
