@@ -37,3 +37,12 @@ export class UnsupportedConstruct {
     this.construct = construct;
   }
 }
+
+/** Raised where a program is refused in the midst of arithmetic; the log already says why. */
+export class Refusal {
+  /** Positive error number. */
+  readonly errno: number;
+  constructor(errno: number) {
+    this.errno = errno;
+  }
+}

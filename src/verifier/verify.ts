@@ -10,7 +10,7 @@ import { checkConversions } from './access/socket.ts';
 import { checkBtfInfo, checkFuncInfo } from './btf-info.ts';
 import { checkTailCallMaps } from './call/tail-call.ts';
 import { checkCfg } from './cfg.ts';
-import { UnsupportedConstruct } from './context.ts';
+import { Refusal, UnsupportedConstruct } from './context.ts';
 import { Env } from './env.ts';
 import { checkFunctionsWalked, isWalked, walkFunctions } from './functions.ts';
 import { AUX } from './insn-aux.ts';
@@ -40,8 +40,9 @@ export function judge(env: Env): VerifyResult {
   } catch (problem) {
     // A contradiction found in our own work is no verdict either.
     if (problem instanceof InternalError) return unsupported(env, problem.message);
-    if (!(problem instanceof UnsupportedConstruct)) throw problem;
-    return unsupported(env, problem.construct);
+    if (problem instanceof UnsupportedConstruct) return unsupported(env, problem.construct);
+    if (!(problem instanceof Refusal)) throw problem;
+    err = -problem.errno;
   }
   const stats = statsOf(env, env.aux.isFinal);
   printStats(env, stats, performance.now() - began);
@@ -52,6 +53,10 @@ export function judge(env: Env): VerifyResult {
 }
 
 function runPasses(env: Env): number {
+  // Linux then refuses contradictions that arise where pointers are masked, which this walk does not look for.
+  if (env.input.progFlags & PROG_FLAG.TEST_REG_INVARIANTS && !env.perfmonCapable) {
+    throw new UnsupportedConstruct('BPF_F_TEST_REG_INVARIANTS without CAP_PERFMON');
+  }
   const err =
     checkFuncInfo(env) ||
     findSubprogs(env) ||
