@@ -68,7 +68,8 @@ const scalarId = (reg: Reg): number => (reg.linked ? reg.id | (reg.linked << 24)
 /** Whether what is known of `cur` allows all that was found safe for `old`. @kernel regsafe */
 function regSafe(env: Env, old: Reg, cur: Reg, precise: boolean, exact: Exact): boolean {
   if (exact === EXACT.YES) return regsExact(old, cur);
-  if (old.type === REG.NOT_INIT) return true;
+  // What the old state never used may be anything; while its loop is still walked that is not known yet.
+  if (old.type === REG.NOT_INIT && exact === EXACT.NOT) return true;
   if (old.type !== cur.type) return false;
   const { store } = env;
   switch (baseType(old.type)) {
