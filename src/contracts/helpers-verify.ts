@@ -244,6 +244,7 @@ const PROTOTYPES: readonly Row[] = [
   ['for_each_map_elem', 'constMapPtr func stackOrNull anything', 'integer'],
   ['timer_init', 'timer constMapPtr anything', 'integer'],
   ['timer_start', 'timer anything anything', 'integer'],
+  ['timer_set_callback', 'timer func', 'integer'],
   ['timer_cancel', 'timer', 'integer'],
   ['kptr_xchg', 'kptr kptrGiven', 'kptrOrNull'],
   ['csum_level', 'ctx anything', 'integer'],

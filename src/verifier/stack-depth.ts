@@ -3,7 +3,8 @@
  * program, walked or not, once the walk knows each function's own depth.
  * Rejects: `combined stack size of %d calls is %d. Too large`, `stack size of subprog %d is %d. Too large`,
  * `tail_calls are not allowed when call stack of previous frames is %d bytes. Too large` (EACCES),
- * `the call stack of %d frames is too deep !` (E2BIG: recursion that the walk never came to).
+ * `verifier bug: subprog has tail_call and async cb` (EFAULT), `the call stack of %d frames is too deep !` (E2BIG:
+ * recursion that the walk never came to).
  */
 import { ERRNO } from '../errors/index.ts';
 import { MAX_BPF_STACK, PROG_TYPE } from '../uapi/index.ts';
@@ -29,7 +30,13 @@ const PRIVATE_STACK = new Set<number>([
 /** @returns 0 or -errno */
 export function checkStackDepth(env: Env): number {
   const private_ = PRIVATE_STACK.has(env.input.progType) && !env.aux.subprogs.some((s) => s.hasTailCall);
-  return checkChain(env, 0, 0, 0, private_, new Map());
+  for (let i = 0; i < env.aux.subprogs.length; i++) {
+    // What runs later has a stack of its own.
+    if (i !== 0 && !env.aux.subprogs[i].isAsync) continue;
+    const err = checkChain(env, i, 0, 0, private_, new Map());
+    if (err) return err;
+  }
+  return 0;
 }
 
 /** The function `subprog` as number `frame` of a chain whose frames before it take `before` bytes. */
@@ -63,10 +70,14 @@ function checkChain(
   for (let at = subprog.start; at < subprog.end; at++) {
     const insn = insns[at];
     if (!isLocalCall(insn) && !isFunctionReference(insn)) continue;
+    const callee = subprogAt(env, calleeOf(insn, at));
+    const { isAsync, hasTailCall } = env.aux.subprogs[callee];
+    if (isAsync && hasTailCall) return env.fail(ERRNO.EFAULT, 'verifier bug: subprog has tail_call and async cb');
+    if (isAsync && isFunctionReference(insn)) continue;
     if (frame + 1 >= MAX_FRAMES) {
       return env.fail(ERRNO.E2BIG, `the call stack of ${frame + 1} frames is too deep !`);
     }
-    const err = checkChain(env, subprogAt(env, calleeOf(insn, at)), frame + 1, depth, private_, passed);
+    const err = checkChain(env, callee, frame + 1, depth, private_, passed);
     if (err) return err;
   }
   passed.set(key, before);

@@ -110,7 +110,9 @@ function checkAllowed(env: Env, id: number, name: string, proto: HelperProto | u
   if (NOT_IN_PROBES.has(id) && progType === PROG_TYPE.SYSCALL) {
     return env.fail(ERRNO.EINVAL, 'helper call is not allowed in probe');
   }
-  if (proto?.mightSleep && !(progFlags & PROG_FLAG.SLEEPABLE)) {
+  // A timer's function never may, whoever set it.
+  const maySleep = (progFlags & PROG_FLAG.SLEEPABLE) !== 0 && !env.cur.frames[0].asyncEntry;
+  if (proto?.mightSleep && !maySleep) {
     return env.fail(ERRNO.EINVAL, 'helper call might sleep in a non-sleepable prog');
   }
   return 0;
