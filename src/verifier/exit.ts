@@ -5,6 +5,7 @@
  */
 import { returnRange } from '../contracts/index.ts';
 import { ERRNO } from '../errors/index.ts';
+import { checkAsyncExit } from './call/async.ts';
 import { checkGlobalExit } from './call/global.ts';
 import type { Env } from './env.ts';
 import { markPrecise } from './precision/backtrack.ts';
@@ -13,6 +14,7 @@ import { leaksPointer, readReg } from './state/access-reg.ts';
 import { REG, typeName } from './state/reg.ts';
 
 export function checkExit(env: Env): number {
+  if (env.cur.top.asyncEntry) return checkAsyncExit(env);
   if (env.cur.top.subprog) return checkGlobalExit(env);
   let err = readReg(env, 0);
   if (err) return err;

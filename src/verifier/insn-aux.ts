@@ -39,6 +39,8 @@ export interface Subprog {
   stackDepth: number;
   hasTailCall: boolean;
   hasLdAbs: boolean;
+  /** Some walked path leaves it behind to run later, on a stack of its own. */
+  isAsync: boolean;
   /** What its function record says; undefined where there are none. */
   func: FunctionInfo | undefined;
 }

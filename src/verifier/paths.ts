@@ -15,13 +15,17 @@ const MAX_PENDING = 8192;
 export function pushPath(env: Env, insn: number, prevInsn: number, speculative = false): State | undefined {
   const state = env.cur.fork();
   if (speculative) state.speculative = true;
-  env.pending.push({ state, insn, prevInsn, logLength: env.log.length });
-  if (env.pending.length > MAX_PENDING) {
-    env.log.write(`The sequence of ${env.pending.length} jumps is too complex.\n`);
-    return undefined;
-  }
+  if (!pushState(env, state, insn, prevInsn)) return undefined;
   if (state.parent) state.parent.branches++;
   return state;
+}
+
+/** Put a path that starts in `state` aside. @returns false when too many */
+export function pushState(env: Env, state: State, insn: number, prevInsn: number): boolean {
+  env.pending.push({ state, insn, prevInsn, logLength: env.log.length });
+  if (env.pending.length <= MAX_PENDING) return true;
+  env.log.write(`The sequence of ${env.pending.length} jumps is too complex.\n`);
+  return false;
 }
 
 /** Take up the path put aside last; below level 2 the log forgets the one that ended. @returns whether there was one */

@@ -61,7 +61,15 @@ export function findSubprogs(ctx: Context): number {
   const sorted = [...starts].sort((a, b) => a - b);
   sorted.forEach((start, i) => {
     const end = sorted[i + 1] ?? insns.length;
-    ctx.aux.subprogs.push({ start, end, stackDepth: 0, hasTailCall: false, hasLdAbs: false, func: undefined });
+    ctx.aux.subprogs.push({
+      start,
+      end,
+      stackDepth: 0,
+      hasTailCall: false,
+      hasLdAbs: false,
+      isAsync: false,
+      func: undefined,
+    });
     if (ctx.log.verbose) ctx.log.write(`func#${i} @${start}\n`);
   });
   return 0;

@@ -20,12 +20,14 @@ import { checkReturn } from '../return-value.ts';
 import { pointer, REG, type Reg } from '../state/reg.ts';
 import type { Frame } from '../state/state.ts';
 import { calleeOf, subprogAt } from '../subprogs.ts';
+import { pushAsync } from './async.ts';
 import type { CallMeta } from './call-meta.ts';
 import { openFrame } from './frame.ts';
 import { checkArguments } from './global.ts';
 
 const idOf = (name: string): number => HELPER_NAMES.indexOf(name);
 const LOOP = idOf('loop');
+const SET_TIMER = idOf('timer_set_callback');
 const FOR_EACH = idOf('for_each_map_elem');
 
 /** Sets the arguments of the callback from those of the call. */
@@ -78,6 +80,7 @@ export function rememberFunction(reg: Reg, meta: CallMeta): number {
 /** What helper `id` does with the function it was given. @returns 0 or -errno */
 export function startCallback(env: Env, id: number, meta: CallMeta): number {
   if (meta.callback < 0) return 0;
+  if (id === SET_TIMER) return pushAsync(env, meta.callback);
   if (id === LOOP) return startLoop(env, meta.callback);
   if (id !== FOR_EACH) throw new UnsupportedConstruct(`callback of bpf_${HELPER_NAMES[id]}`);
   const map = env.aux.maps[meta.map];

@@ -120,7 +120,7 @@ export function stateText(env: Env, state: State, frameno: number, all: boolean)
   for (let i = 0; i < frame.stack.length; i++) {
     if (all || env.isSlotScratched(i)) text += slotText(env, frame, i);
   }
-  return text + refsText(state.refs) + (frame.returns ? ' cb' : '');
+  return text + refsText(state.refs) + (frame.asyncEntry ? ' async_cb' : frame.returns ? ' cb' : '');
 }
 
 const MIN_COLUMN = 40;

@@ -62,7 +62,11 @@ export function checkVisited(env: Env): number {
         checkpoint.hits++;
         return join(env, old, false);
       }
-      const comparable = !otherRound && !callsBack && old.callbackRounds === cur.callbackRounds;
+      const comparable =
+        !otherRound &&
+        !callsBack &&
+        old.callbackRounds === cur.callbackRounds &&
+        old.top.asyncEntry === cur.top.asyncEntry;
       if (comparable && maybeLooping(old, cur) && statesEqual(env, old, cur, EXACT.YES)) return refuseLoop(env, old);
       if (!always && jumps < LOOP_JUMPS && insns < LOOP_INSNS) keep = false;
     } else {

@@ -44,6 +44,8 @@ export class Frame {
   stack: Slot[];
   /** Callbacks only: the range of what they may return. */
   returns: readonly [number, number] | undefined;
+  /** Functions that run later (call/async.ts): how many set each other up on the way here; 0 = runs now. */
+  asyncEntry = 0;
   /** Rounds of the callback that the call being walked has begun. */
   callbackDepth = 0;
   /** Checkpoints only: bit r is set when the exact value of scalar r mattered. */
@@ -63,6 +65,7 @@ export class Frame {
   copy(): Frame {
     const copy = new Frame(this.frameno, this.subprog, this.callsite, this.regs.slice(), this.stack.slice());
     copy.returns = this.returns;
+    copy.asyncEntry = this.asyncEntry;
     copy.callbackDepth = this.callbackDepth;
     return copy;
   }
