@@ -10,7 +10,8 @@ import { checkHelperCall } from './call/helper.ts';
 import { checkLdAbs } from './call/ld-abs.ts';
 import { checkCallUnderLock } from './call/lock.ts';
 import { checkLeaks } from './call/refs.ts';
-import { checkLocalCall, returnToCaller } from './call/subprog.ts';
+import { checkLocalCall, returnByTailCall, returnToCaller } from './call/subprog.ts';
+import { isTailCall } from './call/tail-call.ts';
 import { isGoto, isMayGoto, jumpTarget } from './cfg.ts';
 import { UnsupportedConstruct } from './context.ts';
 import type { Env } from './env.ts';
@@ -104,7 +105,9 @@ function checkJump(env: Env, insn: Instruction): number {
       if (insn.src === CALL_PSEUDO.CALL) return checkLocalCall(env, insn);
       throw new UnsupportedConstruct('kfunc call');
     }
-    return advance(env, checkHelperCall(env, insn));
+    const bad = checkHelperCall(env, insn);
+    const leaves = !bad && isTailCall(insn) && env.cur.frames.length > 1;
+    return leaves ? returnByTailCall(env) : advance(env, bad);
   }
   if (insn.opcode === EXIT) {
     if (env.cur.frames.length > 1) return returnToCaller(env);

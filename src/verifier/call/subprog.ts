@@ -2,18 +2,21 @@
  * Calls of the program's own static functions and the way back (@kernel check_func_call, prepare_func_exit). A static
  * function is walked anew at every call, with what is known of its arguments there; its frame knows r1-r5 and its own
  * stack, and leaves r0. Calls of global functions are in global.ts.
- * Rejects: `cannot return stack pointer to the caller` (EINVAL); see also frame.ts, and callback.ts for callbacks.
+ * Rejects: `cannot return stack pointer to the caller` (EINVAL), `The sequence of %d jumps is too complex.` (EFAULT); see
+ * also frame.ts, and callback.ts for callbacks.
  */
 import { ERRNO } from '../../errors/index.ts';
 import type { Instruction } from '../../isa/index.ts';
 import type { Env } from '../env.ts';
 import { stateText } from '../log/state-text.ts';
+import { pushPath } from '../paths.ts';
 import { NOT_INIT, REG } from '../state/reg.ts';
 import type { Frame } from '../state/state.ts';
 import { calleeOf, subprogAt } from '../subprogs.ts';
 import { checkCallbackReturn, widenRound } from './callback.ts';
 import { openFrame } from './frame.ts';
 import { checkArguments, checkGlobalCall } from './global.ts';
+import { forgetPacketPointers } from './packet-pointers.ts';
 
 /** r1 to r5 carry arguments. */
 const LAST_ARG = 5;
@@ -66,6 +69,20 @@ export function returnToCaller(env: Env): number {
   if (callee.returns) widenRound(env);
   env.printState = true;
   return 0;
+}
+
+/**
+ * A tail call in a function that was called: the program called returns in its place, with any result and perhaps another
+ * packet; that there is no such program is another path. Sets `env.insnIdx` behind the function's call.
+ */
+export function returnByTailCall(env: Env): number {
+  if (!pushPath(env, env.insnIdx + 1, env.insnIdx)) return -ERRNO.EFAULT;
+  forgetPacketPointers(env);
+  env.regs[0] = env.unknown();
+  env.scratchReg(0);
+  const err = returnToCaller(env);
+  env.printState = false;
+  return err;
 }
 
 const frameText = (env: Env, frame: Frame): string => stateText(env, env.cur, frame.frameno, true);

@@ -3,13 +3,17 @@
  * for tail call`; after the walk, for callers without CAP_PERFMON, `tail_call abusing map_ptr`.
  */
 import { ERRNO } from '../../errors/index.ts';
-import { HELPER_NAMES, MAP_TYPE } from '../../uapi/index.ts';
+import { CALL, type Instruction } from '../../isa/index.ts';
+import { CALL_PSEUDO, HELPER_NAMES, MAP_TYPE } from '../../uapi/index.ts';
 import type { Env } from '../env.ts';
 import { markPrecise } from '../precision/backtrack.ts';
 import { REG } from '../state/reg.ts';
 import type { CallMeta } from './call-meta.ts';
 
 export const TAIL_CALL = HELPER_NAMES.indexOf('tail_call');
+
+export const isTailCall = ({ opcode, src, imm }: Instruction): boolean =>
+  opcode === CALL && src === CALL_PSEUDO.HELPER && imm === TAIL_CALL;
 
 /** In `aux.tailCallMap`: paths, guessed ones too, came with different maps. */
 const SEVERAL = -1;

@@ -6,7 +6,7 @@
  */
 import { InternalError } from '../../errors/index.ts';
 import { ALU, ATOMIC, CALL, CLASS, EXIT, type Instruction, JMP, MODE, SRC } from '../../isa/index.ts';
-import { CALL_PSEUDO } from '../../uapi/index.ts';
+import { CALL_PSEUDO, HELPER_NAMES } from '../../uapi/index.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { AUX } from '../insn-aux.ts';
@@ -19,6 +19,7 @@ import { isLocalCall } from '../subprogs.ts';
 import type { Track } from './track.ts';
 
 const ARG_REGS = 0x3e;
+const TAIL_CALL = HELPER_NAMES.indexOf('tail_call');
 
 /** Register `r` of the current frame must be exact. @returns 0 */
 export function markPrecise(env: Env, r: number): number {
@@ -228,6 +229,8 @@ function undoCall(env: Env, insn: Instruction, index: number, subsequent: number
   if (insn.src === CALL_PSEUDO.KFUNC) throw new UnsupportedConstruct('precision across kfunc calls');
   track.clearReg(0);
   if (track.regs[track.frame] & ARG_REGS) throw new InternalError('backtracking found arguments behind a call');
+  // A tail call out of a function: what is wanted besides its result was there before.
+  if (subsequent !== index + 1 && insn.src === CALL_PSEUDO.HELPER && insn.imm === TAIL_CALL) track.enterFunction();
 }
 
 const callsBack = (env: Env, index: number): boolean => (env.aux.flags[index] & AUX.CALLS_CALLBACK) !== 0;
