@@ -14,7 +14,8 @@ import { clobberCallerSaved, leaksPointer, readReg } from '../state/access-reg.t
 import { baseType, MAYBE_NULL, mayBeNull, pointer, type Reg, REG, typeName } from '../state/reg.ts';
 import { checkMemory } from './arg-mem.ts';
 import { heldLock } from '../state/refs.ts';
-import { changesPacket } from './effects.ts';
+import { changesPacket, maySleep } from './effects.ts';
+import { isSleepable } from './sleep.ts';
 import { forgetPacketPointers } from './packet-pointers.ts';
 
 /** Numbers, and kinds of memory, which may be passed at any offset. */
@@ -84,6 +85,11 @@ export function checkGlobalCall(env: Env, index: number, err: number): number {
   if (heldLock(env.cur.refs)) {
     const text = 'global function calls are not allowed while holding a lock,\nuse static function instead';
     return env.fail(ERRNO.EINVAL, text);
+  }
+  if (maySleep(env)[index] && !isSleepable(env)) {
+    env.log.write('global functions that may sleep are not allowed in non-sleepable context,\n');
+    env.log.write('i.e., in a RCU/IRQ/preempt-disabled section, or in\n');
+    return env.fail(ERRNO.EINVAL, 'a non-sleepable BPF program context');
   }
   if (err) {
     env.log.write(`Caller passes invalid args into ${name}\n`);

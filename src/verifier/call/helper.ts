@@ -22,7 +22,7 @@ import {
 } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { accessSize, CLASS, type Instruction, MODE, SIZE } from '../../isa/index.ts';
-import { HELPER_NAMES, MAP_TYPE, PROG_FLAG, PROG_TYPE } from '../../uapi/index.ts';
+import { HELPER_NAMES, MAP_TYPE, PROG_TYPE } from '../../uapi/index.ts';
 import { checkMem } from '../access/mem.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
@@ -33,6 +33,7 @@ import { startCallback } from './callback.ts';
 import { type CallMeta, newMeta } from './call-meta.ts';
 import { forgetPacketPointers } from './packet-pointers.ts';
 import { acquire, checkLeaks, release } from './refs.ts';
+import { isSleepable } from './sleep.ts';
 import { checkSnprintf } from './snprintf.ts';
 import { checkTailCall, TAIL_CALL } from './tail-call.ts';
 
@@ -100,7 +101,7 @@ export function checkHelperCall(env: Env, insn: Instruction): number {
 
 /** Whether this program, with its type, licence and capabilities, may call the helper at all. */
 function checkAllowed(env: Env, id: number, name: string, proto: HelperProto | undefined): number {
-  const { progType, expectedAttachType, license, progFlags } = env.input;
+  const { progType, expectedAttachType, license } = env.input;
   if (!isHelperAllowed(progType, expectedAttachType, id, env.perfmonCapable)) {
     return env.fail(ERRNO.EINVAL, `program of this type cannot use helper ${name}`);
   }
@@ -110,9 +111,7 @@ function checkAllowed(env: Env, id: number, name: string, proto: HelperProto | u
   if (NOT_IN_PROBES.has(id) && progType === PROG_TYPE.SYSCALL) {
     return env.fail(ERRNO.EINVAL, 'helper call is not allowed in probe');
   }
-  // A timer's function never may, whoever set it.
-  const maySleep = (progFlags & PROG_FLAG.SLEEPABLE) !== 0 && !env.cur.frames[0].asyncEntry;
-  if (proto?.mightSleep && !maySleep) {
+  if (proto?.mightSleep && !isSleepable(env)) {
     return env.fail(ERRNO.EINVAL, 'helper call might sleep in a non-sleepable prog');
   }
   return 0;
