@@ -18,7 +18,8 @@
  * Directives: `.type NAME`, `.attach N`, `.license TEXT`, `.flags strict_alignment|…`, `.caps NAME…` (or `none`),
  * `.map NAME TYPE key= value= max= flags= extra= name= fields= freeze` (the
  * value's fields: see value-btf.ts), `.init MAP KEY VALUE` (hexadecimal), `.tail MAP INDEX N` (a
- * program that returns N in a program array's slot), `.run`, `.log 1|2|4…` (the whole log at that level is part of the
+ * program that returns N in a program array's slot), `.func LABEL static|global PARAM…` (BTF of a function, see
+ * function-btf.ts; the main program and all functions get some), `.run`, `.log 1|2|4…` (the whole log at that level is part of the
  * answer; 0: none), `.todo REASON` (user space is known to differ; fails once it agrees).
  * Answers: `=> accept` or `=> reject ERRNO`; `message` (the last is the telling one), `processed`, `stack depth`,
  * `run retval=N …`, and `|` before each line of the log.
@@ -29,6 +30,8 @@ import { assemble } from '../src/asm/index.ts';
 import { parseProgramObject } from '../src/loader/index.ts';
 import type { ExchangeAnswer, ExchangeRunner, ProgramObject } from '../src/loader/index.ts';
 import { MAP_FLAG, PROG_FLAG } from '../src/uapi/index.ts';
+import { FunctionBtf, funcRecords } from './function-btf.ts';
+import type { Linkage } from './function-btf.ts';
 import { valueBtf } from './value-btf.ts';
 
 export interface BpftProgram {
@@ -56,6 +59,7 @@ interface Draft {
   asm: string[];
   /** Slots given as bytes, by the label that stands for them. */
   slots: Map<string, string>;
+  funcs: { label: string; linkage: Linkage; params: readonly string[] }[];
   logLevel?: number;
   todo?: string;
 }
@@ -69,7 +73,7 @@ export function parseBpft(text: string, file: string): BpftProgram[] {
 }
 
 function readProgram(lines: string[], start: number, end: number, common: string[], file: string): BpftProgram {
-  const draft: Draft = { name: lines[start].slice(3).trim(), json: {}, maps: [], asm: [], slots: new Map() };
+  const draft: Draft = { name: lines[start].slice(3).trim(), json: {}, maps: [], asm: [], slots: new Map(), funcs: [] };
   common.forEach((line, i) => directive(draft, line, { file, line: i + 1 }, true));
   const arrow = lines.findIndex((line, i) => i > start && i < end && line.startsWith('=>'));
   const codeEnd = arrow < 0 ? trimmedEnd(lines, end) : arrow;
@@ -114,8 +118,25 @@ function toObject(draft: Draft, file: string, line: number): ProgramObject {
   const { insns, mapRefs, labels } = assemble(draft.asm.join('\n'), { file });
   for (const [label, bytes] of draft.slots) insns[labels.get(label)!] = decode(Buffer.from(bytes, 'hex'))[0];
   const map_refs = mapRefs.map(({ insn, name }) => [insn, mapIndex(draft, name, { file, line })]);
+  if (draft.funcs.length) describeFunctions(draft, labels, { file, line });
   const hex = Buffer.from(encode(insns)).toString('hex');
   return parseProgramObject({ ...draft.json, name: draft.name, insns: hex, map_refs });
+}
+
+/** BTF and function records of the main program and of the functions that `.func` names. */
+function describeFunctions(draft: Draft, labels: ReadonlyMap<string, number>, place: Place): void {
+  const btf = new FunctionBtf(String(draft.json['prog_type'] ?? 'socket_filter'));
+  const records: [number, number][] = [[0, btf.add('main', 'global', ['ctx'])!]];
+  for (const { label, linkage, params } of draft.funcs) {
+    const slot = labels.get(label);
+    const type = btf.add(label, linkage, params);
+    if (slot === undefined) throw new FormatError(`no function ${label}`, place);
+    if (type === undefined) throw new FormatError(`cannot read parameters ${params.join(' ')}`, place);
+    records.push([slot, type]);
+  }
+  const btfs = (draft.json['btfs'] ??= []) as string[];
+  draft.json['prog_btf'] = btfs.push(Buffer.from(btf.bytes()).toString('base64')) - 1;
+  draft.json['func_info'] = Buffer.from(funcRecords(records)).toString('hex');
 }
 
 function mapIndex(draft: Draft, name: string, place: Place): number {
@@ -213,6 +234,12 @@ function directive(draft: Draft, line: string, place: Place, only: boolean): boo
     case '.tail':
       list('prog_refs').push([mapIndex(draft, words[0], place), Number(words[1]), Number(words[2])]);
       break;
+    case '.func': {
+      const [label, linkage, ...params] = words;
+      if (linkage !== 'static' && linkage !== 'global') throw new FormatError(`${linkage} is no linkage`, place);
+      draft.funcs.push({ label, linkage, params });
+      break;
+    }
     case '.run': {
       const { data, ctx, repeat = '1' } = options(words, place);
       list('runs').push({ data, ctx, repeat: Number(repeat) });

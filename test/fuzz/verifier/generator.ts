@@ -13,11 +13,13 @@ import type { ProgramObject } from '../../../src/loader/index.ts';
 import { ATTACH_TYPE, PROG_FLAG, PROG_TYPE, PROG_TYPE_NAMES } from '../../../src/uapi/index.ts';
 import { Random } from '../../../src/util/index.ts';
 import { recordsOf, toSlots } from './code.ts';
+import { FunctionBtf } from '../../function-btf.ts';
+import type { Linkage } from '../../function-btf.ts';
 import { valueBtf } from '../../value-btf.ts';
 import { Emitter } from './emitter.ts';
 import type { Label } from './emitter.ts';
 import { FRAGMENTS } from './fragments.ts';
-import { FunctionBtf } from './functions.ts';
+import { MEM_PARAM_SIZE, addLines } from './functions.ts';
 
 /** What a fragment is about: counted among the accepted programs. */
 export type Topic =
@@ -400,13 +402,19 @@ export class Generator {
   /** The whole program. */
   write(): void {
     const { e } = this;
-    e.beginFunction(this.btf.add('global', ['ctx']));
+    e.beginFunction(this.#describe('main', 'global', ['ctx']));
     e.copy(6, 1);
     for (const reg of [0, 2, 3, 4, 5, 7, 8, 9]) if (this.chance(60)) this.loadNumber(reg);
     this.block(2 + this.r.below(this.r.pick([3, 6, 10])));
     this.#finish();
     this.#results = undefined;
     for (let i = 0; i < this.functions.length; i++) this.#writeFunction(this.functions[i]);
+  }
+
+  #describe(name: string, linkage: Linkage, params: readonly string[]): number {
+    const id = this.btf.add(name, linkage, params);
+    if (id === undefined) throw new Error(`no parameters ${params.join(', ')}`);
+    return id;
   }
 
   #finish(): void {
@@ -427,9 +435,11 @@ export class Generator {
     this.level = level;
     this.live = this.busy = this.depth = 0;
     this.iterations = 16;
-    const param = { number: 'u64', ctx: 'ctx', frame: 'mem', mem: 'mem' } as const;
+    const mem = `mem:${MEM_PARAM_SIZE}`;
+    const param = { number: 'u64', ctx: 'ctx', frame: mem, mem } as const;
     const params = args.map((one) => param[one]);
-    e.beginFunction(this.btf.add(kind === 'global' && !this.oops() ? 'global' : 'static', params));
+    const name = `f${this.functions.findIndex((one) => one.label === label) + 2}`;
+    e.beginFunction(this.#describe(name, kind === 'global' && !this.oops() ? 'global' : 'static', params));
     e.bind(label);
     this.hasCtx = args[0] === 'ctx';
     if (this.hasCtx) e.copy(6, 1);
@@ -482,7 +492,7 @@ export function generate(seed: number, name = String(seed)): Generated {
   g.write();
   const { items } = g.e;
   const withLines = random.below(100) < 8;
-  if (withLines) g.btf.addLines(items, random);
+  if (withLines) addLines(g.btf, items, random);
   const { insns, mapRefs } = toSlots(items);
   const { progType, attachType } = g.around;
   const btfs: string[] = [];

@@ -2,7 +2,7 @@
 import { isHelperAllowed } from '../../../../src/contracts/index.ts';
 import { HELPER_NAMES, PROG_TYPE_NAMES } from '../../../../src/uapi/index.ts';
 import { FP } from '../emitter.ts';
-import { hasContextType } from '../functions.ts';
+import { hasContextType } from '../../../function-btf.ts';
 import type { Fragment, Generator, OwnFunction } from '../generator.ts';
 
 const MAX_FUNCTIONS = 5;
