@@ -5,7 +5,7 @@
 import { FormatError, InternalError } from '../errors/index.ts';
 import { plainBytes, StringTable } from '../util/index.ts';
 import { checkGraph } from './graph.ts';
-import { readHeader, scanTypes } from './scan.ts';
+import { measure, readHeader, scanTypes } from './scan.ts';
 import type { BtfHeader } from './scan.ts';
 import { KIND } from './types.ts';
 import type { BtfArray, BtfComposite, BtfDatasec, BtfEnum, BtfFuncProto, BtfReference, BtfType } from './types.ts';
@@ -45,18 +45,27 @@ export class Btf {
    * @throws FormatError
    */
   static parse(bytes: Uint8Array, where: BtfWhere = {}): Btf {
-    return new Btf(bytes, where);
+    return new Btf(bytes, where, true);
   }
 
-  private constructor(bytes: Uint8Array, where: BtfWhere) {
+  /**
+   * Types that a kernel shows of itself: only cut into records, not checked, because checking its 100,000 types costs more
+   * than most programs' verification.
+   * @throws FormatError
+   */
+  static ofKernel(bytes: Uint8Array, where: BtfWhere = {}): Btf {
+    return new Btf(bytes, where, false);
+  }
+
+  private constructor(bytes: Uint8Array, where: BtfWhere, check: boolean) {
     this.bytes = plainBytes(bytes);
     this.where = where;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#header = readHeader(this.#view, where);
     const { strings, stringsLength } = this.#header;
     this.#strings = new StringTable(bytes.subarray(strings, strings + stringsLength));
-    this.#offsets = scanTypes(this.#view, this.#header, where);
-    checkGraph(this.#view, this.#offsets, where);
+    this.#offsets = check ? scanTypes(this.#view, this.#header, where) : measure(this.#view, this.#header, where);
+    if (check) checkGraph(this.#view, this.#offsets, where);
   }
 
   /** How many ids there are, `void` included: valid ids are 0 … length - 1. */
@@ -98,6 +107,23 @@ export class Btf {
   findAll(name: string): BtfType[] {
     this.#byName ??= this.#indexNames();
     return (this.#byName.get(name) ?? []).map((id) => this.type(id));
+  }
+
+  /** KIND of a type, without decoding it. */
+  kind(id: number): number {
+    return id === 0 ? KIND.VOID : (this.#u32(this.#offsets[id] + 4) >>> 24) & 31;
+  }
+
+  /** The string section, a character a byte. */
+  allStrings(): string {
+    return new TextDecoder('latin1').decode(this.#strings.bytes);
+  }
+
+  /** Ids of the types whose names stand at one of these offsets of the string section, ascending. */
+  namedAt(offsets: ReadonlySet<number>): number[] {
+    const ids: number[] = [];
+    for (let id = 1; id < this.length; id++) if (offsets.has(this.#u32(this.#offsets[id]))) ids.push(id);
+    return ids;
   }
 
   /** The type behind typedefs, qualifiers and type tags. */

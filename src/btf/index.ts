@@ -6,3 +6,4 @@ export * from './builder.ts';
 export * from './value.ts';
 export * from './format.ts';
 export * from './print.ts';
+export * from './kernel-btf.ts';

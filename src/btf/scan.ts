@@ -108,8 +108,8 @@ export function scanTypes(view: DataView, header: BtfHeader, where: BtfWhere): U
   return offsets;
 }
 
-/** Cut the type section into records. */
-function measure(view: DataView, header: BtfHeader, where: BtfWhere): Uint32Array {
+/** Cut the type section into records. @returns the offset in the blob of each by id; [0] is 0. @throws FormatError */
+export function measure(view: DataView, header: BtfHeader, where: BtfWhere): Uint32Array {
   const end = header.types + header.typesLength;
   const offsets = [0];
   for (let at = header.types; at < end;) {

@@ -3,9 +3,12 @@
  */
 import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { KernelBtf } from '../btf/index.ts';
+import { UnsupportedError } from '../errors/index.ts';
 import { answerLines } from '../loader/index.ts';
 import type { ExchangeBackend, ExchangeOptions } from '../loader/index.ts';
 import type { Kernel } from '../kernel/index.ts';
+import { kernelBtfSource, NO_KERNEL_BTF } from '../node/index.ts';
 import type { BpfSys } from '../sys/index.ts';
 import { UsageError } from './command.ts';
 import type { Io } from './command.ts';
@@ -27,12 +30,18 @@ export function wholeNumber(option: string, text: string, min: number, max: numb
 
 /**
  * @param verifyOnly in user space: verdicts only, also for programs that could not run there.
+ * @param btfFile in user space: the types of the kernel that programs are for; see `kernelBtfSource`.
  * @throws LinuxUnavailableError where the kernel cannot be reached.
  */
-export async function openExchangeBackend(name: BackendName, verifyOnly = false): Promise<ExchangeBackend> {
+export async function openExchangeBackend(
+  name: BackendName,
+  verifyOnly = false,
+  btfFile?: string,
+): Promise<ExchangeBackend> {
   if (name === 'linux') return openLinuxBackend();
   const { createKernel } = await import('../kernel/index.ts');
-  return new UserspaceBackend(() => createKernel({ verifyOnly }));
+  const kernelBtf = new KernelBtf(kernelBtfSource(btfFile));
+  return new UserspaceBackend(() => createKernel({ verifyOnly, kernelBtf }), kernelBtf);
 }
 
 async function openLinuxBackend(): Promise<ExchangeBackend> {
@@ -44,6 +53,14 @@ async function openLinuxBackend(): Promise<ExchangeBackend> {
   };
 }
 
+/** Finds ids of the kernel's types by name. It throws UnsupportedError where there are none. */
+export const btfIdIn =
+  (kernelBtf: KernelBtf): NonNullable<ExchangeBackend['btfId']> =>
+  (name, kinds) => {
+    if (!kernelBtf.btf) throw new UnsupportedError(`${name}: ${NO_KERNEL_BTF}`);
+    return kernelBtf.find(name, kinds);
+  };
+
 /** Objects that one userspace kernel answers before a new one takes its place: bounds what ids and memory grow to. */
 const OBJECTS_PER_KERNEL = 4096;
 
@@ -53,11 +70,13 @@ const OBJECTS_PER_KERNEL = 4096;
  */
 class UserspaceBackend implements ExchangeBackend {
   readonly #create: () => Kernel;
+  readonly btfId: ExchangeBackend['btfId'];
   #kernel: Kernel | undefined;
   #left = 0;
 
-  constructor(create: () => Kernel) {
+  constructor(create: () => Kernel, kernelBtf: KernelBtf) {
     this.#create = create;
+    this.btfId = btfIdIn(kernelBtf);
   }
 
   with<T>(caps: bigint | undefined, body: (sys: BpfSys) => T): T {

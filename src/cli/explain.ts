@@ -1,16 +1,18 @@
 /** `skep explain`: why a program is refused, how its registers came to be what they are, and what usually helps. */
 import { parseArgs } from 'node:util';
+import { KernelBtf } from '../btf/index.ts';
 import { BpfError, UnsupportedError } from '../errors/index.ts';
 import type { Kernel } from '../kernel/index.ts';
 import { answerLines, loadCollectionSpec } from '../loader/index.ts';
 import type { CollectionSpec, ExchangeAnswer, ProgramSpec } from '../loader/index.ts';
+import { kernelBtfSource } from '../node/index.ts';
 import type { BpfAttrs, BpfCmd, BpfSys, ProgLoadAttr } from '../sys/index.ts';
 import { BPF_CMD } from '../uapi/index.ts';
 import { explain, type Explanation } from '../verifier/index.ts';
 import { heldCaps } from './caps.ts';
 import { UsageError } from './command.ts';
 import type { Command, Io } from './command.ts';
-import { btfReader, openBatch } from './exchange.ts';
+import { btfIdIn, btfReader, openBatch } from './exchange.ts';
 import { explanationJson, explanationText, setupText } from './explain-report.ts';
 import { inputName, readInput } from './input.ts';
 
@@ -23,6 +25,7 @@ the verifier missed, and what usually helps. Exit code 0 if the program is accep
 
   --json               one JSON object
   --caps LIST          as a caller who holds only these capabilities: names with commas between; all (default), none
+  --btf FILE           raw BTF of the kernel that the program is for (default $SKEP_BTF or /sys/kernel/btf/vmlinux)
 
 With --batch: program objects in, one JSON object a line; explanations out, one JSON object a line in the same order.
 
@@ -38,22 +41,25 @@ const options = {
   json: { type: 'boolean' },
   caps: { type: 'string' },
   batch: { type: 'boolean' },
+  btf: { type: 'string' },
   'btf-dir': { type: 'string' },
 } as const;
 
 async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const { createKernel } = await import('../kernel/index.ts');
+  const kernelBtf = new KernelBtf(kernelBtfSource(values.btf));
+  const create = (): Kernel => createKernel({ verifyOnly: true, kernelBtf });
   if (values.batch) {
     if (positionals.length > 1) throw new UsageError('--batch takes one file');
-    await explainBatch(positionals[0], io, () => createKernel({ verifyOnly: true }), values['btf-dir']);
+    await explainBatch(positionals[0], io, create, kernelBtf, values['btf-dir']);
     return 0;
   }
   const [path, name, ...rest] = positionals;
   if (path === undefined || rest.length) throw new UsageError('skep explain takes an object and one program');
   const spec = loadCollectionSpec(await readInput(path, io), { file: inputName(path) });
   const program = choose(spec, name);
-  const found = explainProgram(spec, program, createKernel({ verifyOnly: true }), heldCaps(values.caps));
+  const found = explainProgram(spec, program, create(), heldCaps(values.caps));
   if (typeof found === 'string')
     io.out(values.json ? setupJson(spec, program, found) : setupText(spec.file, program, found));
   else if (values.json) io.out(`${JSON.stringify(explanationJson(spec.file, program, found), null, 2)}\n`);
@@ -140,6 +146,7 @@ async function explainBatch(
   file: string | undefined,
   io: Io,
   create: () => Kernel,
+  kernelBtf: KernelBtf,
   btfDir: string | undefined,
 ): Promise<void> {
   let asking = new AskingSys(create());
@@ -152,7 +159,10 @@ async function explainBatch(
     asking.explanation = undefined;
     return caps === undefined ? body(asking) : asking.withCaps(caps, () => body(asking));
   };
-  const backend = { with: <T>(caps: bigint | undefined, body: (sys: BpfSys) => T): T => kernelOf(caps, body) as T };
+  const backend = {
+    with: <T>(caps: bigint | undefined, body: (sys: BpfSys) => T): T => kernelOf(caps, body) as T,
+    btfId: btfIdIn(kernelBtf),
+  };
   for await (const line of answerLines(openBatch(file, io), backend, { readBtf: btfReader(btfDir) })) {
     const answer = JSON.parse(line) as ExchangeAnswer;
     const { name, verdict, reason } = answer;

@@ -30,6 +30,8 @@ file could not be read or is no object (the others are verified all the same).
                        all (default), none
   --nonperfmon         as a caller without CAP_PERFMON and CAP_SYS_ADMIN: pointers may not leak
 
+  --btf FILE           raw BTF of the kernel that the programs are for (default $SKEP_BTF or /sys/kernel/btf/vmlinux)
+
   --batch              program objects in, one JSON object a line; answers out, one a line in the same order
   --level N            bits of the log: 1 basic, 2 verbose, 4 statistics (default 5)
   --full-log           put the log into the answers
@@ -54,13 +56,14 @@ const options = {
   batch: { type: 'boolean' },
   level: { type: 'string' },
   'full-log': { type: 'boolean' },
+  btf: { type: 'string' },
   'btf-dir': { type: 'string' },
 } as const;
 
 async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const caps = heldCaps(values.caps, values.nonperfmon);
-  const backend = await openExchangeBackend(backendName(values.backend), true);
+  const backend = await openExchangeBackend(backendName(values.backend), true, values.btf);
   const linux = await kernelToCompare(values);
   if (values.batch) {
     if (positionals.length > 1) throw new UsageError('--batch takes one file');

@@ -2,6 +2,8 @@
  * The userspace subsystem: `BpfSys` in this process. It is one dispatch table; each command's rules stand in the file that
  * the table names. Nothing here throws for what a caller passes: every command answers -errno.
  */
+import { KernelBtf } from '../btf/index.ts';
+import type { KernelBtfSource } from '../btf/index.ts';
 import { ERRNO, InternalError, Trap, UnsupportedError } from '../errors/index.ts';
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
 import { testRun } from '../hooks/index.ts';
@@ -43,6 +45,11 @@ export interface KernelOptions {
    * -ENOTSUPP.
    */
   verifyOnly?: boolean;
+  /**
+   * The types of the kernel that programs are for: raw BTF as in `/sys/kernel/btf/vmlinux`, what reads it when a program
+   * first needs it, or what another subsystem was given. Without it programs that need one are `unsupported`.
+   */
+  kernelBtf?: KernelBtfSource | KernelBtf;
   /** Called with each line of `bpf_trace_printk`; by default they are lost. */
   trace?: (line: string) => void;
   /** Called before each instruction that a program runs, with registers as they are: for traces and assertions. Slow. */
@@ -112,6 +119,8 @@ class UserspaceKernel implements Kernel {
     const host = createHost(options, this.possibleCpus, mapAt);
     this.#sub = new Subsystem(host, options.caps ?? ALL_CAPS, mapAt, options.engine ?? 'interp', options.verifyOnly);
     this.#sub.cpu.interpreter.observe = options.observe;
+    const { kernelBtf } = options;
+    this.#sub.kernelBtf = kernelBtf && !(kernelBtf instanceof KernelBtf) ? new KernelBtf(kernelBtf) : kernelBtf;
   }
 
   get memoryBytes(): number {

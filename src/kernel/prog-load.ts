@@ -125,6 +125,7 @@ function verifyInput(sub: Subsystem, attr: ProgLoadAttr, btf: ProgramBtf | undef
     },
     fdArray: attr.fdArray,
     btf,
+    kernelBtf: sub.kernelBtf,
     logLevel: log.level,
     logSize: log.room,
   };

@@ -1,4 +1,5 @@
 /** What all commands share: the memory, the objects and who holds them. */
+import type { KernelBtf } from '../btf/index.ts';
 import { ERRNO } from '../errors/index.ts';
 import { createCpu } from '../hooks/index.ts';
 import type { Cpu, EngineName, Host } from '../hooks/index.ts';
@@ -26,6 +27,8 @@ export class Subsystem {
   readonly maps = new ObjectTable<MapObject>();
   readonly progs = new ObjectTable<ProgObject>();
   readonly btfs = new ObjectTable<BtfObject>();
+  /** Types of the kernel that programs are for. */
+  kernelBtf: KernelBtf | undefined;
   /** Programs are verified and never run. */
   readonly verifyOnly: boolean;
   readonly #mapAt: Map<number, BpfMap>;

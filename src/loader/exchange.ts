@@ -5,7 +5,7 @@
  * An answer's `verdict` is `accept`, `reject` (`errno` and `reason` say why), `setup-failed` (no verdict: a malformed
  * object, or a map or BTF that could not be made) or `unsupported` (the construct is named: never a guess).
  */
-import { ERRNO, errnoName } from '../errors/index.ts';
+import { ERRNO, errnoName, UnsupportedError } from '../errors/index.ts';
 import { encode, SLOT } from '../isa/index.ts';
 import type { BpfSys, ProgLoadAttr } from '../sys/index.ts';
 import { BPF_CMD, BPF_OBJ_NAME_LEN } from '../uapi/index.ts';
@@ -23,8 +23,8 @@ export interface ExchangeBackend {
    */
   with<T>(caps: bigint | undefined, body: (sys: BpfSys) => T): T;
   /**
-   * Id of the first type of that name and one of these kinds in the kernel's BTF, or undefined. A backend without it
-   * answers `unsupported` to objects that name kernel functions or types.
+   * Id of the first type of that name and one of these kinds in the kernel's BTF, or undefined. A backend without it, or
+   * that throws UnsupportedError, answers `unsupported` to objects that name kernel functions or types.
    */
   btfId?(name: string, kinds: readonly number[]): number | undefined;
 }
@@ -86,6 +86,9 @@ const KINDS = { kfunc: [12], ksym: [14, 12], attach: [12, 8, 4] } as const;
 
 const decoder = new TextDecoder();
 
+const messageOf = (error: unknown): string =>
+  error instanceof UnsupportedError ? error.construct : error instanceof Error ? error.message : String(error);
+
 /** Answers one object after the other; holds the log buffer for all of them. */
 export class ExchangeRunner {
   readonly #backend: ExchangeBackend;
@@ -105,8 +108,8 @@ export class ExchangeRunner {
     try {
       return { ...head, ...this.#backend.with(caps, (sys) => this.#load(object, sys)) };
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (error instanceof SetupError && error.unsupported)
+      const message = messageOf(error);
+      if (error instanceof UnsupportedError || (error instanceof SetupError && error.unsupported))
         return { ...head, verdict: 'unsupported', errno: ERRNO.ENOTSUPP, reason: [UNSUPPORTED + message] };
       return { ...head, verdict: 'setup-failed', reason: [message] };
     }

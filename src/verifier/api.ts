@@ -2,6 +2,7 @@
  * The verifier's contract: what goes in, what comes out. A refused program is a value, never an exception; a construct
  * that is not implemented yet is a verdict of its own that names it, never a guess.
  */
+import type { KernelBtf } from '../btf/index.ts';
 import type { MapDesc } from '../contracts/index.ts';
 import type { VerifierStats } from '../errors/index.ts';
 import type { Instruction } from '../isa/index.ts';
@@ -32,6 +33,8 @@ export interface VerifyInput {
   mapOf(fd: number): MapDesc | number | undefined;
   readonly fdArray?: readonly number[];
   readonly btf?: ProgramBtf;
+  /** The types of the kernel that the program is for; without them whatever asks for one is `unsupported`. */
+  readonly kernelBtf?: KernelBtf;
   /** LOG_LEVEL bits; 0 writes no log. */
   readonly logLevel: number;
   /** Most bytes of log kept; default 16 MiB. */
