@@ -21,7 +21,7 @@ const RUNS = 4;
 const SHRINK_LIMIT = 600;
 
 const { linux } = await exchangeBackends();
-const onLinux = linux && new ExchangeRunner(linux, { logLevel: 4 });
+const onLinux = linux && new ExchangeRunner(linux, { logLevel: 0 });
 const runner = new SoundnessRunner();
 
 const counts = new Map<string, number>();

@@ -19,9 +19,9 @@ export interface Concrete {
   /** Words of r0-r10, low word first. */
   readonly registers: Int32Array;
   readonly ctx: number;
-  /** Value of r10 in each frame, the outermost first. */
+  /** Value of r10 in each frame that the verifier walked together, the outermost first. */
   readonly frameTops: readonly number[];
-  /** Slot of the call that opened each frame, -1 for the outermost. */
+  /** Slot of the call that opened each of them, -1 for the outermost. */
   readonly callsites: readonly number[];
 }
 

@@ -30,33 +30,53 @@ class LongEnough extends Error {}
 
 /** The frames of a run, seen from outside. */
 class Frames {
-  readonly tops: number[] = [];
-  readonly callsites: number[] = [];
+  /** Value of r10 in each frame, and the slot of the call that opened it. */
+  readonly #tops: number[] = [];
+  readonly #callsites: number[] = [];
+  /** For each frame the one in which its walk began. */
+  readonly #bases: number[] = [];
+  readonly #alone: ReadonlySet<number>;
   #before = -1;
+
+  /** @param alone first slots of functions that are walked by themselves */
+  constructor(alone: ReadonlySet<number>) {
+    this.#alone = alone;
+  }
 
   /** Called at each instruction. */
   follow(depth: number, slot: number, r10: number): void {
-    while (this.callsites.length > depth + 1) {
-      this.callsites.pop();
-      this.tops.pop();
+    while (this.#tops.length > depth + 1) {
+      this.#callsites.pop();
+      this.#tops.pop();
+      this.#bases.pop();
     }
-    if (this.callsites.length < depth + 1) {
-      this.callsites.push(depth === 0 ? -1 : this.#before);
-      this.tops.push(r10);
+    if (this.#tops.length < depth + 1) {
+      const isFirst = depth === 0 || this.#alone.has(slot);
+      this.#callsites.push(isFirst ? -1 : this.#before);
+      this.#tops.push(r10);
+      this.#bases.push(isFirst ? depth : this.#bases[depth - 1]);
     }
     this.#before = slot;
+  }
+
+  /** Those that the verifier knew of when it walked the innermost. */
+  get known(): Pick<Concrete, 'frameTops' | 'callsites'> {
+    const base = this.#bases[this.#bases.length - 1];
+    if (base === 0) return { frameTops: this.#tops, callsites: this.#callsites };
+    return { frameTops: this.#tops.slice(base), callsites: this.#callsites.slice(base) };
   }
 }
 
 export class SoundnessRunner {
   #kernel!: Kernel;
   #left = 0;
-  readonly #exchange = new ExchangeRunner({ with: (_caps, body) => body(this.#sys()) }, { run: true, logLevel: 1 });
+  readonly #exchange = new ExchangeRunner({ with: (_caps, body) => body(this.#sys()) }, { run: true, logLevel: 0 });
   readonly #record: (input: VerifyInput) => Walked | NotWalked;
   #mode: Outcome['mode'] = 'reject';
   #containment: Containment | undefined;
   #progType = 0;
-  #frames = new Frames();
+  #alone: ReadonlySet<number> = new Set();
+  #frames = new Frames(this.#alone);
   #ctx = 0;
   #steps = 0;
   #stepsOfRun = 0;
@@ -106,6 +126,7 @@ export class SoundnessRunner {
     const walked = this.#record(input);
     this.#mode = typeof walked === 'string' ? walked : walked.exact ? 'exact' : 'pruned';
     this.#containment = typeof walked === 'string' ? undefined : new Containment(walked);
+    if (typeof walked !== 'string') this.#alone = walked.alone;
     return this.#containment !== undefined;
   }
 
@@ -113,7 +134,7 @@ export class SoundnessRunner {
     if (!this.#containment || this.#violation !== undefined) return;
     const { slot, registers, depth } = interpreter;
     if (depth === 0 && interpreter.executed === 0) {
-      this.#frames = new Frames();
+      this.#frames = new Frames(this.#alone);
       this.#ctx = registers[2] >>> 0;
       this.#stepsOfRun = 0;
       this.#containment.restart();
@@ -126,8 +147,7 @@ export class SoundnessRunner {
       progType: this.#progType,
       registers,
       ctx: this.#ctx,
-      frameTops: this.#frames.tops,
-      callsites: this.#frames.callsites,
+      ...this.#frames.known,
     };
     const problem = this.#containment.problemAt(slot, at);
     if (problem !== undefined) this.#violation = `instruction ${slot}, step ${this.#stepsOfRun}: ${problem}`;

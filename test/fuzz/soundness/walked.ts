@@ -24,6 +24,8 @@ export interface Walked {
   readonly states: readonly (readonly (readonly FrameView[])[])[];
   /** Registers that are read later, by slot. */
   readonly liveRegs: Uint16Array;
+  /** First slots of functions that are walked by themselves, whoever calls them. */
+  readonly alone: ReadonlySet<number>;
   /** Every state must match in all its parts. */
   readonly exact: boolean;
 }
@@ -57,5 +59,6 @@ function record(input: VerifyInput, prunes: boolean, limit: number): Walked | No
     throw problem;
   }
   const { store, aux } = env;
-  return { store, maps: aux.maps, states, liveRegs: aux.liveRegs, exact: !prunes };
+  const alone = new Set(aux.subprogs.filter(({ func }, i) => i > 0 && func?.isGlobal).map(({ start }) => start));
+  return { store, maps: aux.maps, states, liveRegs: aux.liveRegs, alone, exact: !prunes };
 }

@@ -1,6 +1,6 @@
 /** What must be given back: records of ring buffers, sockets, locks in map values. Mistakes forget it or give back twice. */
 import { isHelperAllowed } from '../../../../src/contracts/index.ts';
-import { HELPER_NAMES } from '../../../../src/uapi/index.ts';
+import { HELPER_NAMES, PROG_TYPE } from '../../../../src/uapi/index.ts';
 import { FP } from '../emitter.ts';
 import type { Fragment, Generator, MapJson } from '../generator.ts';
 import { bytesOnStack } from './maps.ts';
@@ -111,6 +111,18 @@ function socket(g: Generator): void {
   });
 }
 
+/** Types that may call the helper and yet have no locks. */
+const LOCKLESS: readonly number[] = [
+  PROG_TYPE.SOCKET_FILTER,
+  PROG_TYPE.KPROBE,
+  PROG_TYPE.TRACEPOINT,
+  PROG_TYPE.PERF_EVENT,
+  PROG_TYPE.RAW_TRACEPOINT,
+  PROG_TYPE.RAW_TRACEPOINT_WRITABLE,
+];
+const mayLock = (g: Generator): boolean =>
+  mayCall(g, LOCK) && (!LOCKLESS.includes(g.around.progType) || g.oops() || g.r.oneIn(20));
+
 const hasLock = ({ fields }: MapJson): boolean => fields !== undefined;
 
 function makeLocked(g: Generator): MapJson {
@@ -155,5 +167,5 @@ export const acquired: readonly Fragment[] = [
     fits: (g) => g.hasCtx && mayCall(g, SK_RELEASE),
     write: socket,
   },
-  { name: 'lock', weight: 4, topic: 'lock', fits: (g) => mayCall(g, LOCK), write: locked },
+  { name: 'lock', weight: 4, topic: 'lock', fits: mayLock, write: locked },
 ];
