@@ -17,6 +17,7 @@ import { objectName } from './arguments.ts';
 import { capable, mayCreateMap } from './capabilities.ts';
 import { MapObject } from './objects.ts';
 import type { BtfObject, MapTypes } from './objects.ts';
+import { innerMaps } from './slot-objects.ts';
 import type { Subsystem } from './subsystem.ts';
 
 export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
@@ -29,7 +30,7 @@ export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
   if (refused) return refused;
   const inner = innerMap(sub, attr, info);
   if (typeof inner === 'number') return inner;
-  const map = described ? new DescribedMap(info) : makeMap(sub, info);
+  const map = described ? new DescribedMap(info) : makeMap(sub, info, inner);
   if (typeof map === 'number') return map;
   const named = objectName(attr.mapName) !== undefined;
   const types = named ? mapTypes(sub, attr, info) : -ERRNO.EINVAL;
@@ -40,16 +41,28 @@ export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
   return publish(sub, new MapObject(map, types, inner, valueReader(sub), released(sub, map, types)), info.flags);
 }
 
-function makeMap(sub: Subsystem, info: MapInfo): BpfMap | number {
+function makeMap(sub: Subsystem, info: MapInfo, inner: MapObject | undefined): BpfMap | number {
   const { space: memory, rcu, possibleCpus: cpus } = sub.host;
-  return createMap(info, { memory, rcu, cpus, random: () => sub.host.random() });
+  const slots = inner && innerMaps(sub, inner);
+  return createMap(info, { memory, rcu, cpus, random: () => sub.host.random(), slots });
 }
+
+/** Types that no map of maps holds. */
+const NEVER_INNER: readonly number[] = [
+  MAP_TYPE.PROG_ARRAY,
+  MAP_TYPE.CGROUP_STORAGE,
+  MAP_TYPE.PERCPU_CGROUP_STORAGE,
+  MAP_TYPE.STRUCT_OPS,
+];
 
 /** For a map of maps, the map that shows what each of them is like. @returns undefined for any other; -errno */
 function innerMap(sub: Subsystem, attr: MapCreateAttr, info: MapInfo): MapObject | undefined | number {
   if (info.type !== MAP_TYPE.ARRAY_OF_MAPS && info.type !== MAP_TYPE.HASH_OF_MAPS) return undefined;
   const descriptor = sub.get((attr.innerMapFd ?? 0) | 0, 'map');
-  return typeof descriptor === 'number' ? descriptor : descriptor.object;
+  if (typeof descriptor === 'number') return descriptor;
+  const { object } = descriptor;
+  if (object.inner !== undefined) return -ERRNO.EINVAL;
+  return NEVER_INNER.includes(object.type) ? -ERRNO.ENOTSUPP : object;
 }
 
 function mapInfo(attr: MapCreateAttr): MapInfo {

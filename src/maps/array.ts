@@ -96,10 +96,7 @@ export class ArrayMap implements BpfMap {
   }
 
   sysGetNextKey(key: Uint8Array | undefined, nextKey: Uint8Array): number {
-    const index = key === undefined ? -1 : indexOf(key);
-    if (index === this.info.maxEntries - 1) return -ERRNO.ENOENT;
-    setIndex(nextKey, index >= this.info.maxEntries ? 0 : index + 1);
-    return 0;
+    return nextIndex(this.info, key, nextKey);
   }
 
   directValueAddress(offset: number): number {
@@ -147,6 +144,14 @@ export function refuseUpdate(to: number, flags: number): number {
 
 export function indexOf(key: Uint8Array): number {
   return (key[0] | (key[1] << 8) | (key[2] << 16) | (key[3] << 24)) >>> 0;
+}
+
+/** MAP_GET_NEXT_KEY of arrays of every kind. @returns 0 or -ENOENT */
+export function nextIndex(info: MapInfo, key: Uint8Array | undefined, nextKey: Uint8Array): number {
+  const index = key === undefined ? -1 : indexOf(key);
+  if (index === info.maxEntries - 1) return -ERRNO.ENOENT;
+  setIndex(nextKey, index >= info.maxEntries ? 0 : index + 1);
+  return 0;
 }
 
 function setIndex(key: Uint8Array, index: number): void {

@@ -24,6 +24,24 @@ export interface MapDeps {
   readonly cpus: number;
   /** 32 random bits, unsigned: seeds hashes. */
   random(): number;
+  /** For maps whose values are descriptors. */
+  readonly slots?: SlotResolver;
+}
+
+/** A kernel object that a slot of a map holds. */
+export interface SlotObject {
+  /** What user space reads. */
+  readonly id: number;
+  /** What programs find: the address of a map's header, the number of a program. Never 0. */
+  readonly word: number;
+  /** Let go of the object; called once. */
+  release(): void;
+}
+
+/** Turns what user space writes into a slot, a descriptor, into the object; one for each map. */
+export interface SlotResolver {
+  /** Hold the object behind `fd`. @returns -EBADF or -EINVAL where it may not be in this map. */
+  acquire(fd: number): SlotObject | number;
 }
 
 /** A range of the memory, in bytes. */

@@ -25,6 +25,8 @@ const MAX_HASH_ENTRIES = 1 << 27;
 
 const ACCESS_FLAGS = MAP_FLAG.RDONLY | MAP_FLAG.WRONLY | MAP_FLAG.RDONLY_PROG | MAP_FLAG.WRONLY_PROG;
 const ARRAY_FLAGS = ACCESS_FLAGS | MAP_FLAG.NUMA_NODE;
+/** Arrays of descriptors: a program cannot write them anyway. */
+const SLOT_FLAGS = MAP_FLAG.RDONLY | MAP_FLAG.WRONLY | MAP_FLAG.NUMA_NODE;
 const HASH_FLAGS = ARRAY_FLAGS | MAP_FLAG.NO_PREALLOC | MAP_FLAG.ZERO_SEED;
 
 /** What a type allows. */
@@ -36,6 +38,8 @@ interface Limits {
   readonly maxElem: number;
   readonly maxEntries: number;
   readonly percpu: boolean;
+  /** Exact value size where values are descriptors. */
+  readonly valueSize?: number;
 }
 
 const array = { keySize: 4, maxElem: Infinity, maxEntries: Infinity };
@@ -51,6 +55,14 @@ const LIMITS: Readonly<Record<number, Limits>> = {
   [MAP_TYPE.PERCPU_ARRAY]: { ...array, flags: ARRAY_FLAGS, maxValue: MAX_PERCPU_VALUE, percpu: true },
   [MAP_TYPE.HASH]: { ...hash, maxValue: Infinity, percpu: false },
   [MAP_TYPE.PERCPU_HASH]: { ...hash, maxValue: MAX_PERCPU_VALUE, percpu: true },
+  [MAP_TYPE.ARRAY_OF_MAPS]: {
+    ...array,
+    flags: SLOT_FLAGS,
+    valueSize: 4,
+    maxValue: 4,
+    percpu: false,
+  },
+  [MAP_TYPE.HASH_OF_MAPS]: { ...hash, valueSize: 4, maxValue: 4, percpu: false },
 };
 
 /** Whether a map can be made of this. @returns 0, -EINVAL or -E2BIG. @kernel map_alloc_check */
@@ -59,6 +71,7 @@ export function checkMapInfo(info: MapInfo, numaNode = 0): number {
   if (limits === undefined) return -ERRNO.EINVAL;
   if (info.keySize === 0 || info.valueSize === 0 || info.maxEntries === 0) return -ERRNO.EINVAL;
   if (limits.keySize !== 0 && info.keySize !== limits.keySize) return -ERRNO.EINVAL;
+  if (limits.valueSize !== undefined && info.valueSize !== limits.valueSize) return -ERRNO.EINVAL;
   if (!allowedFlags(info.flags, limits.flags) || info.extra !== 0) return -ERRNO.EINVAL;
   if (!allowedNode(info.flags, numaNode, limits.percpu)) return -ERRNO.EINVAL;
   const value = limits.percpu ? padded(info.valueSize) : info.valueSize;

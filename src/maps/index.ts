@@ -5,6 +5,8 @@ import { ArrayMap } from './array.ts';
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
 import { checkMapEntries, checkMapInfo } from './check.ts';
 import { HashMap } from './hash.ts';
+import { HashOfMaps } from './hash-of-maps.ts';
+import { ObjectArray } from './object-array.ts';
 import { PercpuArrayMap } from './percpu-array.ts';
 import { PercpuHashMap } from './percpu-hash.ts';
 
@@ -17,6 +19,8 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
   [MAP_TYPE.ARRAY]: ArrayMap,
   [MAP_TYPE.PERCPU_HASH]: PercpuHashMap,
   [MAP_TYPE.PERCPU_ARRAY]: PercpuArrayMap,
+  [MAP_TYPE.ARRAY_OF_MAPS]: ObjectArray,
+  [MAP_TYPE.HASH_OF_MAPS]: HashOfMaps,
 };
 
 /**

@@ -36,3 +36,8 @@ export function allocateValues(
     contains,
   });
 }
+
+/** `size` bytes of a map that programs may not touch. */
+export function allocateTable(info: MapInfo, deps: MapDeps, size: number): Region | undefined {
+  return deps.memory.allocate(size, { kind: 'map', name: `map ${info.name}`, writable: false, contains: () => false });
+}

@@ -1,30 +1,8 @@
 /** Programs and user space at the same maps: what one writes the other reads, and how long an element lives. */
 import { expect } from 'vitest';
 import { onBackends } from '../backends.ts';
-import { assemble } from '../../src/asm/index.ts';
-import { encode } from '../../src/isa/index.ts';
-import type { BpfSys } from '../../src/sys/index.ts';
-import { BPF_CMD, MAP_FLAG, MAP_TYPE } from '../../src/uapi/index.ts';
-import { answer, createMap, filled, hex, load, lookup, u32, update } from './support.ts';
-
-/** Load the kernel's text, with the descriptor of `m` for every `map[m]`. */
-function program(sys: BpfSys, text: string, mapFd: number): number {
-  const { insns, mapRefs } = assemble(text);
-  const patched = insns.map((insn, slot) => {
-    const ref = mapRefs.find((r) => r.insn === slot);
-    return ref === undefined ? insn : { ...insn, src: ref.offset === undefined ? 1 : 2, imm: mapFd };
-  });
-  const fd = load(sys, { insns: encode(patched) });
-  expect(fd).toBeGreaterThan(2);
-  return fd;
-}
-
-/** Run once on a frame of zeros. */
-function run(sys: BpfSys, progFd: number): number {
-  const attr = { progFd, dataIn: new Uint8Array(64), retval: -1 };
-  expect(answer(sys.bpf(BPF_CMD.PROG_TEST_RUN, attr))).toBe('ok');
-  return attr.retval;
-}
+import { MAP_FLAG, MAP_TYPE } from '../../src/uapi/index.ts';
+import { createMap, filled, hex, lookup, program, run, u32, update } from './support.ts';
 
 const KEY_ON_STACK = `
   *(u32 *)(r10 - 4) = 1

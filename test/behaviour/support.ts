@@ -1,4 +1,6 @@
 /** Words that the behaviour tests share: errnos by name, bytes, and commands with their usual arguments. */
+import { expect } from 'vitest';
+import { assemble } from '../../src/asm/index.ts';
 import { ERRNO, errnoName } from '../../src/errors/index.ts';
 import type { BpfSys, MapCreateAttr, ProgLoadAttr } from '../../src/sys/index.ts';
 import { BPF_CMD, CAP, MAP_TYPE, PROG_TYPE } from '../../src/uapi/index.ts';
@@ -78,6 +80,25 @@ export const REFUSED = encode([EXIT]);
 
 export const load = (sys: BpfSys, attr: Partial<ProgLoadAttr> = {}): number =>
   sys.bpf(BPF_CMD.PROG_LOAD, { progType: PROG_TYPE.SOCKET_FILTER, insns: returns(0), license: 'GPL', ...attr });
+
+/** Load a socket filter from the kernel's text, with the descriptor of `m` for every `map[m]`. */
+export function program(sys: BpfSys, text: string, mapFd: number): number {
+  const { insns, mapRefs } = assemble(text);
+  const patched = insns.map((insn, slot) => {
+    const ref = mapRefs.find((r) => r.insn === slot);
+    return ref === undefined ? insn : { ...insn, src: ref.offset === undefined ? 1 : 2, imm: mapFd };
+  });
+  const fd = load(sys, { insns: encode(patched) });
+  expect(fd).toBeGreaterThan(2);
+  return fd;
+}
+
+/** Run once on a frame of zeros. */
+export function run(sys: BpfSys, progFd: number): number {
+  const attr = { progFd, dataIn: new Uint8Array(64), retval: -1 };
+  expect(answer(sys.bpf(BPF_CMD.PROG_TEST_RUN, attr))).toBe('ok');
+  return attr.retval;
+}
 
 export interface BtfParts {
   types?: Uint8Array;

@@ -1,0 +1,43 @@
+/**
+ * What may be put into a map whose values are descriptors. A map of maps takes maps of the shape it was made with: same
+ * type, sizes, flags and kernel fields, and for arrays the same number of entries unless BPF_F_INNER_MAP (-EINVAL).
+ * A descriptor that is closed is -EBADF, one of something else -EINVAL.
+ */
+import type { MapField } from '../contracts/index.ts';
+import { ERRNO } from '../errors/index.ts';
+import type { SlotResolver } from '../maps/index.ts';
+import { MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
+import type { MapObject } from './objects.ts';
+import type { Subsystem } from './subsystem.ts';
+
+/** What a descriptor may do is no property of its map. */
+const USER_FLAGS = MAP_FLAG.RDONLY | MAP_FLAG.WRONLY;
+
+/** For a map of maps that was made with `inner`. */
+export function innerMaps(sub: Subsystem, inner: MapObject): SlotResolver {
+  return {
+    acquire(fd) {
+      const descriptor = sub.get(fd, 'map');
+      if (typeof descriptor === 'number') return descriptor;
+      const { object } = descriptor;
+      if (!sameShape(inner, object)) return -ERRNO.EINVAL;
+      sub.maps.hold(object);
+      return { id: object.id, word: object.map.address, release: () => sub.maps.drop(object) };
+    },
+  };
+}
+
+/** @kernel bpf_map_meta_equal */
+function sameShape(inner: MapObject, map: MapObject): boolean {
+  const { type, keySize, valueSize } = inner;
+  const flags = inner.flags & ~USER_FLAGS;
+  if (map.type !== type || map.keySize !== keySize || map.valueSize !== valueSize) return false;
+  if ((map.flags & ~USER_FLAGS) !== flags) return false;
+  const counts = type === MAP_TYPE.ARRAY && (flags & MAP_FLAG.INNER_MAP) === 0;
+  return (!counts || map.maxEntries === inner.maxEntries) && sameFields(inner.fields ?? [], map.fields ?? []);
+}
+
+function sameFields(a: readonly MapField[], b: readonly MapField[]): boolean {
+  if (a.length !== b.length) return false;
+  return a.every((field, i) => field.kind === b[i].kind && field.offset === b[i].offset);
+}
