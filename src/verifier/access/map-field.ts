@@ -5,12 +5,13 @@
  * `store to referenced kptr disallowed`, `invalid kptr access, R%d type=%s expected=…`, `BPF_ST imm must be 0 when
  * storing to kptr at off=%u`, `kptr in map can only be accessed using BPF_MEM instruction mode`.
  */
-import { KERNEL_STRUCTS, type MapField } from '../../contracts/index.ts';
+import type { MapField } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { CLASS, MODE } from '../../isa/index.ts';
 import { PROG_FLAG } from '../../uapi/index.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
+import { structName } from '../kernel-types.ts';
 import { baseType, MAYBE_NULL, pointer, RCU, REG, type Reg, TRUSTED, typeName, UNTRUSTED } from '../state/reg.ts';
 
 /** Whether `size` bytes at `off` through `r` leave the kernel's fields alone. `direct`: by an instruction. */
@@ -71,8 +72,8 @@ export function checkStored(env: Env, field: MapField, r: number, flags: number)
   const reg = env.regs[r];
   const fits = baseType(reg.type) === REG.BTF_ID && !(reg.type & ~(0xff | MAYBE_NULL | flags));
   if (fits && reg.map === field.struct && reg.off === 0 && reg.s === env.store.ZERO) return 0;
-  const name = KERNEL_STRUCTS[field.struct];
-  const given = baseType(reg.type) === REG.BTF_ID ? KERNEL_STRUCTS[reg.map] : '';
+  const name = structName(env, field.struct);
+  const given = baseType(reg.type) === REG.BTF_ID ? structName(env, reg.map) : '';
   const or = field.kind === 'kptr_untrusted' ? ` or untrusted_ptr_${name}` : '';
   const text = `invalid kptr access, R${r} type=${typeName(reg.type)}${given} expected=ptr_${name}${or}`;
   return env.fail(ERRNO.EACCES, text);

@@ -3,13 +3,14 @@
  * Rejects (EACCES): `R%d type=%s expected=…`, `R%d leaks addr into helper function`, `helper access to the packet is not
  * allowed`, pointers that were moved; memory and strings: see arg-mem.ts and arg-str.ts.
  */
-import { type ArgKind, type HelperProto, KERNEL_STRUCTS } from '../../contracts/index.ts';
+import type { ArgKind, HelperProto } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { MAP_TYPE } from '../../uapi/index.ts';
 import { checkUnmoved } from '../access/ctx.ts';
 import { mayAccessPacket } from '../access/mem.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
+import { structName } from '../kernel-types.ts';
 import { leaksPointer, readReg } from '../state/access-reg.ts';
 import {
   baseType,
@@ -89,8 +90,8 @@ const PERCPU: readonly Compatible[] = [
 /** All structs of sockets begin with what they have in common. */
 function checkSockStruct(env: Env, r: number): number {
   const reg = env.regs[r];
-  if (baseType(reg.type) === REG.BTF_ID && !KERNEL_STRUCTS[reg.map].endsWith('_sock')) {
-    throw new UnsupportedConstruct(`${KERNEL_STRUCTS[reg.map]} as socket`);
+  if (baseType(reg.type) === REG.BTF_ID && !structName(env, reg.map).endsWith('_sock')) {
+    throw new UnsupportedConstruct(`${structName(env, reg.map)} as socket`);
   }
   return 0;
 }

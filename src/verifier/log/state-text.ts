@@ -2,10 +2,10 @@
  * How registers, stack and states are spelled in the log. Every byte is the kernel's: numbers decimal while they are
  * short, ranges of equal value joined (`smin=umin=1`), what is not known left out.
  */
-import { KERNEL_STRUCTS } from '../../contracts/index.ts';
 import type { ScalarStore } from '../../domain/index.ts';
 import { MAP_TYPE } from '../../uapi/index.ts';
 import type { Env } from '../env.ts';
+import { structName } from '../kernel-types.ts';
 import { baseType, isPacket, REG, type Reg, typeName } from '../state/reg.ts';
 import { refsText } from '../state/refs.ts';
 import { isSpill, kindAt, letters, STACK } from '../state/slot.ts';
@@ -72,7 +72,7 @@ export function regText(env: Env, reg: Reg, frame: Frame, precise: boolean): str
   const isConst = store.isConst(reg.s);
   if (isScalar && isConst) return prefix + signed(BigInt.asIntN(64, store.constValue(reg.s)));
   let text = prefix + typeName(reg.type);
-  if (baseType(reg.type) === REG.BTF_ID) text += KERNEL_STRUCTS[reg.map];
+  if (baseType(reg.type) === REG.BTF_ID) text += structName(env, reg.map);
   if (reg.type === REG.STACK) {
     if (frame.frameno !== reg.frame) text += `[${reg.frame}]`;
     if (isConst) return text + signed(BigInt.asIntN(64, store.constValue(reg.s)) + BigInt(reg.off));

@@ -117,7 +117,10 @@ export class Reg {
   readonly linked: Link;
   /** Id of the acquired reference that this points into; 0 = none. */
   readonly refId: number;
-  /** Index into the program's maps for map pointers, keys and values; into KERNEL_STRUCTS for kernel objects; else -1. */
+  /**
+   * Index into the program's maps for map pointers, keys and values; the struct's number for
+   * kernel objects, see kernel-types.ts; else -1.
+   */
   readonly map: number;
   /** Packet pointers: bytes from the base that were compared with the end. Memory: size in bytes. */
   readonly range: number;
