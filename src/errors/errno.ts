@@ -26,6 +26,7 @@ const rows = [
   [74, 'EBADMSG', 'Bad message'],
   [75, 'EOVERFLOW', 'Value too large for defined data type'],
   [77, 'EBADFD', 'File descriptor in bad state'],
+  [88, 'ENOTSOCK', 'Socket operation on non-socket'],
   [90, 'EMSGSIZE', 'Message too long'],
   [95, 'EOPNOTSUPP', 'Operation not supported'],
   [105, 'ENOBUFS', 'No buffer space available'],

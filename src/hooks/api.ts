@@ -17,8 +17,10 @@ export interface Host {
   readonly possibleCpus: number;
   /** The live map whose header is at an address: one `Map` look-up. */
   mapAt(address: number): BpfMap | undefined;
+  /** Whether there is a network device with this index, which is positive. */
+  readonly hasDevice: (index: number) => boolean;
   /** 32 random bits. */
-  random(): number;
+  readonly random: () => number;
   /** One line of `bpf_trace_printk`. */
   trace(line: string): void;
 }

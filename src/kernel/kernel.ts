@@ -33,6 +33,8 @@ export interface KernelOptions {
   clock?: Clock;
   /** 32 random bits, unsigned; the host's. */
   random?: () => number;
+  /** Indices of the network devices that programs may redirect to; absent: 1 to 2^31 - 1. */
+  devices?: readonly number[];
   /** The task that programs run in; pid 1 of root, `skep`. */
   task?: Task;
   /** Most bytes of memory: maps, contexts, packets, stacks; 4 GiB less 64 KiB. At least 1 MiB. */
@@ -188,6 +190,7 @@ function createHost(options: KernelOptions, possibleCpus: number, mapAt: Map<num
     task: options.task ?? { pid: 1, tgid: 1, uid: 0, gid: 0, comm: 'skep' },
     possibleCpus,
     mapAt: (address) => mapAt.get(address),
+    hasDevice: (index) => options.devices?.includes(index) ?? index < 2 ** 31,
     random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),
     trace: options.trace ?? (() => {}),
   };

@@ -9,7 +9,7 @@ import { KIND } from '../btf/index.ts';
 import type { Btf } from '../btf/index.ts';
 import { checkMapFields, mapFields } from '../contracts/index.ts';
 import { ERRNO } from '../errors/index.ts';
-import type { BpfMap, MapInfo } from '../maps/index.ts';
+import type { BpfMap, MapInfo, SlotResolver } from '../maps/index.ts';
 import { checkMap, createMap, DescribedMap } from '../maps/index.ts';
 import type { MapCreateAttr } from '../sys/index.ts';
 import { CAP, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
@@ -17,7 +17,7 @@ import { objectName } from './arguments.ts';
 import { capable, mayCreateMap } from './capabilities.ts';
 import { MapObject } from './objects.ts';
 import type { BtfObject, MapTypes } from './objects.ts';
-import { innerMaps } from './slot-objects.ts';
+import { innerMaps, noSockets, targetPrograms } from './slot-objects.ts';
 import type { Subsystem } from './subsystem.ts';
 
 export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
@@ -43,8 +43,14 @@ export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
 
 function makeMap(sub: Subsystem, info: MapInfo, inner: MapObject | undefined): BpfMap | number {
   const { space: memory, rcu, possibleCpus: cpus } = sub.host;
-  const slots = inner && innerMaps(sub, inner);
-  return createMap(info, { memory, rcu, cpus, random: () => sub.host.random(), slots });
+  const { random, hasDevice } = sub.host;
+  return createMap(info, { memory, rcu, cpus, random, hasDevice, slots: slotResolver(sub, info.type, inner) });
+}
+
+/** What descriptors mean as values of such a map. */
+function slotResolver(sub: Subsystem, type: number, inner: MapObject | undefined): SlotResolver | undefined {
+  if (inner !== undefined) return innerMaps(sub, inner);
+  return type === MAP_TYPE.XSKMAP ? noSockets(sub) : targetPrograms(sub, type);
 }
 
 /** Types that no map of maps holds. */

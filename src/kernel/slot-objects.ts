@@ -1,12 +1,12 @@
 /**
  * What may be put into a map whose values are descriptors. A map of maps takes maps of the shape it was made with: same
  * type, sizes, flags and kernel fields, and for arrays the same number of entries unless BPF_F_INNER_MAP (-EINVAL).
- * A descriptor that is closed is -EBADF, one of something else -EINVAL.
+ * A map of redirection targets takes XDP programs of its attach type. A descriptor that is closed is -EBADF, one of something else -EINVAL.
  */
 import type { MapField } from '../contracts/index.ts';
 import { ERRNO } from '../errors/index.ts';
 import type { SlotResolver } from '../maps/index.ts';
-import { MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
+import { ATTACH_TYPE, MAP_FLAG, MAP_TYPE, PROG_TYPE } from '../uapi/index.ts';
 import type { MapObject } from './objects.ts';
 import type { Subsystem } from './subsystem.ts';
 
@@ -25,6 +25,27 @@ export function innerMaps(sub: Subsystem, inner: MapObject): SlotResolver {
       return { id: object.id, word: object.map.address, release: () => sub.maps.drop(object) };
     },
   };
+}
+
+/** For a map of redirection targets: XDP programs that were loaded for such a place. */
+export function targetPrograms(sub: Subsystem, mapType: number): SlotResolver {
+  const attachType = mapType === MAP_TYPE.CPUMAP ? ATTACH_TYPE.XDP_CPUMAP : ATTACH_TYPE.XDP_DEVMAP;
+  return {
+    acquire(fd) {
+      const descriptor = sub.get(fd, 'prog');
+      if (typeof descriptor === 'number') return descriptor;
+      const { object } = descriptor;
+      const { verified, expectedAttachType } = object.parts;
+      if (verified.progType !== PROG_TYPE.XDP || expectedAttachType !== attachType) return -ERRNO.EINVAL;
+      sub.progs.hold(object);
+      return { id: object.id, word: object.id, release: () => sub.progs.drop(object) };
+    },
+  };
+}
+
+/** Nothing here is a socket. */
+export function noSockets(sub: Subsystem): SlotResolver {
+  return { acquire: (fd) => (sub.fds.get(fd) || sub.fds.isForeign(fd) ? -ERRNO.ENOTSOCK : -ERRNO.EBADF) };
 }
 
 /** @kernel bpf_map_meta_equal */

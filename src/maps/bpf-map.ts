@@ -24,6 +24,8 @@ export interface MapDeps {
   readonly cpus: number;
   /** 32 random bits, unsigned: seeds hashes. */
   random(): number;
+  /** Whether there is a network device with this index, which is positive. */
+  hasDevice(index: number): boolean;
   /** For maps whose values are descriptors. */
   readonly slots?: SlotResolver;
 }

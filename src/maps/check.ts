@@ -20,6 +20,8 @@ const MAX_HASH_ELEM = (4 << 20) - 49;
 /** Most bytes of one CPU's value. @kernel PCPU_MIN_UNIT_SIZE */
 const MAX_PERCPU_VALUE = 32768;
 const MAX_ARRAY_VALUE = 0x7fffffff;
+/** @kernel NR_CPUS of the measured configuration */
+const MAX_CPUS = 256;
 /** Most elements of a hash: its buckets, 16 bytes each on Linux, must stay below 4 GiB. */
 const MAX_HASH_ENTRIES = 1 << 27;
 
@@ -40,10 +42,14 @@ interface Limits {
   readonly percpu: boolean;
   /** Exact value size where values are descriptors. */
   readonly valueSize?: number;
+  /** The value may be 4 or 8 bytes: a target, or a target and a program. */
+  readonly isTarget?: boolean;
 }
 
 const array = { keySize: 4, maxElem: Infinity, maxEntries: Infinity };
 const hash = { flags: HASH_FLAGS, keySize: 0, maxElem: MAX_HASH_ELEM, maxEntries: MAX_HASH_ENTRIES };
+
+const targets = { keySize: 4, maxValue: 8, maxElem: Infinity, maxEntries: Infinity, percpu: false, isTarget: true };
 
 const LIMITS: Readonly<Record<number, Limits>> = {
   [MAP_TYPE.ARRAY]: {
@@ -62,6 +68,10 @@ const LIMITS: Readonly<Record<number, Limits>> = {
     maxValue: 4,
     percpu: false,
   },
+  [MAP_TYPE.DEVMAP]: { ...targets, flags: SLOT_FLAGS },
+  [MAP_TYPE.DEVMAP_HASH]: { ...targets, flags: SLOT_FLAGS, maxEntries: MAX_HASH_ENTRIES },
+  [MAP_TYPE.CPUMAP]: { ...targets, flags: MAP_FLAG.NUMA_NODE, maxEntries: MAX_CPUS },
+  [MAP_TYPE.XSKMAP]: { ...targets, flags: SLOT_FLAGS, valueSize: 4 },
   [MAP_TYPE.HASH_OF_MAPS]: { ...hash, valueSize: 4, maxValue: 4, percpu: false },
 };
 
@@ -72,6 +82,7 @@ export function checkMapInfo(info: MapInfo, numaNode = 0): number {
   if (info.keySize === 0 || info.valueSize === 0 || info.maxEntries === 0) return -ERRNO.EINVAL;
   if (limits.keySize !== 0 && info.keySize !== limits.keySize) return -ERRNO.EINVAL;
   if (limits.valueSize !== undefined && info.valueSize !== limits.valueSize) return -ERRNO.EINVAL;
+  if (limits.isTarget && info.valueSize !== 4 && info.valueSize !== 8) return -ERRNO.EINVAL;
   if (!allowedFlags(info.flags, limits.flags) || info.extra !== 0) return -ERRNO.EINVAL;
   if (!allowedNode(info.flags, numaNode, limits.percpu)) return -ERRNO.EINVAL;
   const value = limits.percpu ? padded(info.valueSize) : info.valueSize;

@@ -4,11 +4,14 @@ import { MAP_TYPE, MAP_TYPE_NAMES } from '../uapi/index.ts';
 import { ArrayMap } from './array.ts';
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
 import { checkMapEntries, checkMapInfo } from './check.ts';
+import { DeviceHash } from './device-hash.ts';
+import { DeviceMap } from './device-map.ts';
 import { HashMap } from './hash.ts';
 import { HashOfMaps } from './hash-of-maps.ts';
 import { ObjectArray } from './object-array.ts';
 import { PercpuArrayMap } from './percpu-array.ts';
 import { PercpuHashMap } from './percpu-hash.ts';
+import { XskMap } from './xsk-map.ts';
 
 export * from './bpf-map.ts';
 export { DescribedMap } from './described.ts';
@@ -21,6 +24,10 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
   [MAP_TYPE.PERCPU_ARRAY]: PercpuArrayMap,
   [MAP_TYPE.ARRAY_OF_MAPS]: ObjectArray,
   [MAP_TYPE.HASH_OF_MAPS]: HashOfMaps,
+  [MAP_TYPE.DEVMAP]: DeviceMap,
+  [MAP_TYPE.CPUMAP]: DeviceMap,
+  [MAP_TYPE.DEVMAP_HASH]: DeviceHash,
+  [MAP_TYPE.XSKMAP]: XskMap,
 };
 
 /**
