@@ -3,7 +3,7 @@
 # made by Debian's clang 16.0.6.
 set -eu
 cd "$(dirname "$0")"
-for source in *.c; do
+for source in *.c verifier/*.c; do
   clang-16 -O2 -g -target bpf -mcpu=v3 -ffile-prefix-map="$PWD"=. -fdebug-compilation-dir=. -Wall -c "$source" -o "${source%.c}.o"
   llvm-strip-16 --strip-debug "${source%.c}.o"
 done

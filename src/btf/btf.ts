@@ -87,6 +87,11 @@ export class Btf {
     for (let id = 1; id < this.length; id++) yield this.type(id);
   }
 
+  /** Whether an offset lies in the string section. */
+  hasString(offset: number): boolean {
+    return offset < this.#strings.bytes.length;
+  }
+
   /** The string at an offset of the string section. @throws FormatError */
   string(offset: number): string {
     const text = this.#strings.get(offset);

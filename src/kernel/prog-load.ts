@@ -102,6 +102,7 @@ function programBtf(sub: Subsystem, attr: ProgLoadAttr): HeldBtf | undefined | n
   const { object } = descriptor;
   const records = {
     btf: object.btf.bytes,
+    types: object.btf,
     funcInfo: plainBytes(funcInfo).slice(),
     funcInfoRecSize: attr.funcInfoRecSize ?? 0,
     lineInfo: plainBytes(lineInfo).slice(),

@@ -2,7 +2,7 @@
  * The verifier's contract: what goes in, what comes out. A refused program is a value, never an exception; a construct
  * that is not implemented yet is a verdict of its own that names it, never a guess.
  */
-import type { KernelBtf } from '../btf/index.ts';
+import type { Btf, KernelBtf } from '../btf/index.ts';
 import type { MapDesc } from '../contracts/index.ts';
 import type { VerifierStats } from '../errors/index.ts';
 import type { Instruction } from '../isa/index.ts';
@@ -14,6 +14,8 @@ export const LOG_LEVEL = { BASIC: 1, VERBOSE: 2, STATS: 4, FIXED: 8 } as const;
 export interface ProgramBtf {
   /** Raw BTF blob. */
   readonly btf: Uint8Array;
+  /** The same, where it was read already. */
+  readonly types?: Btf;
   readonly funcInfo: Uint8Array;
   readonly funcInfoRecSize: number;
   readonly lineInfo: Uint8Array;

@@ -246,7 +246,14 @@ describe('line records', () => {
   it('gives each slot the line that covers it', () => {
     const { env } = run([r0, r0, r0, exit], { func: [], lines: [first, [2, header, other, 7, 3]] });
     expect([...env.aux.line]).toEqual([1, 1, 2, 2]);
-    expect(env.lines[1]).toEqual({ insn: 2, file: 'maps.h', text: 'return a;', line: 7, column: 3 });
+    const { insn, file, text, line, column } = env.lines[1];
+    expect({ insn, file, text, line, column }).toEqual({
+      insn: 2,
+      file: 'maps.h',
+      text: 'return a;',
+      line: 7,
+      column: 3,
+    });
   });
 });
 

@@ -36,6 +36,7 @@ function recordsOf(bytes: Uint8Array, size: number): Records {
 
 /** Whether a record has bytes set behind those that are known. */
 function hasTail(records: Records, index: number, known: number): boolean {
+  if (records.size === known) return false;
   const at = index * records.size;
   return records.bytes.subarray(at + known, at + records.size).some((byte) => byte !== 0);
 }
@@ -63,7 +64,7 @@ function lookUp<T>(read: () => T): T | undefined {
 /** The program's BTF; undefined when it has none, or one that would not load. */
 function btfOf(ctx: Context): Btf | undefined {
   const { btf } = ctx.input;
-  return btf && lookUp(() => Btf.parse(btf.btf));
+  return btf && (btf.types ?? lookUp(() => Btf.parse(btf.btf)));
 }
 
 /** The first pass over the function records: each by itself. */
@@ -187,17 +188,43 @@ function checkLines(ctx: Context, btf: Btf): number {
   return 0;
 }
 
-/** A line record with its texts; undefined when an offset is outside of the strings. */
+/** A line record; undefined when an offset is outside of the strings. */
 function lineRecord({ view, size }: Records, index: number, btf: Btf): SourceLine | undefined {
   const at = index * size;
-  const position = view.getUint32(at + 12, true);
-  return lookUp(() => ({
-    insn: view.getUint32(at, true),
-    file: btf.string(view.getUint32(at + 4, true)),
-    text: btf.string(view.getUint32(at + 8, true)),
-    line: position >>> 10,
-    column: position & 0x3ff,
-  }));
+  const file = view.getUint32(at + 4, true);
+  const text = view.getUint32(at + 8, true);
+  if (!btf.hasString(file) || !btf.hasString(text)) return undefined;
+  return new LineRecord(btf, view.getUint32(at, true), file, text, view.getUint32(at + 12, true));
+}
+
+/** Its texts are read when somebody wants them: most programs' never are. */
+class LineRecord implements SourceLine {
+  readonly insn: number;
+  readonly #btf: Btf;
+  readonly #file: number;
+  readonly #text: number;
+  /** Line and column. */
+  readonly #position: number;
+
+  constructor(btf: Btf, insn: number, file: number, text: number, position: number) {
+    this.#btf = btf;
+    this.insn = insn;
+    this.#file = file;
+    this.#text = text;
+    this.#position = position;
+  }
+  get file(): string {
+    return lookUp(() => this.#btf.string(this.#file)) ?? '';
+  }
+  get text(): string {
+    return lookUp(() => this.#btf.string(this.#text)) ?? '';
+  }
+  get line(): number {
+    return this.#position >>> 10;
+  }
+  get column(): number {
+    return this.#position & 0x3ff;
+  }
 }
 
 function setLines(ctx: Context, lines: readonly SourceLine[]): void {
