@@ -10,7 +10,7 @@ import { checkHelperCall } from './call/helper.ts';
 import { checkLdAbs } from './call/ld-abs.ts';
 import { checkCallUnderLock } from './call/lock.ts';
 import { checkLeaks } from './call/refs.ts';
-import { checkLocalCall, returnByTailCall, returnToCaller } from './call/subprog.ts';
+import { checkLocalCall, returnByLoad, returnByTailCall, returnToCaller } from './call/subprog.ts';
 import { isTailCall } from './call/tail-call.ts';
 import { isGoto, isMayGoto, jumpTarget } from './cfg.ts';
 import { UnsupportedConstruct } from './context.ts';
@@ -44,7 +44,7 @@ export function step(env: Env): number {
     case CLASS.ST:
       return advance(env, checkStore(env, insn, -1));
     case CLASS.LD:
-      return insn.opcode === LD_IMM64 ? checkLdImm64(env, insn) : advance(env, checkLdAbs(env, insn));
+      return insn.opcode === LD_IMM64 ? checkLdImm64(env, insn) : checkLegacyLoad(env, insn);
     default:
       env.jmpsProcessed++;
       return checkJump(env, insn);
@@ -95,6 +95,11 @@ function checkLdImm64(env: Env, insn: Instruction): number {
   }
   env.insnIdx += 2;
   return 0;
+}
+
+function checkLegacyLoad(env: Env, insn: Instruction): number {
+  const err = checkLdAbs(env, insn);
+  return !err && env.cur.frames.length > 1 ? returnByLoad(env) : advance(env, err);
 }
 
 function checkJump(env: Env, insn: Instruction): number {

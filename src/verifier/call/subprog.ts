@@ -10,7 +10,7 @@ import type { Instruction } from '../../isa/index.ts';
 import type { Env } from '../env.ts';
 import { stateText } from '../log/state-text.ts';
 import { pushPath } from '../paths.ts';
-import { NOT_INIT, REG } from '../state/reg.ts';
+import { NOT_INIT, REG, type Reg, scalar } from '../state/reg.ts';
 import type { Frame } from '../state/state.ts';
 import { calleeOf, subprogAt } from '../subprogs.ts';
 import { checkCallbackReturn, widenRound } from './callback.ts';
@@ -76,9 +76,18 @@ export function returnToCaller(env: Env): number {
  * packet; that there is no such program is another path. Sets `env.insnIdx` behind the function's call.
  */
 export function returnByTailCall(env: Env): number {
+  return returnEarly(env, env.unknown(), true);
+}
+
+/** A load beyond the packet's end in a function that was called: it returns 0; that the load succeeds is another path. */
+export function returnByLoad(env: Env): number {
+  return returnEarly(env, scalar(env.store.ZERO), false);
+}
+
+function returnEarly(env: Env, result: Reg, movesPacket: boolean): number {
   if (!pushPath(env, env.insnIdx + 1, env.insnIdx)) return -ERRNO.EFAULT;
-  forgetPacketPointers(env);
-  env.regs[0] = env.unknown();
+  if (movesPacket) forgetPacketPointers(env);
+  env.regs[0] = result;
   env.scratchReg(0);
   const err = returnToCaller(env);
   env.printState = false;

@@ -2,9 +2,11 @@
  * Which numbers had to be known exactly (@kernel mark_chain_precision). When a decision depended on a number, the walk
  * goes back along the path to where it came from, and marks it precise in every checkpoint on the way: later paths may be
  * pruned against such a checkpoint only if their number lies within. All other numbers are compared not at all.
- * Rejects nothing; where the origin cannot be followed, every number of the path becomes precise.
+ * Where the origin cannot be followed, every number of the path becomes precise. Rejects (EFAULT) only where Linux loses its
+ * way, behind a packet load that made a function return: `verifier bug: static subprog unexpected regs %x`, `… leftover stack
+ * slots %x`, `verifier bug: callback unexpected regs %x`, `verifier bug: subprog exit from frame 0`.
  */
-import { InternalError } from '../../errors/index.ts';
+import { ERRNO, InternalError } from '../../errors/index.ts';
 import { ALU, ATOMIC, CALL, CLASS, EXIT, type Instruction, JMP, MODE, SRC } from '../../isa/index.ts';
 import { CALL_PSEUDO, HELPER_NAMES } from '../../uapi/index.ts';
 import { UnsupportedConstruct } from '../context.ts';
@@ -32,7 +34,7 @@ export function markPrecise(env: Env, r: number): number {
 /** How walking back over one stretch of the path ended. */
 const STRETCH = { FOUND: 0, BEGINNING: 1, LOST: 2 } as const;
 
-/** Walk back from `start` until everything in `track` is found. @returns 0; whether marks were added is in `changed`. */
+/** Walk back from `start` until everything in `track` is found. @returns 0 or -errno; whether marks were added is in `changed`. */
 export function backtrack(env: Env, start: State, track: Track, changed?: { value: boolean }): number {
   if (!env.bpfCapable || track.empty) return 0;
   let state = start;
@@ -49,6 +51,7 @@ export function backtrack(env: Env, start: State, track: Track, changed?: { valu
       return 0;
     }
     const end = walkBack(env, state, track, last, subsequent, state === start);
+    if (end < 0) return end;
     if (end === STRETCH.FOUND) return 0;
     if (end === STRETCH.LOST || !state.parent) break;
     subsequent = state.firstInsn;
@@ -86,7 +89,8 @@ function walkBack(env: Env, state: State, track: Track, last: number, subsequent
       entry !== undefined || verbose || ((track.regs[track.frame] | FRAMES_CHANGE) & env.concerns[at]) !== 0;
     if (skip) skip = false;
     else if (matters) {
-      if (!step(env, at, subsequent, entry, track)) return STRETCH.LOST;
+      const followed = step(env, at, subsequent, entry, track);
+      if (followed <= 0) return followed || STRETCH.LOST;
       if (track.empty) return STRETCH.FOUND;
     }
     subsequent = at;
@@ -141,46 +145,49 @@ function markCheckpoint(env: Env, state: State, track: Track, changed?: { value:
   }
 }
 
-/** Undo one instruction, after which the path went on at `subsequent`. @returns false where the origin cannot be followed */
-function step(env: Env, index: number, subsequent: number, entry: HistoryEntry | undefined, track: Track): boolean {
+/** What undoing an instruction answers, or -errno. */
+const UNDO = { LOST: 0, FOLLOWED: 1 } as const;
+
+/** Undo one instruction, after which the path went on at `subsequent`. @returns UNDO or -errno */
+function step(env: Env, index: number, subsequent: number, entry: HistoryEntry | undefined, track: Track): number {
   const insn = env.insns[index];
-  if (insn.opcode === 0) return true;
+  if (insn.opcode === 0) return UNDO.FOLLOWED;
   if (env.log.verbose) {
     const wanted = `regs=${track.regText()} stack=${track.slotText()}`;
     env.log.write(`mark_precise: frame${track.frame}: ${wanted} before ${index}: ${insnText(env, index)}\n`);
   }
   track.spread(entry?.linked);
   const followed = undo(env, index, subsequent, entry, track);
-  if (followed) track.spread(entry?.linked);
+  if (followed > 0) track.spread(entry?.linked);
   return followed;
 }
 
 /** What was wanted behind the instruction, expressed by what is wanted before it. */
-function undo(env: Env, index: number, subsequent: number, entry: HistoryEntry | undefined, track: Track): boolean {
+function undo(env: Env, index: number, subsequent: number, entry: HistoryEntry | undefined, track: Track): number {
   const insn = env.insns[index];
   const cls = insn.opcode & 7;
   switch (cls) {
     case CLASS.ALU:
     case CLASS.ALU64:
       undoAlu(insn, track);
-      return true;
+      return UNDO.FOLLOWED;
     case CLASS.LDX:
       undoLoad(insn.dst, entry, track);
-      return true;
+      return UNDO.FOLLOWED;
     case CLASS.ST:
     case CLASS.STX:
       return undoStore(insn, cls, entry, track);
     case CLASS.JMP:
     case CLASS.JMP32:
-      if (insn.opcode === CALL) undoCall(env, insn, index, subsequent, track);
-      else if (insn.opcode === EXIT) undoExit(env, subsequent, track);
+      if (insn.opcode === CALL) return undoCall(env, insn, index, subsequent, track);
+      if (insn.opcode === EXIT) undoExit(env, subsequent, track);
       else undoBranch(insn, entry, track);
-      return true;
+      return UNDO.FOLLOWED;
     default: {
-      if (!track.hasReg(insn.dst)) return true;
+      if (!track.hasReg(insn.dst)) return UNDO.FOLLOWED;
       track.clearReg(insn.dst);
       const mode = insn.opcode & 0xe0;
-      return mode !== MODE.ABS && mode !== MODE.IND;
+      return mode !== MODE.ABS && mode !== MODE.IND ? UNDO.FOLLOWED : UNDO.LOST;
     }
   }
 }
@@ -200,37 +207,58 @@ function undoLoad(reg: number, entry: HistoryEntry | undefined, track: Track): v
   if (entry && entry.flags & HISTORY.STACK_ACCESS) track.setSlot(entry.frame, entry.slot);
 }
 
-function undoStore(insn: Instruction, cls: number, entry: HistoryEntry | undefined, track: Track): boolean {
+function undoStore(insn: Instruction, cls: number, entry: HistoryEntry | undefined, track: Track): number {
   const isAtomic = cls === CLASS.STX && (insn.opcode & 0xe0) === MODE.ATOMIC;
   if (isAtomic && insn.imm === ATOMIC.LOAD_ACQ) {
     undoLoad(insn.dst, entry, track);
-    return true;
+    return UNDO.FOLLOWED;
   }
-  if (track.hasReg(insn.dst)) return false;
-  if (!entry || !(entry.flags & HISTORY.STACK_ACCESS) || !track.hasSlot(entry.frame, entry.slot)) return true;
+  if (track.hasReg(insn.dst)) return UNDO.LOST;
+  if (!entry || !(entry.flags & HISTORY.STACK_ACCESS) || !track.hasSlot(entry.frame, entry.slot)) return UNDO.FOLLOWED;
   track.clearSlot(entry.frame, entry.slot);
   if (cls === CLASS.STX) track.setReg(insn.src);
-  return true;
+  return UNDO.FOLLOWED;
 }
 
 /**
  * A call: seen from inside a function, its beginning, where what is wanted of r1-r5 is wanted of the caller's, unless a
  * helper made them for a callback; seen from behind a helper or a global function, r0 begins there.
  */
-function undoCall(env: Env, insn: Instruction, index: number, subsequent: number, track: Track): void {
-  if (subsequent !== index + 1 && (insn.src === CALL_PSEUDO.CALL || callsBack(env, index))) {
-    if (track.regs[track.frame] & ~ARG_REGS) throw new InternalError('backtracking leaves a function with registers');
-    if (insn.src === CALL_PSEUDO.CALL) {
-      for (let r = 1; r <= 5; r++) if (track.hasReg(r)) track.setReg(r, track.frame - 1);
-    }
+function undoCall(env: Env, insn: Instruction, index: number, subsequent: number, track: Track): number {
+  if (subsequent !== index + 1 && insn.src === CALL_PSEUDO.CALL) return undoEntry(env, track);
+  if (subsequent !== index + 1 && callsBack(env, index)) {
+    const regs = track.regs[track.frame];
+    if (regs & ~ARG_REGS) return env.fail(ERRNO.EFAULT, `verifier bug: callback unexpected regs ${regs.toString(16)}`);
     track.leaveFunction();
-    return;
+    return UNDO.FOLLOWED;
   }
   if (insn.src === CALL_PSEUDO.KFUNC) throw new UnsupportedConstruct('precision across kfunc calls');
   track.clearReg(0);
   if (track.regs[track.frame] & ARG_REGS) throw new InternalError('backtracking found arguments behind a call');
   // A tail call out of a function: what is wanted besides its result was there before.
   if (subsequent !== index + 1 && insn.src === CALL_PSEUDO.HELPER && insn.imm === TAIL_CALL) track.enterFunction();
+  return UNDO.FOLLOWED;
+}
+
+/**
+ * The call of a static function, seen from its beginning. A packet load that made the function return is not taken for its
+ * end: then what the caller wants is still looked for in the function.
+ */
+function undoEntry(env: Env, track: Track): number {
+  const { frame } = track;
+  const lost = (what: string): number => env.fail(ERRNO.EFAULT, `verifier bug: ${what}`);
+  const regs = track.regs[frame];
+  if (regs & ~ARG_REGS) return lost(`static subprog unexpected regs ${regs.toString(16)}`);
+  const slots = track.slots(frame);
+  if (slots.length) {
+    const mask = slots.reduce((bits, slot) => bits | (1n << BigInt(slot)), 0n);
+    return lost(`static subprog leftover stack slots ${mask.toString(16)}`);
+  }
+  // Linux 6.18 looks for the caller of the outermost frame here, and crashes.
+  if (frame === 0) return lost('subprog exit from frame 0');
+  for (let r = 1; r <= 5; r++) if (track.hasReg(r)) track.setReg(r, frame - 1);
+  track.leaveFunction();
+  return UNDO.FOLLOWED;
 }
 
 const callsBack = (env: Env, index: number): boolean => (env.aux.flags[index] & AUX.CALLS_CALLBACK) !== 0;
