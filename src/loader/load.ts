@@ -52,11 +52,13 @@ const MAX_TRIES = 5;
 export function loadCollection(spec: CollectionSpec, sys: BpfSys, options: LoadOptions): Collection {
   const programs = choosePrograms(spec, options.programs);
   const maps = chooseMaps(spec, options.programs && programs);
-  checkSupported(maps, programs);
+  checkSupported(programs);
   const loader = new Loader(spec, sys, options.logLevel ?? 0);
   try {
     for (const [key, map] of maps) loader.createMap(key, map);
+    for (const [key, map] of maps) loader.putMaps(key, map);
     for (const program of programs) loader.loadProgram(program);
+    for (const [key, map] of maps) loader.putPrograms(key, map);
     return loader.collection();
   } catch (error) {
     loader.closeAll();
@@ -76,12 +78,15 @@ function choosePrograms(spec: CollectionSpec, names: readonly string[] | undefin
 
 function chooseMaps(spec: CollectionSpec, users: readonly ProgramSpec[] | undefined): [string, MapSpec][] {
   const used = users && new Set(users.flatMap((program) => program.references.map((reference) => reference.map)));
+  // Maps nest one deep.
+  for (const key of [...(used ?? [])]) {
+    const map = spec.maps[key];
+    if (map?.inner) for (const name of map.slots.values()) used?.add(name);
+  }
   return Object.entries(spec.maps).filter(([key]) => used === undefined || used.has(key));
 }
 
-function checkSupported(maps: readonly [string, MapSpec][], programs: readonly ProgramSpec[]): void {
-  for (const [key, { unsupported }] of maps)
-    if (unsupported !== undefined) throw new UnsupportedError(`map ${key}: ${unsupported}`);
+function checkSupported(programs: readonly ProgramSpec[]): void {
   for (const program of programs) {
     const { name, section } = program;
     if (program.unsupported.length > 0) throw new UnsupportedError(`program ${name}: ${program.unsupported[0]}`);
@@ -124,14 +129,50 @@ class Loader {
 
   createMap(key: string, spec: MapSpec): void {
     const attr = this.#mapAttr(spec);
+    if (spec.inner) attr.innerMapFd = this.#create(`${key}, those in it`, this.#mapAttr(spec.inner));
+    let fd: number;
+    try {
+      fd = this.#create(key, attr);
+    } finally {
+      if (attr.innerMapFd !== undefined) this.#sys.close(attr.innerMapFd);
+    }
+    this.#maps[key] = new LiveMap(this.#sys, fd, { ...spec, maxEntries: attr.maxEntries }, this.#spec.btf);
+    this.#fill(key, spec, fd);
+  }
+
+  #create(what: string, attr: MapCreateAttr): number {
     let fd = this.#sys.bpf(BPF_CMD.MAP_CREATE, attr);
     if (fd < 0 && attr.btfFd !== undefined) {
       // As libbpf: types that the kernel does not like do not keep the map from being made.
       fd = this.#sys.bpf(BPF_CMD.MAP_CREATE, { ...attr, btfFd: undefined, btfKeyTypeId: 0, btfValueTypeId: 0 });
     }
-    if (fd < 0) throw new BpfError(fd, 'BPF_MAP_CREATE', `map ${key}: ${mapShape(attr)}`);
-    this.#maps[key] = new LiveMap(this.#sys, fd, { ...spec, maxEntries: attr.maxEntries }, this.#spec.btf);
-    this.#fill(key, spec, fd);
+    if (fd < 0) throw new BpfError(fd, 'BPF_MAP_CREATE', `map ${what}: ${mapShape(attr)}`);
+    return fd;
+  }
+
+  /** What the slots of a map of maps hold at the start. */
+  putMaps(key: string, spec: MapSpec): void {
+    if (!spec.inner) return;
+    for (const [slot, name] of spec.slots) {
+      const map = this.#maps[name];
+      if (map === undefined) throw new RangeError(`map ${key} holds map ${name}, which is not in the spec`);
+      this.#put(key, slot, map.fd);
+    }
+  }
+
+  /** What a program array holds at the start, as far as it was loaded. */
+  putPrograms(key: string, spec: MapSpec): void {
+    if (spec.inner) return;
+    for (const [slot, name] of spec.slots) {
+      const program = this.#programs[name];
+      if (program !== undefined) this.#put(key, slot, program.fd);
+    }
+  }
+
+  #put(key: string, slot: number, fd: number): void {
+    const [index, value] = [slot, fd].map((word) => new Uint8Array(Uint32Array.of(word).buffer));
+    const result = this.#sys.bpf(BPF_CMD.MAP_UPDATE_ELEM, { mapFd: this.#maps[key].fd, key: index, value });
+    if (result < 0) throw new BpfError(result, 'BPF_MAP_UPDATE_ELEM', `slot ${slot} of map ${key}`);
   }
 
   #mapAttr(spec: MapSpec): MapCreateAttr {

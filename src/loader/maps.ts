@@ -3,8 +3,8 @@
  * which is the one value of an array.
  */
 import { KIND } from '../btf/index.ts';
-import type { Btf, BtfMember, BtfVar } from '../btf/index.ts';
-import { SHF, SHT } from '../elf/index.ts';
+import type { Btf, BtfDatasec, BtfMember, BtfVar } from '../btf/index.ts';
+import { SHF, SHT, STT } from '../elf/index.ts';
 import type { ElfSection } from '../elf/index.ts';
 import { BPF_OBJ_NAME_LEN, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import type { ObjectFile } from './object.ts';
@@ -50,34 +50,69 @@ function readBtfMaps(object: ObjectFile, section: ElfSection, spec: CollectionSp
   const { btf } = object;
   if (btf === undefined || datasec === undefined)
     object.fail('maps are described by BTF, and there is none: compile with -g', section.name);
-  // Both in order of offset.
-  const initialised = object.elf.relocations(section).map((relocation) => relocation.offset);
-  let next = 0;
-  for (const { type, offset, size } of datasec.vars) {
+  for (const { type, offset } of datasec.vars) {
     const variable = btf.type(type) as BtfVar;
     if (keys.has(offset)) object.fail(`map ${variable.name} shares its place with another`, section.name, offset);
-    const map = readBtfMap(object, btf, variable, offset);
-    while (initialised[next] < offset) next++;
-    if (initialised[next] < offset + size)
-      map.unsupported = `initial values of ${map.unsupported ?? 'a program array'}`;
-    addMap(object, spec, variable.name, map, section.name);
+    addMap(object, spec, variable.name, readBtfMap(object, btf, variable.name, variable.type, offset), section.name);
     keys.set(offset, variable.name);
   }
+  readSlots(object, btf, section, datasec, spec);
   return { kind: 'maps', keys };
 }
 
-function readBtfMap(object: ObjectFile, btf: Btf, variable: BtfVar, offset: number): MapSpec {
-  const definition = btf.resolve(variable.type);
-  if (definition.kind !== KIND.STRUCT) object.fail(`map ${variable.name} is not declared as a struct`, '.maps', offset);
-  const map = new MapSpec(variable.name);
+/** `isInner`: the declaration of what the slots of another map hold. */
+function readBtfMap(
+  object: ObjectFile,
+  btf: Btf,
+  name: string,
+  type: number,
+  offset: number,
+  isInner = false,
+): MapSpec {
+  const definition = btf.resolve(type);
+  if (definition.kind !== KIND.STRUCT) object.fail(`map ${name} is not declared as a struct`, '.maps', offset);
+  const map = new MapSpec(name);
   const seen = new Set<string>();
   for (const member of definition.members) {
-    if (seen.has(member.name)) object.fail(`map ${variable.name}: ${member.name} is given twice`, '.maps', offset);
+    if (seen.has(member.name)) object.fail(`map ${name}: ${member.name} is given twice`, '.maps', offset);
     seen.add(member.name);
-    new MapField(object, btf, map, member, offset).apply();
+    new MapField(object, btf, map, member, offset, isInner).apply();
   }
   checkSizes(object, btf, map, offset);
   return map;
+}
+
+/** Bytes of an address in `values`. */
+const SLOT_SIZE = 8;
+
+/** What the slots of maps of maps and of program arrays hold at the start: addresses of maps and of programs. */
+function readSlots(
+  object: ObjectFile,
+  btf: Btf,
+  section: ElfSection,
+  { vars }: BtfDatasec,
+  spec: CollectionSpec,
+): void {
+  // Both in order of offset.
+  let at = 0;
+  for (const { offset, symbol } of object.elf.relocations(section)) {
+    while (at < vars.length && vars[at].offset + vars[at].size <= offset) at++;
+    const variable = vars[at]?.offset <= offset ? (btf.type(vars[at].type) as BtfVar) : undefined;
+    const definition = variable && btf.resolve(variable.type);
+    const values = definition?.kind === KIND.STRUCT && definition.members.find(({ name }) => name === 'values');
+    const slot = values ? (offset - vars[at].offset - values.bitOffset / 8) / SLOT_SIZE : -1;
+    if (!variable || !Number.isInteger(slot) || slot < 0)
+      object.fail(`an address outside of a map’s values`, section.name, offset);
+    const map = spec.maps[variable.name];
+    const isMap = symbol.section === section.index && symbol.name !== '' && spec.maps[symbol.name] !== undefined;
+    if (map.inner !== undefined ? !isMap : symbol.type !== STT.FUNC)
+      object.fail(
+        `map ${map.name}: slot ${slot} holds ${symbol.name || 'something'}, which is no ${map.inner ? 'map' : 'program'}`,
+        section.name,
+        offset,
+      );
+    map.slots.set(slot, symbol.name);
+  }
 }
 
 function checkSizes(object: ObjectFile, btf: Btf, map: MapSpec, offset: number): void {
@@ -101,8 +136,10 @@ class MapField {
   readonly #map: MapSpec;
   readonly #member: BtfMember;
   readonly #offset: number;
+  readonly #isInner: boolean;
 
-  constructor(object: ObjectFile, btf: Btf, map: MapSpec, member: BtfMember, offset: number) {
+  constructor(object: ObjectFile, btf: Btf, map: MapSpec, member: BtfMember, offset: number, isInner: boolean) {
+    this.#isInner = isInner;
     this.#object = object;
     this.#btf = btf;
     this.#map = map;
@@ -201,8 +238,10 @@ class MapField {
     map.keySize ||= 4;
     map.valueSize ||= 4;
     const of = this.#btf.resolve(pointer.type);
-    if (of.kind === KIND.STRUCT) map.unsupported = `map-in-map ${map.name}`;
-    else if (map.type !== MAP_TYPE.PROG_ARRAY) this.#fail('is neither of maps nor of programs');
+    if (of.kind !== KIND.STRUCT) {
+      if (map.type !== MAP_TYPE.PROG_ARRAY) this.#fail('is neither of maps nor of programs');
+    } else if (this.#isInner) this.#fail('are maps of maps: maps nest no deeper');
+    else map.inner = readBtfMap(this.#object, this.#btf, `${map.name}.inner`, of.id, this.#offset, true);
   }
 }
 

@@ -213,10 +213,12 @@ describe('what comes next is named', () => {
     ['uses_kfunc', 'call of extern function bpf_kfunc_call (.ksyms)'],
   ])('%s', (name, construct) => expect(programs[name].unsupported).toEqual([construct]));
 
-  it('maps in maps and programs in maps', () => {
-    expect(maps.outer.unsupported).toBe('initial values of map-in-map outer');
-    expect(maps.jumps.unsupported).toBe('initial values of a program array');
-    expect(maps.inner_one.unsupported).toBeUndefined();
+  it('maps in maps and programs in maps are there', () => {
+    const { outer, jumps } = maps;
+    expect(outer.inner).toMatchObject({ name: 'outer.inner', type: 2, keySize: 4, valueSize: 8, maxEntries: 1 });
+    expect([...outer.slots]).toEqual([[1, 'inner_one']]);
+    expect([...jumps.slots]).toEqual([[2, 'target']]);
+    expect(maps.inner_one.inner).toBeUndefined();
     expect(programs.plain.unsupported).toEqual([]);
     expect(warnings).toEqual([]);
   });

@@ -35,10 +35,12 @@ export class MapSpec {
   pinning: 'none' | 'by-name' = 'none';
   /** Value of key 0 at the start; absent: zeros. Of data sections. */
   contents: Uint8Array | undefined;
+  /** Of a map of maps: what those in it are like. */
+  inner: MapSpec | undefined;
+  /** What slots hold at the start: keys of `spec.maps` for a map of maps, names of programs for a program array. */
+  readonly slots = new Map<number, string>();
   /** Whether it is frozen once it has its contents: no more changes from user space. */
   freeze = false;
-  /** A construct of the declaration that cannot be loaded yet. */
-  unsupported: string | undefined;
 
   constructor(name: string) {
     this.name = name;
@@ -224,7 +226,7 @@ function mapRecord<T, U>(from: Record<string, T>, f: (value: T) => U): Record<st
 const nameOf = (names: readonly string[], number: number): string => names[number] ?? String(number);
 
 function mapToJson(map: MapSpec, btf: Btf | undefined): object {
-  const { name, keySize, valueSize, maxEntries, flags, extra, numaNode, pinning, freeze, unsupported, contents } = map;
+  const { name, keySize, valueSize, maxEntries, flags, extra, numaNode, pinning, freeze, contents, inner } = map;
   return {
     name,
     type: nameOf(MAP_TYPE_NAMES, map.type),
@@ -239,7 +241,8 @@ function mapToJson(map: MapSpec, btf: Btf | undefined): object {
     pinning,
     freeze,
     contents: contents === undefined ? undefined : hex(contents),
-    unsupported,
+    inner: inner && mapToJson(inner, btf),
+    slots: map.slots.size > 0 ? Object.fromEntries(map.slots) : undefined,
   };
 }
 
@@ -263,7 +266,8 @@ function mapText(map: MapSpec, btf: Btf | undefined): string {
   if (map.extra) parts.push(`extra ${map.extra}`);
   if (map.freeze) parts.push('frozen');
   if (map.pinning !== 'none') parts.push(`pinning ${map.pinning}`);
-  if (map.unsupported) parts.push(`not supported yet: ${map.unsupported}`);
+  if (map.inner) parts.push(`of maps (${mapText(map.inner, btf)})`);
+  if (map.slots.size) parts.push(`with ${[...map.slots].map(([slot, name]) => `${slot}: ${name}`).join(', ')}`);
   return parts.join(', ');
 }
 
