@@ -1,7 +1,8 @@
 /** What a helper may touch: everything of the world around a running program comes through here, so that runs repeat. */
 import type { BpfMap } from '../maps/index.ts';
 import type { AddressSpace } from '../memory/index.ts';
-import type { HelperFn, Packet } from '../vm/index.ts';
+import type { HelperFn } from '../vm/index.ts';
+import type { PacketBuffer } from './packet-buffer.ts';
 
 /** Clocks in nanoseconds. Above 2^53 (104 days) the low bits of a double are lost. */
 export interface Clock {
@@ -30,7 +31,7 @@ export interface HelperEnv {
   /** Number of the CPU that runs the program. */
   cpu: number;
   /** The packet of the current context; undefined where there is none. */
-  packet: Packet | undefined;
+  packet: PacketBuffer | undefined;
   /** The live map whose header is at an address. */
   mapAt(address: number): BpfMap | undefined;
   /** 32 random bits. */

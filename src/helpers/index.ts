@@ -10,6 +10,7 @@ import { timeFamily } from './time.ts';
 import { traceFamily } from './trace.ts';
 
 export type { Clock, HelperEnv, Task } from './env.ts';
+export { MAX_PACKET, PacketBuffer } from './packet-buffer.ts';
 export { formatTrace } from './printf.ts';
 
 const FAMILIES: readonly Family[] = [mapFamily, timeFamily, machineFamily, traceFamily, skbFamily, taskFamily];

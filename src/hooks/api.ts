@@ -1,10 +1,10 @@
 /**
  * What the subsystem gives, and what this folder makes of it.
  */
-import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
+import type { Clock, HelperEnv, PacketBuffer, Task } from '../helpers/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import type { AddressSpace, Rcu, Region } from '../memory/index.ts';
-import type { CompiledProgram, Executable, Interpreter, JitMachine, NotCompiled, Packet } from '../vm/index.ts';
+import type { CompiledProgram, Executable, Interpreter, JitMachine, NotCompiled } from '../vm/index.ts';
 import type { NarrowContext } from './narrow-fields.ts';
 
 /** The world that programs run in; given by the subsystem. */
@@ -54,10 +54,8 @@ export interface Cpu {
   readonly ctx: Region;
   /** The same as a `__sk_buff`. */
   readonly skbContext: NarrowContext;
-  /** Packets are copied here. */
-  readonly packet: Region;
+  /** Packets are copied here; `env.packet` while a program runs on one. */
+  readonly packet: PacketBuffer;
   /** What `__sk_buff.sk` points to. */
   readonly sock: Region;
-  /** The one `Packet` that `env.packet` refers to while a program with a packet runs. */
-  readonly packetView: Packet;
 }

@@ -1,7 +1,7 @@
 /** A CPU and its preallocated memory, and programs made ready to run on it. */
 import { InternalError } from '../errors/index.ts';
 import { SK_BUFF } from '../contracts/index.ts';
-import { helperRegistry } from '../helpers/index.ts';
+import { PacketBuffer, helperRegistry } from '../helpers/index.ts';
 import type { HelperEnv } from '../helpers/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import type { RegionKind, Region } from '../memory/index.ts';
@@ -10,8 +10,6 @@ import { Interpreter, JitMachine, compile } from '../vm/index.ts';
 import { narrowContext } from './narrow-fields.ts';
 import type { Cpu, EngineName, Host, ProgramImage } from './api.ts';
 
-/** Longest packet that a run takes. */
-export const MAX_PACKET = 65535;
 /** Bytes of the object behind `__sk_buff.sk`; programs see that it is there and nothing of it. */
 const SOCK_SIZE = 64;
 
@@ -33,6 +31,8 @@ export function createCpu(host: Host, engine: EngineName = 'interp'): Cpu {
     random: () => host.random(),
     trace: (line) => host.trace(line),
   };
+  const packet = PacketBuffer.create(space);
+  if (packet === undefined) throw new InternalError('no memory for packets');
   const ctx = region(SK_BUFF.size, 'ctx', 'context', true);
   return {
     host,
@@ -41,9 +41,8 @@ export function createCpu(host: Host, engine: EngineName = 'interp'): Cpu {
     jit: engine === 'jit' ? new JitMachine(env) : undefined,
     ctx,
     skbContext: narrowContext(space, ctx, SK_BUFF),
-    packet: region(MAX_PACKET + 1, 'packet', 'packet', true),
+    packet,
     sock: region(SOCK_SIZE, 'mem', 'sock', false),
-    packetView: { data: 0, length: 0, mac: 0, network: 0 },
   };
 }
 

@@ -74,10 +74,10 @@ export function clearResults(attr: ProgTestRunAttr): void {
  * Hand out packet and context. Buffers that are too short give -ENOSPC and get what fits; after that of the packet the
  * context is not written. Where a packet has a `rest` beyond its first piece, the rest is what must fit: the piece before
  * it is cut, and without room for the rest there are no results at all.
- * @param size bytes of the first piece, which lies in the CPU's packet memory
  */
-export function results(cpu: Cpu, attr: ProgTestRunAttr, size: number, rest: Uint8Array, ctx?: Uint8Array): number {
+export function results(cpu: Cpu, attr: ProgTestRunAttr, ctx?: Uint8Array): number {
   const { dataOut, ctxOut } = attr;
+  const { size, rest } = cpu.packet;
   const whole = size + rest.length;
   if (dataOut?.length) {
     const room = Math.min(dataOut.length, whole) - rest.length;
@@ -85,8 +85,8 @@ export function results(cpu: Cpu, attr: ProgTestRunAttr, size: number, rest: Uin
       clearResults(attr);
       return -ERRNO.ENOSPC;
     }
-    const { base } = cpu.packet;
-    dataOut.set(cpu.host.space.bytes.subarray(base, base + room));
+    const { start } = cpu.packet;
+    dataOut.set(cpu.host.space.bytes.subarray(start, start + room));
     dataOut.set(rest, room);
   }
   attr.dataSizeOut = whole;

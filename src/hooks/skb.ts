@@ -12,7 +12,7 @@ import { ERRNO } from '../errors/index.ts';
 import type { ProgTestRunAttr } from '../sys/index.ts';
 import { PROG_TYPE } from '../uapi/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
-import { MAX_PACKET } from './cpu.ts';
+import { MAX_PACKET } from '../helpers/index.ts';
 import { clearResults, contextIn, results, runRepeated } from './run.ts';
 
 /** Bytes of an Ethernet header. @kernel ETH_HLEN */
@@ -21,7 +21,6 @@ const ETH_HLEN = 14;
 const MAX_FRAME = 4096 - 64 - 320;
 /** `lo`: the only device. */
 const LOOPBACK_IFINDEX = 1;
-const NOTHING = new Uint8Array(0);
 const MAX_WIRE_LEN = 65536;
 const MAX_GSO_SEGS = 65535;
 /** @kernel BPF_F_TEST_SKB_CHECKSUM_COMPLETE */
@@ -80,14 +79,14 @@ export function testRunSkb(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
   if (errno) return errno;
 
   placePacket(cpu, dataIn, hidden);
-  fillContext(cpu, dataIn, hidden, protocol);
+  fillContext(cpu, dataIn, protocol);
   if (given !== undefined) applyGiven(cpu, given, dataIn.length - hidden);
 
   runOnPacket(cpu, image, attr);
   const { bytes } = cpu.host.space;
-  const { base } = cpu.packet;
+  const { packet } = cpu;
   const checked = ((attr.flags ?? 0) & CHECKSUM_COMPLETE) !== 0;
-  if (checked && checksum(bytes.subarray(base, base + dataIn.length)) !== checksum(dataIn)) {
+  if (checked && checksum(bytes.subarray(packet.start, packet.end)) !== checksum(dataIn)) {
     clearResults(attr);
     return -ERRNO.EBADMSG;
   }
@@ -96,12 +95,12 @@ export function testRunSkb(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
       given.set(bytes.subarray(cpu.ctx.base + offset, cpu.ctx.base + offset + size), offset);
     }
   }
-  bytes.fill(0, base, base + hidden); // the header that a socket filter does not see
-  return results(cpu, attr, dataIn.length, NOTHING, given);
+  bytes.fill(0, packet.start, packet.start + hidden); // the header that a socket filter does not see
+  return results(cpu, attr, given);
 }
 
 function runOnPacket(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr): void {
-  cpu.env.packet = cpu.packetView;
+  cpu.env.packet = cpu.packet;
   cpu.skbContext.clear();
   try {
     runRepeated(cpu, image, attr, cpu.skbContext);
@@ -126,31 +125,34 @@ function packetType(frame: Uint8Array): number {
 }
 
 function placePacket(cpu: Cpu, frame: Uint8Array, hidden: number): void {
-  const { packet, packetView, host } = cpu;
-  packet.size = frame.length;
-  host.space.bytes.set(frame, packet.base);
-  packetView.data = packet.base + hidden;
-  packetView.length = frame.length - hidden;
-  packetView.mac = packet.base;
-  packetView.network = packet.base + ETH_HLEN;
+  const { packet } = cpu;
+  packet.place(frame, hidden);
+  packet.network = packet.start + ETH_HLEN;
+  packet.changed = () => writePacket(cpu);
 }
 
 /** The context of a frame that came without one. */
-function fillContext(cpu: Cpu, frame: Uint8Array, hidden: number, protocol: number): void {
-  const { ctx, packet } = cpu;
+function fillContext(cpu: Cpu, frame: Uint8Array, protocol: number): void {
+  const { ctx } = cpu;
   const { bytes, view } = cpu.host.space;
   const { base } = ctx;
   ctx.size = SK_BUFF.size;
   ctx.writable = true;
   bytes.fill(0, base, base + SK_BUFF.size);
-  view.setUint32(base + AT.len, frame.length - hidden, true);
   view.setUint32(base + AT.pkt_type, packetType(frame), true);
   view.setUint32(base + AT.protocol, protocol, true);
   view.setUint32(base + AT.ifindex, LOOPBACK_IFINDEX, true);
-  view.setUint32(base + AT.data, packet.base + hidden, true);
-  view.setUint32(base + AT.data_end, packet.base + frame.length, true);
-  view.setUint32(base + AT.data_meta, packet.base + hidden, true);
   view.setUint32(base + AT.sk, cpu.sock.base, true);
+  writePacket(cpu);
+}
+
+/** Where the packet lies now. */
+function writePacket({ ctx, packet, host }: Cpu): void {
+  const { view } = host.space;
+  view.setUint32(ctx.base + AT.len, packet.length, true);
+  view.setUint32(ctx.base + AT.data, packet.data, true);
+  view.setUint32(ctx.base + AT.data_end, packet.end, true);
+  view.setUint32(ctx.base + AT.data_meta, packet.data, true);
 }
 
 function checkGiven(given: Uint8Array, length: number): number {

@@ -50,17 +50,23 @@ export function testRunXdp(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
   const seen = layout.meta + layout.linear;
   if (size - seen > MAX_FRAGS) return -ERRNO.ENOMEM;
 
-  const { base } = cpu.packet;
-  cpu.packet.size = seen;
-  cpu.host.space.bytes.set(dataIn.subarray(0, seen), base);
-  fillContext(cpu, layout);
-  runRepeated(cpu, image, attr);
+  const { packet, env } = cpu;
+  packet.place(dataIn.subarray(0, seen), layout.meta);
+  packet.rest = dataIn.subarray(seen);
+  packet.changed = () => writePacket(cpu);
+  fillContext(cpu);
+  env.packet = packet;
+  try {
+    runRepeated(cpu, image, attr);
+  } finally {
+    env.packet = undefined;
+  }
   if (given !== undefined) {
     const view = new DataView(given.buffer);
-    view.setUint32(AT.data, layout.meta, true);
-    view.setUint32(AT.data_end, seen, true);
+    view.setUint32(AT.data, packet.data - packet.start, true);
+    view.setUint32(AT.data_end, packet.size, true);
   }
-  return results(cpu, attr, seen, dataIn.subarray(seen), given);
+  return results(cpu, attr, given);
 }
 
 function layoutOf(given: Uint8Array | undefined, size: number): Layout | number {
@@ -77,14 +83,20 @@ function layoutOf(given: Uint8Array | undefined, size: number): Layout | number 
   return { meta, linear: Math.min(end - meta, MAX_LINEAR) };
 }
 
-function fillContext(cpu: Cpu, { meta, linear }: Layout): void {
-  const { ctx, packet } = cpu;
+function fillContext(cpu: Cpu): void {
+  const { ctx } = cpu;
   const { bytes, view } = cpu.host.space;
   ctx.size = XDP_MD.size;
   ctx.writable = false;
   bytes.fill(0, ctx.base, ctx.base + XDP_MD.size);
-  view.setUint32(ctx.base + AT.data, packet.base + meta, true);
-  view.setUint32(ctx.base + AT.data_end, packet.base + meta + linear, true);
-  view.setUint32(ctx.base + AT.data_meta, packet.base, true);
   view.setUint32(ctx.base + AT.ingress_ifindex, LOOPBACK_IFINDEX, true);
+  writePacket(cpu);
+}
+
+/** Where the frame lies now. */
+function writePacket({ ctx, packet, host }: Cpu): void {
+  const { view } = host.space;
+  view.setUint32(ctx.base + AT.data, packet.data, true);
+  view.setUint32(ctx.base + AT.data_end, packet.end, true);
+  view.setUint32(ctx.base + AT.data_meta, packet.start, true);
 }

@@ -1,0 +1,117 @@
+/**
+ * The packet of the program that runs: a piece of the memory with room before and behind it, so that helpers can grow, cut
+ * and move it. Whoever made the context is told after each change and writes the new addresses into it; the verifier
+ * has seen to it that a program forgets the old ones.
+ *
+ * ```
+ * base        start     data                      end          limit
+ *  | headroom  | meta or |  what the program sees  | tailroom    |
+ *              | header  |
+ * ```
+ */
+import type { AddressSpace, Region } from '../memory/index.ts';
+import type { Packet } from '../vm/index.ts';
+
+/** Longest packet, in bytes. */
+export const MAX_PACKET = 65535;
+/** Room before and behind it. */
+const ROOM = 0x10000;
+
+const NOTHING = new Uint8Array(0);
+
+export class PacketBuffer implements Packet {
+  data = 0;
+  length = 0;
+  mac = 0;
+  network = 0;
+  /** First byte that is handed out after the run: of the metadata, or of a header that the program does not see. */
+  start = 0;
+  /** Bytes of the packet behind `end` that are not in memory (further pieces of a large XDP frame). */
+  rest: Uint8Array = NOTHING;
+  /** The flow's hash; 0: none. */
+  hash = 0;
+  /** Tell the context that the packet has changed. */
+  changed: () => void = () => {};
+  readonly space: AddressSpace;
+  readonly #region: Region;
+
+  /** @returns undefined where there is no memory for it. */
+  static create(space: AddressSpace): PacketBuffer | undefined {
+    const region = space.allocate(2 * ROOM + MAX_PACKET + 1, {
+      kind: 'packet',
+      name: 'packet',
+      contains: (offset, size) => {
+        const at = region === undefined ? 0 : region.base + offset;
+        return at >= buffer.start && at + size <= buffer.end;
+      },
+    });
+    if (region === undefined) return undefined;
+    const buffer = new PacketBuffer(space, region);
+    return buffer;
+  }
+
+  constructor(space: AddressSpace, region: Region) {
+    this.space = space;
+    this.#region = region;
+  }
+
+  /** Address behind the last byte. */
+  get end(): number {
+    return this.data + this.length;
+  }
+
+  /** Bytes from the first that is handed out to the last. */
+  get size(): number {
+    return this.end - this.start;
+  }
+
+  /**
+   * Put a packet into the middle of the buffer.
+   * @param hidden bytes at its front that the program does not see as data
+   */
+  place(bytes: Uint8Array, hidden: number): void {
+    this.start = this.#region.base + ROOM;
+    this.data = this.start + hidden;
+    this.length = bytes.length - hidden;
+    this.mac = this.network = this.start;
+    this.rest = NOTHING;
+    this.hash = 0;
+    this.space.bytes.set(bytes, this.start);
+  }
+
+  /** Bytes `at` to `at + size` of what the program sees; undefined where they are not all there. */
+  address(at: number, size: number): number | undefined {
+    return at + size > this.length ? undefined : this.data + at;
+  }
+
+  /** Open `count` zero bytes at byte `at` of what is handed out: what lies before moves to the front. @returns whether there is room */
+  insert(at: number, count: number): boolean {
+    if (this.start - count < this.#region.base || this.size + count > MAX_PACKET) return false;
+    const { bytes } = this.space;
+    const from = this.start;
+    this.start -= count;
+    bytes.copyWithin(this.start, from, from + at);
+    bytes.fill(0, this.start + at, this.start + at + count);
+    this.data -= count;
+    this.length += count;
+    this.mac -= count;
+    return true;
+  }
+
+  /** Take `count` bytes at byte `at` of what is handed out away: what lies before moves to the back. */
+  remove(at: number, count: number): void {
+    this.space.bytes.copyWithin(this.start + count, this.start, this.start + at);
+    this.start += count;
+    this.data += count;
+    this.length -= count;
+    this.mac += count;
+  }
+
+  /** Cut or zero-extend at the end. @returns whether there is room */
+  setLength(length: number): boolean {
+    if (this.data + length > this.#region.base + this.#region.size || length > MAX_PACKET) return false;
+    if (length > this.length) this.space.bytes.fill(0, this.end, this.data + length);
+    this.length = length;
+    return true;
+  }
+}
