@@ -1,6 +1,7 @@
 /** What Linux promises and demands, as data: map rules, helper prototypes, context fields, return ranges, profiles. */
 export type * from './map-desc.ts';
 export * from './prog-type.ts';
+export * from './attach.ts';
 export * from './helpers-allowed.ts';
 export * from './helpers-verify.ts';
 export * from './helpers-refs.ts';

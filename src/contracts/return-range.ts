@@ -25,6 +25,7 @@ const ONE: ReturnRange = [1, 1];
 
 const ROWS: Readonly<Record<number, Row>> = {
   [P.KPROBE]: { byAttachType: { [A.TRACE_KPROBE_SESSION]: YES_NO, [A.TRACE_UPROBE_SESSION]: YES_NO } },
+  [P.TRACING]: { byAttachType: { [A.TRACE_ITER]: YES_NO } },
   [P.CGROUP_SKB]: { range: YES_NO, byAttachType: { [A.CGROUP_INET_EGRESS]: TWO_BITS } },
   [P.CGROUP_SOCK]: { range: YES_NO },
   [P.CGROUP_SOCK_ADDR]: {

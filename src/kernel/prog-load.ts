@@ -1,12 +1,14 @@
 /**
- * PROG_LOAD. Refuses, in this order: unknown flags (-EINVAL), no CAP_BPF (-EPERM), no instruction or more than a million
+ * PROG_LOAD. Refuses, in this order: unknown flags (-EINVAL), no CAP_BPF, programs that the profile's kernel never loads
+ * (-EPERM), no instruction or more than a million
  * (-E2BIG), the capability that the type asks for (-EPERM), attach arguments that do not fit the type, a network device
  * (-EINVAL), a missing licence (-EFAULT), a bad name, an unknown type, a bad log (-EINVAL), a BTF descriptor that is
  * none (-EBADF, -EINVAL); then what the verifier refuses, and -ENOSPC where its log does not fit.
  *
  * -ENOTSUPP says that Linux may know the answer and this project does not; the log's last line names the construct.
  */
-import { PROG_TYPE_RULES } from '../contracts/index.ts';
+import { BTF_MAX_TYPE } from '../btf/index.ts';
+import { isNeverLoaded, PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ERRNO, InternalError } from '../errors/index.ts';
 import { helperRegistry } from '../helpers/index.ts';
 import { SLOT, decode } from '../isa/index.ts';
@@ -37,7 +39,7 @@ export function progLoad(sub: Subsystem, attr: ProgLoadAttr, judge: Verify = ver
   const log = new UserLog(attr.logLevel, attr.logBuf);
   attr.logTrueSize = 0;
   const name = objectName(attr.progName);
-  const refused = checkArguments(sub.caps, attr, name) || log.check();
+  const refused = checkArguments(sub.caps, attr, name) || checkAttachedProg(sub, attr) || log.check();
   if (refused) return refused;
   const btf = programBtf(sub, attr);
   if (typeof btf === 'number') return btf;
@@ -53,7 +55,7 @@ export function progLoad(sub: Subsystem, attr: ProgLoadAttr, judge: Verify = ver
 
 /** What PROG_LOAD would give the verifier, or -errno where it refuses before that. Loads nothing. */
 export function verifierInput(sub: Subsystem, attr: ProgLoadAttr): VerifyInput | number {
-  const refused = checkArguments(sub.caps, attr, objectName(attr.progName));
+  const refused = checkArguments(sub.caps, attr, objectName(attr.progName)) || checkAttachedProg(sub, attr);
   if (refused) return refused;
   const btf = programBtf(sub, attr);
   if (typeof btf === 'number') return btf;
@@ -63,7 +65,7 @@ export function verifierInput(sub: Subsystem, attr: ProgLoadAttr): VerifyInput |
 function checkArguments(caps: bigint, attr: ProgLoadAttr, name: string | undefined): number {
   const flags = (attr.progFlags ?? 0) >>> 0;
   if (flags & ~KNOWN_FLAGS) return -ERRNO.EINVAL;
-  if (!capable(caps, CAP.BPF)) return -ERRNO.EPERM;
+  if (!capable(caps, CAP.BPF) || isNeverLoaded(attr.progType, attachType(attr))) return -ERRNO.EPERM;
   if (attr.insns === undefined) return -ERRNO.EFAULT;
   const count = attr.insns.length / SLOT;
   if (count === 0 || count > MAX_INSNS) return -ERRNO.E2BIG;
@@ -79,9 +81,19 @@ function checkType(caps: bigint, attr: ProgLoadAttr): number {
   const rules = PROG_TYPE_RULES[attr.progType];
   if (rules?.cap !== undefined && !capable(caps, rules.cap)) return -ERRNO.EPERM;
   const byBtf = ATTACHES_BY_BTF.has(attr.progType);
-  if ((attr.attachBtfId && !byBtf) || (attr.attachProgFd && !attr.attachBtfId)) return -ERRNO.EINVAL;
+  const { attachBtfId = 0, attachProgFd } = attr;
+  if ((attachBtfId && !byBtf) || attachBtfId >>> 0 > BTF_MAX_TYPE || (attachProgFd && !attachBtfId))
+    return -ERRNO.EINVAL;
   const { attachTypes } = rules ?? {};
   return attachTypes === undefined || attachTypes.includes(attachType(attr)) ? 0 : -ERRNO.EINVAL;
+}
+
+/** The program that a tracing program looks at; types of the caller's own instead are no types of a kernel's. */
+function checkAttachedProg(sub: Subsystem, { attachProgFd = 0, progType }: ProgLoadAttr): number {
+  if (!attachProgFd) return 0;
+  if (typeof sub.get(attachProgFd | 0, 'btf') !== 'number') return -ERRNO.ENOTSUPP;
+  const isProg = typeof sub.get(attachProgFd | 0, 'prog') !== 'number';
+  return isProg && progType === PROG_TYPE.TRACING ? 0 : -ERRNO.EINVAL;
 }
 
 function attachType(attr: ProgLoadAttr): number {
@@ -127,6 +139,8 @@ function verifyInput(sub: Subsystem, attr: ProgLoadAttr, btf: ProgramBtf | undef
     fdArray: attr.fdArray,
     btf,
     kernelBtf: sub.kernelBtf,
+    attachBtfId: attr.attachBtfId,
+    attachesToProgram: !!attr.attachProgFd,
     logLevel: log.level,
     logSize: log.room,
   };

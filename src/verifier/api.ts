@@ -29,6 +29,13 @@ export interface VerifyInput {
   readonly expectedAttachType: number;
   readonly progFlags: number;
   readonly license: string;
+  /**
+   * What programs of some types are attached to: id of a type in the BTF of the kernel, or of the program that
+   * `attachesToProgram` speaks of. 0: nothing.
+   */
+  readonly attachBtfId?: number;
+  /** The target is another program. */
+  readonly attachesToProgram?: boolean;
   /** Capability bits held (`1n << CAP.BPF`, …); see `CAP`. */
   readonly caps: bigint;
   /** The map behind a descriptor; undefined for a closed descriptor (EBADF), -EINVAL for one of something else. */

@@ -6,6 +6,7 @@ import { ScalarStore } from '../domain/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import { CAP, PROG_FLAG } from '../uapi/index.ts';
 import type { VerifyInput } from './api.ts';
+import type { AttachTarget } from './attach/attach-target.ts';
 import type { Context, SourceLine } from './context.ts';
 import { InsnAux } from './insn-aux.ts';
 import { LiveStack } from './live-stack.ts';
@@ -52,6 +53,8 @@ export class Env implements Context {
   /** BPF_F_TEST_STATE_FREQ: a checkpoint at every prune point. */
   readonly testStateFreq: boolean;
   lines: readonly SourceLine[] = [];
+  /** What the program is attached to, where BTF says it. */
+  target: AttachTarget | undefined;
 
   readonly store: ScalarStore;
   readonly liveStack: LiveStack;

@@ -4,9 +4,10 @@
 import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ScalarStore } from '../domain/index.ts';
 import { ERRNO, InternalError, type VerifierStats } from '../errors/index.ts';
-import { MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
+import { MAX_INSNS, PROG_FLAG } from '../uapi/index.ts';
 import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
 import { checkConversions } from './access/socket.ts';
+import { checkAttachTarget } from './attach/target.ts';
 import { checkBtfInfo, checkFuncInfo } from './btf-info.ts';
 import { checkTailCallMaps } from './call/tail-call.ts';
 import { checkCfg } from './cfg.ts';
@@ -64,11 +65,11 @@ function runPasses(env: Env): number {
     checkBtfInfo(env) ||
     resolveInsns(env) ||
     checkCfg(env) ||
-    checkSleepable(env) ||
+    checkAttachTarget(env) ||
     computeScc(env) ||
     computeLiveRegs(env, (index) => insnText(env, index));
   if (err) return err;
-  if (!(env.input.progType in PROG_TYPE_RULES) || NEEDS_BTF_ID.has(env.input.progType)) {
+  if (!(env.input.progType in PROG_TYPE_RULES)) {
     throw new UnsupportedConstruct(`program type ${env.input.progType}`);
   }
   return (
@@ -78,28 +79,6 @@ function runPasses(env: Env): number {
     checkTailCallMaps(env) ||
     checkFunctionsWalked(env)
   );
-}
-
-/** Types that are checked against the kernel's function they are for. */
-const NEEDS_BTF_ID = new Set<number>([PROG_TYPE.TRACING, PROG_TYPE.LSM, PROG_TYPE.STRUCT_OPS, PROG_TYPE.EXT]);
-
-/** Types whose programs may sleep, if their place allows it. */
-const MAY_SLEEP = new Set<number>([
-  PROG_TYPE.KPROBE,
-  PROG_TYPE.TRACING,
-  PROG_TYPE.LSM,
-  PROG_TYPE.STRUCT_OPS,
-  PROG_TYPE.SYSCALL,
-]);
-
-function checkSleepable(env: Env): number {
-  const { progType } = env.input;
-  if (!(env.input.progFlags & PROG_FLAG.SLEEPABLE)) {
-    return progType === PROG_TYPE.SYSCALL ? env.fail(ERRNO.EINVAL, 'Syscall programs can only be sleepable') : 0;
-  }
-  if (MAY_SLEEP.has(progType)) return 0;
-  const who = 'fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs';
-  return env.fail(ERRNO.EINVAL, `Only ${who} can be sleepable`);
 }
 
 function statsOf(env: Env, ok: boolean): VerifierStats {

@@ -1,6 +1,7 @@
 /**
  * Loads and stores of the context. Rejects (EACCES): offsets and sizes outside the table of the program type
- * (`invalid bpf_context access off=%d size=%d`), and pointers to the context that were moved.
+ * (`invalid bpf_context access off=%d size=%d`), and pointers to the context that were moved. Programs that are attached by BTF:
+ * see ctx-btf.ts.
  */
 import { ctxAccess } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
@@ -8,6 +9,7 @@ import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { tnumText } from '../log/state-text.ts';
 import { MAYBE_NULL, pointer, REG, type Reg, typeName } from '../state/reg.ts';
+import { checkTargetCtx } from './ctx-btf.ts';
 
 /** The kinds that the contracts table names. */
 const KINDS: Record<string, number> = {
@@ -49,6 +51,7 @@ export function checkCtx(
   const reg = env.regs[r];
   const err = checkUnmoved(env, reg, r);
   if (err) return err;
+  if (env.target) return checkTargetCtx(env, env.target, off, size, write, dst);
   const { progType, expectedAttachType } = env.input;
   const rules = ctxAccess(progType, expectedAttachType);
   if (!rules) throw new UnsupportedConstruct(`context of program type ${progType}`);

@@ -16,13 +16,14 @@ import {
   helperTakesMap,
   isGplCompatible,
   isHelperAllowed,
+  isHelperAllowedAt,
   isReadOnlyToPrograms,
   kernelStruct,
   type HelperProto,
 } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { accessSize, CLASS, type Instruction, MODE, SIZE } from '../../isa/index.ts';
-import { HELPER_NAMES, MAP_TYPE, PROG_TYPE } from '../../uapi/index.ts';
+import { ATTACH_TYPE, HELPER_NAMES, MAP_TYPE, PROG_TYPE } from '../../uapi/index.ts';
 import { checkMem } from '../access/mem.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
@@ -54,7 +55,8 @@ const DELETE = idOf('map_delete_elem');
 const SOCKET_MAPS: readonly number[] = [MAP_TYPE.SOCKMAP, MAP_TYPE.SOCKHASH];
 
 /** Helpers that ask where a program is attached; one that is called by its user is attached nowhere. */
-const NOT_IN_PROBES = new Set(['d_path', 'sk_storage_get', 'sk_storage_delete'].map(idOf));
+const D_PATH = idOf('d_path');
+const NOT_IN_PROBES = new Set([D_PATH, idOf('sk_storage_get'), idOf('sk_storage_delete')]);
 
 /** Types whose programs may change maps of sockets. Measured. */
 const CHANGE_SOCKETS = new Set<number>([
@@ -102,19 +104,31 @@ export function checkHelperCall(env: Env, insn: Instruction): number {
 /** Whether this program, with its type, licence and capabilities, may call the helper at all. */
 function checkAllowed(env: Env, id: number, name: string, proto: HelperProto | undefined): number {
   const { progType, expectedAttachType, license } = env.input;
-  if (!isHelperAllowed(progType, expectedAttachType, id, env.perfmonCapable)) {
+  const allowed = env.target && isHelperAllowedAt(env.target.path, id);
+  if (!(allowed ?? isHelperAllowed(progType, expectedAttachType, id, env.perfmonCapable))) {
     return env.fail(ERRNO.EINVAL, `program of this type cannot use helper ${name}`);
   }
   if (HELPERS[id].gplOnly && !isGplCompatible(license)) {
     return env.fail(ERRNO.EINVAL, 'cannot call GPL-restricted function from non-GPL compatible program');
   }
-  if (NOT_IN_PROBES.has(id) && progType === PROG_TYPE.SYSCALL) {
+  if (NOT_IN_PROBES.has(id) && !isKnownPlace(env, id)) {
     return env.fail(ERRNO.EINVAL, 'helper call is not allowed in probe');
   }
   if (proto?.mightSleep && !isSleepable(env)) {
     return env.fail(ERRNO.EINVAL, 'helper call might sleep in a non-sleepable prog');
   }
   return 0;
+}
+
+/** Whether a helper that asks where the program is attached finds a place that it knows. */
+function isKnownPlace({ input }: Env, id: number): boolean {
+  if (input.progType === PROG_TYPE.SYSCALL) return false;
+  // Tracepoints are no place to look for paths.
+  return !(
+    input.progType === PROG_TYPE.TRACING &&
+    input.expectedAttachType === ATTACH_TYPE.TRACE_RAW_TP &&
+    id === D_PATH
+  );
 }
 
 /** What programs may do with the map, before it is asked whether the helper takes its type. */
@@ -185,7 +199,9 @@ function looksUpSocket(env: Env, proto: HelperProto, meta: CallMeta): boolean {
 function checkFuncIp(env: Env, name: string): number {
   const { progType } = env.input;
   if (progType === PROG_TYPE.KPROBE) return 0;
-  if (progType === PROG_TYPE.TRACING) throw new UnsupportedConstruct('get_func_ip in a tracing program');
+  if (progType === PROG_TYPE.TRACING) {
+    return env.fail(ERRNO.ENOTSUPP, `func ${name} supported only for fentry/fexit/fmod_ret programs`);
+  }
   return env.fail(ERRNO.ENOTSUPP, `func ${name} not supported for program type ${progType}`);
 }
 
