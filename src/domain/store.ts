@@ -12,6 +12,7 @@ import type { Scalar } from './reference/scalar.ts';
 import { sync } from './sync.ts';
 import {
   anyRange,
+  contradiction,
   isExact,
   lessS,
   lessU,
@@ -61,6 +62,10 @@ const TAGS = 0x800;
 /** Generations until the memo is wiped and numbering starts over. */
 const GENERATIONS = 0x7fffffff / TAGS;
 
+/** What `#nature` says. */
+const EXACT = 1;
+const CROSSED = 2;
+
 /** The hash table a reset keeps. */
 const RESET_TABLE = 1 << 14;
 
@@ -74,8 +79,8 @@ export class ScalarStore {
 
   /** All scalars, `WORDS` words each. */
   #words: Words = new Int32Array(256 * WORDS);
-  /** Whether a scalar is one number by every measure. */
-  #exact = new Uint8Array(256);
+  /** Whether a scalar is one number by every measure (EXACT), or contradictory (CROSSED). */
+  #nature = new Uint8Array(256);
   #hashes = new Int32Array(256);
   #count = 0;
   /** Open-addressing hash table of handles + 1; at most half full. */
@@ -128,23 +133,23 @@ export class ScalarStore {
 
   #append(r: Words, hash: number, slot: number): number {
     const handle = this.#count++;
-    if (handle === this.#exact.length) this.#grow();
+    if (handle === this.#nature.length) this.#grow();
     this.#words.set(r, handle * WORDS);
     this.#hashes[handle] = hash;
-    this.#exact[handle] = isExact(r, 0) ? 1 : 0;
+    this.#nature[handle] = isExact(r, 0) ? EXACT : contradiction(r) === '' ? 0 : CROSSED;
     this.#table[slot] = handle + 1;
     if (this.#count * 2 > this.#table.length) this.#rehash();
     return handle;
   }
 
   #grow(): void {
-    const room = this.#exact.length * 2;
+    const room = this.#nature.length * 2;
     const words = new Int32Array(room * WORDS);
     words.set(this.#words);
     this.#words = words;
-    const exact = new Uint8Array(room);
-    exact.set(this.#exact);
-    this.#exact = exact;
+    const nature = new Uint8Array(room);
+    nature.set(this.#nature);
+    this.#nature = nature;
     const hashes = new Int32Array(room);
     hashes.set(this.#hashes);
     this.#hashes = hashes;
@@ -250,6 +255,20 @@ export class ScalarStore {
   isConst(h: number): boolean {
     return this.#words[h * WORDS + MASK] === 0 && this.#words[h * WORDS + MASK + 1] === 0;
   }
+  /** Whether the tnum's lower half is one number. */
+  isConst32(h: number): boolean {
+    return this.#words[h * WORDS + MASK] === 0;
+  }
+  /** The lower half of the known bits, signed: the number itself where `isConst32`. */
+  low32(h: number): number {
+    return this.#words[h * WORDS + VALUE];
+  }
+  /** Bits that the greatest unsigned value takes: 0 for zero, 64 at most. */
+  width(h: number): number {
+    const at = h * WORDS + UMAX;
+    const hi = this.#words[at + 1];
+    return hi !== 0 ? 64 - Math.clz32(hi) : 32 - Math.clz32(this.#words[at]);
+  }
   /** The constant, unsigned. */
   constValue(h: number): bigint {
     return this.tnumValue(h);
@@ -329,7 +348,7 @@ export class ScalarStore {
   // --- arithmetic -------------------------------------------------------------------------------------------------------
 
   #alu(op: number, is32: boolean, a: number, b: number): number {
-    if (this.#exact[a] === 1 && this.#exact[b] === 1) {
+    if (this.#nature[a] === EXACT && this.#nature[b] === EXACT) {
       const words = this.#words;
       const at = a * WORDS;
       const by = b * WORDS;
@@ -468,27 +487,12 @@ export class ScalarStore {
    * arises on paths that cannot be, after `refine` or arithmetic; the kernel goes on with `unbounded`.
    */
   violation(h: number): string {
-    if (this.#exact[h] === 1) return '';
-    const m = this.#words;
-    const at = h * WORDS;
-    const crossed =
-      lessU(m[at + UMAX], m[at + UMAX + 1], m[at + UMIN], m[at + UMIN + 1]) ||
-      lessS(m[at + SMAX], m[at + SMAX + 1], m[at + SMIN], m[at + SMIN + 1]) ||
-      m[at + UMIN32] >>> 0 > m[at + UMAX32] >>> 0 ||
-      m[at + SMIN32] > m[at + SMAX32];
-    if (crossed) return 'range bounds violation';
-    if (m[at + MASK] !== 0) return '';
-    if (m[at + MASK + 1] === 0) {
-      for (let i = at + SMIN; i <= at + UMAX; i += 2)
-        if (m[i] !== m[at] || m[i + 1] !== m[at + 1]) return 'const tnum out of sync with range bounds';
-    }
-    for (let i = at + SMIN32; i <= at + UMAX32; i++)
-      if (m[i] !== m[at]) return 'const subreg tnum out of sync with range bounds';
-    return '';
+    if (this.#nature[h] !== CROSSED) return '';
+    return contradiction(this.#words.subarray(h * WORDS, (h + 1) * WORDS));
   }
   /** Whether a number is contradictory. */
   crossed(h: number): boolean {
-    return this.violation(h) !== '';
+    return this.#nature[h] === CROSSED;
   }
   /** Only the tnum kept: what the kernel makes of a contradictory number. */
   unbounded(h: number): number {

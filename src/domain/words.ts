@@ -107,6 +107,24 @@ export function isExact(r: Words, at: number): boolean {
   return true;
 }
 
+/** What is contradictory about a scalar, in the kernel's words, or empty. */
+export function contradiction(r: Words): string {
+  const crossed =
+    lessU(r[UMAX], r[UMAX + 1], r[UMIN], r[UMIN + 1]) ||
+    lessS(r[SMAX], r[SMAX + 1], r[SMIN], r[SMIN + 1]) ||
+    r[UMIN32] >>> 0 > r[UMAX32] >>> 0 ||
+    r[SMIN32] > r[SMAX32];
+  if (crossed) return 'range bounds violation';
+  if (r[MASK] !== 0) return '';
+  if (r[MASK + 1] === 0) {
+    for (let i = SMIN; i <= UMAX; i += 2)
+      if (r[i] !== r[VALUE] || r[i + 1] !== r[VALUE + 1]) return 'const tnum out of sync with range bounds';
+  }
+  for (let i = SMIN32; i <= UMAX32; i++)
+    if (r[i] !== r[VALUE]) return 'const subreg tnum out of sync with range bounds';
+  return '';
+}
+
 /** Copies a scalar out of the arena. */
 export function load(r: Words, from: Words, at: number): void {
   for (let i = 0; i < WORDS; i++) r[i] = from[at + i];

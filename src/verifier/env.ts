@@ -57,6 +57,7 @@ export class Env implements Context {
   target: AttachTarget | undefined;
 
   readonly store: ScalarStore;
+  readonly #unknown: Reg;
   readonly liveStack: LiveStack;
   cur: State = new State([]);
   insnIdx = 0;
@@ -112,6 +113,7 @@ export class Env implements Context {
     this.input = input;
     this.store = store;
     store.reset();
+    this.#unknown = scalar(store.UNKNOWN);
     this.insns = input.insns;
     this.log = new Log(input.logLevel, input.logSize ?? DEFAULT_LOG_SIZE);
     this.aux = new InsnAux(input.insns.length);
@@ -144,7 +146,7 @@ export class Env implements Context {
 
   /** A number of which nothing is known. */
   unknown(): Reg {
-    return scalar(this.store.UNKNOWN);
+    return this.#unknown;
   }
 
   /** Write the telling line and refuse. @returns -errno */

@@ -25,15 +25,17 @@ const KINDS: Record<string, number> = {
 
 /** Whether a pointer is used where it was given. @kernel check_ptr_off_reg */
 export function checkUnmoved(env: Env, reg: Reg, r: number, fixedOk = false): number {
-  const kind = typeName(reg.type);
   if (reg.off < 0) {
-    return env.fail(ERRNO.EACCES, `negative offset ${kind} ptr R${r} off=${reg.off} disallowed`);
+    return env.fail(ERRNO.EACCES, `negative offset ${typeName(reg.type)} ptr R${r} off=${reg.off} disallowed`);
   }
   if (!fixedOk && reg.off) {
-    return env.fail(ERRNO.EACCES, `dereference of modified ${kind} ptr R${r} off=${reg.off} disallowed`);
+    return env.fail(ERRNO.EACCES, `dereference of modified ${typeName(reg.type)} ptr R${r} off=${reg.off} disallowed`);
   }
-  if (!env.store.isConst(reg.s) || env.store.constValue(reg.s) !== 0n) {
-    return env.fail(ERRNO.EACCES, `variable ${kind} access var_off=${tnumText(env.store, reg.s)} disallowed`);
+  if (!env.store.isConst(reg.s) || env.store.constNumber(reg.s) !== 0) {
+    return env.fail(
+      ERRNO.EACCES,
+      `variable ${typeName(reg.type)} access var_off=${tnumText(env.store, reg.s)} disallowed`,
+    );
   }
   return 0;
 }

@@ -25,10 +25,7 @@ const byteOf = (off: number): number => (-off - 1) & 7;
 const frameOf = (env: Env, ptr: Reg): Frame => env.cur.frames[ptr.frame];
 
 /** Bits that the number may use. @kernel get_reg_width */
-const widthOf = (env: Env, reg: Reg): number => {
-  const max = env.store.umax(reg.s);
-  return max === 0n ? 0 : max.toString(2).length;
-};
+const widthOf = (env: Env, reg: Reg): number => env.store.width(reg.s);
 
 /** The kinds of a slot's bytes, and the offset's fixed value; undefined where the offset varies. */
 const fixedOffset = (env: Env, ptr: Reg, off: number): number | undefined =>

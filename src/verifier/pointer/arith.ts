@@ -28,10 +28,13 @@ const SYMBOL: Record<number, string> = {
 };
 export const aluSymbol = (op: number): string => SYMBOL[op] ?? '';
 
-/** Whether the value can be added to a pointer of this kind, or be one, without leaving ±2^29. */
-function isSaneOffset(env: Env, reg: Reg, kind: string): boolean {
+/** Whether the value can be added to a pointer of kind `type`, or be one, without leaving ±2^29. */
+function isSaneOffset(env: Env, reg: Reg, type: number): boolean {
   const { store } = env;
   const smin = store.sminN(reg.s);
+  const known = store.isConst(reg.s) ? store.constNumber(reg.s) : 0;
+  if (Math.abs(smin) < MAX_VAR_OFF && Math.abs(reg.off) < MAX_VAR_OFF && Math.abs(known) < MAX_VAR_OFF) return true;
+  const kind = typeName(type);
   let problem = '';
   if (store.isConst(reg.s) && !(Math.abs(store.constNumber(reg.s)) < MAX_VAR_OFF)) {
     const value = BigInt.asIntN(64, store.constValue(reg.s));
@@ -104,7 +107,6 @@ export function pointerAlu(env: Env, insn: Instruction, ptr: Reg, off: Reg, swap
   const { store } = env;
   const { dst } = insn;
   const op = insn.opcode & 0xf0;
-  const kind = typeName(ptr.type);
   if (store.crossed(off.s)) {
     // The number's range is empty: dead code.
     env.regs[dst] = env.unknown();
@@ -118,13 +120,16 @@ export function pointerAlu(env: Env, insn: Instruction, ptr: Reg, off: Reg, swap
     return env.fail(ERRNO.EACCES, `R${dst} 32-bit pointer arithmetic prohibited`);
   }
   if (mayBeNull(ptr.type)) {
-    return env.fail(ERRNO.EACCES, `R${dst} pointer arithmetic on ${kind} prohibited, null-check it first`);
+    return env.fail(
+      ERRNO.EACCES,
+      `R${dst} pointer arithmetic on ${typeName(ptr.type)} prohibited, null-check it first`,
+    );
   }
   const known = store.isConst(off.s);
   if (!isMovable(ptr.type, known, known ? store.sminN(off.s) : NaN, op)) {
-    return env.fail(ERRNO.EACCES, `R${dst} pointer arithmetic on ${kind} prohibited`);
+    return env.fail(ERRNO.EACCES, `R${dst} pointer arithmetic on ${typeName(ptr.type)} prohibited`);
   }
-  if (!isSaneOffset(env, off, kind) || !isSaneOffset(env, ptr, kind)) return -ERRNO.EINVAL;
+  if (!isSaneOffset(env, off, ptr.type) || !isSaneOffset(env, ptr, ptr.type)) return -ERRNO.EINVAL;
   const mask = sanitizeMove(env, insn, ptr, off, swapped);
   if (typeof mask === 'number') return mask;
   switch (op) {
@@ -143,7 +148,7 @@ export function pointerAlu(env: Env, insn: Instruction, ptr: Reg, off: Reg, swap
   }
   const result = swapped ? inFirstFrame(move(env, op, ptr, off)) : move(env, op, ptr, off);
   env.regs[dst] = result;
-  if (!isSaneOffset(env, result, kind)) return -ERRNO.EINVAL;
+  if (!isSaneOffset(env, result, ptr.type)) return -ERRNO.EINVAL;
   return checkMovedBounds(env, dst) || sanitizeMoved(env, insn, mask, swapped);
 }
 

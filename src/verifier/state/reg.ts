@@ -153,6 +153,7 @@ export class Reg {
     return new Reg(type, this.s, this.off, this.id, this.linked, this.refId, this.map, this.range, this.frame);
   }
   withScalar(s: number): Reg {
+    if (s === this.s) return this;
     return new Reg(this.type, s, this.off, this.id, this.linked, this.refId, this.map, this.range, this.frame);
   }
   /** Another id, no longer at a distance. */

@@ -77,7 +77,7 @@ function moveReg64(env: Env, insn: Instruction): number {
     regs[dst] = env.unknown();
     return 0;
   }
-  const keeps = store.umax(regs[src].s) < 1n << BigInt(insn.off - 1);
+  const keeps = store.width(regs[src].s) < insn.off;
   if (keeps) regs[src] = withScalarId(env, regs[src]);
   const copy = regs[src];
   regs[dst] = (keeps ? copy : copy.withId(0)).withScalar(store.movsx(insn.off, true, copy.s));
@@ -94,7 +94,7 @@ function moveReg32(env: Env, insn: Instruction): number {
   }
   // Copies stay linked only where the move changes nothing.
   const width = insn.off === 0 ? 32 : insn.off - 1;
-  const keeps = store.umax(regs[src].s) < 1n << BigInt(width);
+  const keeps = store.width(regs[src].s) <= width;
   if (keeps) regs[src] = withScalarId(env, regs[src]);
   const copy = regs[src];
   const s = insn.off === 0 ? store.zext32(copy.s) : store.zext32(store.movsx(insn.off, false, copy.s));
@@ -150,15 +150,14 @@ function combine(env: Env, insn: Instruction, op: number): number {
  * breaks the link, and so does a second distance or one beyond 32 bits.
  */
 function linkedSum(env: Env, insn: Instruction, op: number, a: Reg, b: Reg, s: number): Reg {
+  const isSum = op === ALU.ADD || op === ALU.SUB;
+  if (!a.id || !isSum || a.linked || !env.bpfCapable || (isReg(insn) && insn.src === insn.dst)) return scalar(s);
   const { store } = env;
   const wide = is64(insn);
-  const isSum = op === ALU.ADD || op === ALU.SUB;
-  const isConst = wide ? store.isConst(b.s) : (store.tnumMask(b.s) & 0xffff_ffffn) === 0n;
-  const sameReg = isReg(insn) && insn.src === insn.dst;
+  const isConst = wide ? store.isConst(b.s) : store.isConst32(b.s);
   // A 32-bit sum is at a distance only from what had no more than 32 bits before.
-  const fits = wide || store.umax(a.s) <= 0xffff_ffffn;
-  if (!env.bpfCapable || !isSum || !a.id || !isConst || sameReg || a.linked || !fits) return scalar(s);
-  const added = wide ? store.sminN(b.s) : Number(BigInt.asIntN(32, store.tnumValue(b.s)));
+  if (!isConst || !(wide || store.width(a.s) <= 32)) return scalar(s);
+  const added = wide ? store.sminN(b.s) : store.low32(b.s);
   const distance = op === ALU.SUB ? -added : added;
   if (distance !== (distance | 0)) return scalar(s);
   return new Reg(REG.SCALAR, s, distance, a.id, wide ? 64 : 32, 0, -1, 0, 0);

@@ -3,6 +3,7 @@
  * the numbers compared, every number linked to them, whether a pointer is null, and how far a packet reaches.
  * Rejects (EACCES): `R%d pointer comparison prohibited`.
  */
+import type { ScalarStore } from '../../domain/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { CLASS, type Instruction, JMP, SRC } from '../../isa/index.ts';
 import type { Env } from '../env.ts';
@@ -78,11 +79,8 @@ export function checkBranch(env: Env, insn: Instruction): number {
 function splitPaths(env: Env, insn: Instruction, constant: Reg, op: number, is32: boolean, byReg: boolean): number {
   const { dst, src } = insn;
   const linked: LinkedReg[] = [];
-  const join = (reg: Reg): void => {
-    if (reg.type === REG.SCALAR && reg.id) collectLinked(env, reg.id, linked);
-  };
-  if (byReg) join(env.regs[src]);
-  join(env.regs[dst]);
+  if (byReg) joinGroup(env, env.regs[src], linked);
+  joinGroup(env, env.regs[dst], linked);
   // A group that is too large lets registers go, these two perhaps among them.
   const a = env.regs[dst];
   const b = byReg ? env.regs[src] : constant;
@@ -92,9 +90,11 @@ function splitPaths(env: Env, insn: Instruction, constant: Reg, op: number, is32
   const other = pushPath(env, env.insnIdx + insn.off + 1, env.insnIdx);
   if (!other) return -ERRNO.EFAULT;
   learnScalars(env, insn, a, b, op, is32, byReg, other);
-  for (const state of [here, other]) {
-    if (byReg && b.type === REG.SCALAR && b.id) syncLinked(env, state, state.top.regs[src], linked);
-    if (a.type === REG.SCALAR && a.id) syncLinked(env, state, state.top.regs[dst], linked);
+  if (linked.length) {
+    for (const state of [here, other]) {
+      if (byReg && b.type === REG.SCALAR && b.id) syncLinked(env, state, state.top.regs[src], linked);
+      if (a.type === REG.SCALAR && a.id) syncLinked(env, state, state.top.regs[dst], linked);
+    }
   }
   if (!is32 && byReg) learnNotNull(env, a, b, op, insn, here, other);
   const nullCheck = !is32 && !byReg && insn.imm === 0 && (op === JMP.JEQ || op === JMP.JNE) && mayBeNull(a.type);
@@ -107,6 +107,10 @@ function splitPaths(env: Env, insn: Instruction, constant: Reg, op: number, is32
   printInsnState(env, here);
   env.insnIdx++;
   return 0;
+}
+
+function joinGroup(env: Env, reg: Reg, linked: LinkedReg[]): void {
+  if (reg.type === REG.SCALAR && reg.id) collectLinked(env, reg.id, linked);
 }
 
 /** What the comparison says of the two numbers on each way. */
@@ -122,22 +126,24 @@ function learnScalars(
 ): void {
   if (isPointer(a) || isPointer(b)) return;
   const { store } = env;
-  const learned: [State, boolean, number, number][] = [];
-  for (const [state, taken] of [
-    [env.cur, false],
-    [other, true],
-  ] as const) {
-    if (byReg && insn.dst === insn.src) store.refineSame(op, is32, a.s, taken);
-    else store.refine(op, is32, a.s, b.s, taken);
-    learned.push([state, taken, store.outA, store.outB]);
-  }
+  const same = byReg && insn.dst === insn.src;
+  if (same) store.refineSame(op, is32, a.s, false);
+  else store.refine(op, is32, a.s, b.s, false);
+  const { outA, outB } = store;
+  if (same) store.refineSame(op, is32, a.s, true);
+  else store.refine(op, is32, a.s, b.s, true);
   // Linux looks for contradictions once both ways are known, the one that jumps first.
-  for (const [state, taken, outA, outB] of learned.reverse()) {
-    const { regs } = state.top;
-    regs[insn.dst] = a.withScalar(consistent(env, outA, `${taken}_reg1`));
-    if (insn.dst === insn.src && byReg) continue;
-    const known = consistent(env, outB, `${taken}_reg2`);
+  const { regs } = other.top;
+  const { outA: takenA, outB: takenB } = store;
+  regs[insn.dst] = a.withScalar(consistent(env, takenA, 'true_reg1'));
+  if (!same) {
+    const known = consistent(env, takenB, 'true_reg2');
     if (byReg) regs[insn.src] = b.withScalar(known);
+  }
+  env.regs[insn.dst] = a.withScalar(consistent(env, outA, 'false_reg1'));
+  if (!same) {
+    const known = consistent(env, outB, 'false_reg2');
+    if (byReg) env.regs[insn.src] = b.withScalar(known);
   }
 }
 
@@ -151,17 +157,20 @@ function learnNotNull(env: Env, a: Reg, b: Reg, op: number, insn: Instruction, h
   regs[r] = mayBeLiftedNull(env, regs[r]);
 }
 
+const isConst = (store: ScalarStore, reg: Reg, is32: boolean): boolean =>
+  reg.type === REG.SCALAR && (is32 ? store.isConst32(reg.s) : store.isConst(reg.s));
+
 /** 1: always taken, 0: never, -1: both ways. @kernel is_branch_taken */
 function branchTaken(env: Env, a: Reg, b: Reg, op: number, is32: boolean): number {
   const { store } = env;
   if (isAnyPacket(a) && isAnyPacket(b) && !is32) return packetBranchTaken(a, b, op);
-  const isConst = (reg: Reg): boolean =>
-    reg.type === REG.SCALAR && (is32 ? (store.tnumMask(reg.s) & 0xffff_ffffn) === 0n : store.isConst(reg.s));
-  const [x, y, how] = isConst(b) ? [a, b, op] : [b, a, FLIPPED[op]];
+  const direct = isConst(store, b, is32);
+  const x = direct ? a : b;
+  const y = direct ? b : a;
+  const how = direct ? op : FLIPPED[op];
   if (isPointer(x)) {
-    if (!isNeverNull(x) || !isConst(y)) return -1;
-    const value = is32 ? store.tnumValue(y.s) & 0xffff_ffffn : store.constValue(y.s);
-    if (value !== 0n) return -1;
+    if (!isNeverNull(x) || !isConst(store, y, is32)) return -1;
+    if ((is32 ? store.low32(y.s) : store.constNumber(y.s)) !== 0) return -1;
     return how === JMP.JEQ ? 0 : how === JMP.JNE ? 1 : -1;
   }
   if (isPointer(y)) return -1;
