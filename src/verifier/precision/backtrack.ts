@@ -78,52 +78,62 @@ function markArguments(state: State, track: Track, changed?: { value: boolean })
 /** Undo a state's own instructions, from `last` to its first; the very last of all was not done yet when `skip`. */
 function walkBack(env: Env, state: State, track: Track, last: number, subsequent: number, skip: boolean): number {
   const { verbose } = env.log;
-  const { history, firstInsn } = state;
-  env.concerns ??= concernsOf(env.insns);
+  const { firstInsn } = state;
+  const concerns = (env.concerns ??= concernsOf(env.insns));
+  let entry = state.history;
   let at = last;
-  let left = history.length;
+  let wanted = track.regs[track.frame] | FRAMES_CHANGE;
   for (;;) {
-    const entry = left > 0 && history[left - 1].insn === at ? history[left - 1] : undefined;
+    const here = entry !== undefined && entry.insn === at ? entry : undefined;
     // Most instructions have nothing to do with what is looked for.
-    const matters =
-      entry !== undefined || verbose || ((track.regs[track.frame] | FRAMES_CHANGE) & env.concerns[at]) !== 0;
+    const matters = verbose || (concerns[at] & wanted) !== 0 || (here !== undefined && tells(here));
     if (skip) skip = false;
     else if (matters) {
-      const followed = step(env, at, subsequent, entry, track);
+      const followed = step(env, at, subsequent, here, track);
       if (followed <= 0) return followed || STRETCH.LOST;
       if (track.empty) return STRETCH.FOUND;
+      wanted = track.regs[track.frame] | FRAMES_CHANGE;
     }
     subsequent = at;
-    if (at === firstInsn && (left === 0 || (left === 1 && entry !== undefined))) return STRETCH.BEGINNING;
-    if (entry) {
-      at = entry.prev;
-      left--;
+    if (at === firstInsn && (entry === undefined || (here !== undefined && here.before === undefined))) {
+      return STRETCH.BEGINNING;
+    }
+    if (here !== undefined) {
+      at = here.prev;
+      entry = here.before;
     } else {
       at--;
     }
   }
 }
 
+/** Whether an entry says more than that the path came by. */
+const tells = (entry: HistoryEntry): boolean => entry.flags !== 0 || entry.linked !== undefined;
+
 /** No register: calls and ends of functions matter whatever is looked for. */
 const FRAMES_CHANGE = 1 << 15;
 
 /** Registers that make an instruction worth undoing when they are looked for, by slot: bit r. */
 function concernsOf(insns: readonly Instruction[]): Uint16Array {
-  return Uint16Array.from(insns, (insn) => {
-    const cls = insn.opcode & 7;
-    if (insn.opcode === 0) return 0;
-    if (cls !== CLASS.JMP && cls !== CLASS.JMP32) return 1 << insn.dst;
-    if (insn.opcode === CALL || insn.opcode === EXIT) return FRAMES_CHANGE;
-    return insn.opcode & SRC.X ? (1 << insn.dst) | (1 << insn.src) : 0;
-  });
+  const concerns = new Uint16Array(insns.length);
+  for (let i = 0; i < insns.length; i++) concerns[i] = concernOf(insns[i]);
+  return concerns;
+}
+
+function concernOf(insn: Instruction): number {
+  const cls = insn.opcode & 7;
+  if (insn.opcode === 0) return 0;
+  if (cls !== CLASS.JMP && cls !== CLASS.JMP32) return 1 << insn.dst;
+  if (insn.opcode === CALL || insn.opcode === EXIT) return FRAMES_CHANGE;
+  return insn.opcode & SRC.X ? (1 << insn.dst) | (1 << insn.src) : 0;
 }
 
 /** Mark what is wanted in a checkpoint; what is already marked there, or is no number, need not be followed further. */
 function markCheckpoint(env: Env, state: State, track: Track, changed?: { value: boolean }): void {
   for (let f = track.frame; f >= 0; f--) {
     const frame = state.frames[f];
-    for (let r = 0; r < NREGS; r++) {
-      if (!track.hasReg(r, f)) continue;
+    for (let left = track.regs[f]; left; left &= left - 1) {
+      const r = 31 - Math.clz32(left & -left);
       if (frame.regs[r].type !== REG.SCALAR || (frame.preciseRegs >>> r) & 1) track.clearReg(r, f);
       else {
         frame.preciseRegs |= 1 << r;

@@ -5,11 +5,13 @@
 import type { Env } from '../env.ts';
 import type { HistoryEntry, LinkedReg } from '../state/state.ts';
 
+const NOWHERE = { frame: 0, slot: 0 };
+
 /** Remember that the path passed the current instruction, and what it did there. One entry an instruction. */
 export function pushHistory(
   env: Env,
   flags: number,
-  place: { frame: number; slot: number } = { frame: 0, slot: 0 },
+  place: { readonly frame: number; readonly slot: number } = NOWHERE,
   linked?: readonly LinkedReg[],
 ): void {
   const known = env.curHistory;
@@ -23,7 +25,16 @@ export function pushHistory(
     known.linked = linked ?? known.linked;
     return;
   }
-  const entry: HistoryEntry = { insn: env.insnIdx, prev: env.prevInsnIdx, flags, ...place, linked };
-  env.cur.history.push(entry);
-  env.curHistory = entry;
+  const before = env.cur.history;
+  const entry: HistoryEntry = {
+    before,
+    count: before === undefined ? 1 : before.count + 1,
+    insn: env.insnIdx,
+    prev: env.prevInsnIdx,
+    flags,
+    frame: place.frame,
+    slot: place.slot,
+    linked,
+  };
+  env.curHistory = env.cur.history = entry;
 }

@@ -18,15 +18,14 @@ export class Track {
   /** Look for nothing, from frame `frame` on. */
   start(frame: number): this {
     this.frame = frame;
-    this.regs.fill(0);
-    this.low.fill(0);
-    this.high.fill(0);
+    for (let f = 0; f <= frame; f++) this.regs[f] = this.low[f] = this.high[f] = 0;
     return this;
   }
 
   /** Backwards into a function, through its end. */
   enterFunction(): void {
     this.frame++;
+    this.regs[this.frame] = this.low[this.frame] = this.high[this.frame] = 0;
   }
 
   /** Backwards out of a function, through its call: nothing in it is looked for any more. */

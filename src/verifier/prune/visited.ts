@@ -40,7 +40,7 @@ export function checkVisited(env: Env): number {
   const at = env.insnIdx;
   const { cur } = env;
   const forced = (env.aux.flags[at] & AUX.FORCE_CHECKPOINT) !== 0;
-  const always = env.testStateFreq || forced || cur.history.length > MAX_HISTORY;
+  const always = env.testStateFreq || forced || (cur.history?.count ?? 0) > MAX_HISTORY;
   const jumps = env.jmpsProcessed - env.prevJmpsProcessed;
   const insns = env.insnProcessed - env.prevInsnProcessed;
   let keep = always || (jumps >= MIN_JUMPS && insns >= MIN_INSNS);
@@ -122,7 +122,7 @@ function addCheckpoint(env: Env, at: number): void {
   enterLoop(env, state);
   cur.parent = state;
   cur.firstInsn = at;
-  cur.history = [];
+  cur.history = undefined;
   env.curHistory = undefined;
 }
 

@@ -15,6 +15,9 @@ export const HISTORY = { STACK_ACCESS: 1, DST_REG_STACK: 2, SRC_REG_STACK: 4 } a
 
 /** A step of the path that precision backtracking cannot see from the instructions alone. */
 export interface HistoryEntry {
+  /** The entry before it, and how many there are with this one: paths that part share what came before. */
+  readonly before: HistoryEntry | undefined;
+  readonly count: number;
   readonly insn: number;
   /** The instruction before it on this path. */
   readonly prev: number;
@@ -91,7 +94,8 @@ export class State {
   /** First and last instruction walked since the parent. */
   firstInsn = 0;
   lastInsn = -1;
-  history: HistoryEntry[] = [];
+  /** The last step since the parent. */
+  history: HistoryEntry | undefined;
   /** Rounds of `may_goto` loops on the way here. */
   mayGotoDepth = 0;
   /** Rounds of callbacks on the way here. */
@@ -113,12 +117,14 @@ export class State {
 
   /** A path that goes on from here by itself. */
   fork(): State {
-    const copy = new State(this.frames.map((frame) => frame.copy()));
+    const frames = new Array<Frame>(this.frames.length);
+    for (let i = 0; i < frames.length; i++) frames[i] = this.frames[i].copy();
+    const copy = new State(frames);
     copy.parent = this.parent;
     copy.insn = this.insn;
     copy.firstInsn = this.firstInsn;
     copy.lastInsn = this.lastInsn;
-    copy.history = this.history.slice();
+    copy.history = this.history;
     copy.refs = this.refs;
     copy.callbackRounds = this.callbackRounds;
     copy.speculative = this.speculative;
