@@ -32,6 +32,10 @@ export interface HelperEnv {
   cpu: number;
   /** The packet of the current context; undefined where there is none. */
   packet: PacketBuffer | undefined;
+  /** Type of the program that runs: some helpers answer by it. */
+  progType: number;
+  /** Where the last redirection goes: a device, a CPU; 0: nowhere, or everywhere. */
+  redirect: number;
   /** The live map whose header is at an address. */
   mapAt(address: number): BpfMap | undefined;
   /** 32 random bits. */

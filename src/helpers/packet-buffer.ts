@@ -24,12 +24,20 @@ export class PacketBuffer implements Packet {
   length = 0;
   mac = 0;
   network = 0;
+  /** What `data` was at first. */
+  origin = 0;
   /** First byte that is handed out after the run: of the metadata, or of a header that the program does not see. */
   start = 0;
   /** Bytes of the packet behind `end` that are not in memory (further pieces of a large XDP frame). */
   rest: Uint8Array = NOTHING;
   /** The flow's hash; 0: none. */
   hash = 0;
+  /** Ether type, its first byte lowest. */
+  protocol = 0;
+  /** @kernel sk_buff.pkt_type */
+  type = 0;
+  /** A VLAN tag that is kept beside the packet: its ether type, its first byte lowest, and its number. */
+  vlan: { readonly proto: number; readonly tci: number } | undefined;
   /** Tell the context that the packet has changed. */
   changed: () => void = () => {};
   readonly space: AddressSpace;
@@ -67,15 +75,18 @@ export class PacketBuffer implements Packet {
 
   /**
    * Put a packet into the middle of the buffer.
+   * @param rest further bytes that the program does not see
    * @param hidden bytes at its front that the program does not see as data
    */
-  place(bytes: Uint8Array, hidden: number): void {
+  place(bytes: Uint8Array, hidden: number, rest?: Uint8Array): void {
     this.start = this.#region.base + ROOM;
     this.data = this.start + hidden;
     this.length = bytes.length - hidden;
     this.mac = this.network = this.start;
-    this.rest = NOTHING;
-    this.hash = 0;
+    this.origin = this.data;
+    this.rest = rest?.slice() ?? NOTHING;
+    this.hash = this.protocol = this.type = 0;
+    this.vlan = undefined;
     this.space.bytes.set(bytes, this.start);
   }
 

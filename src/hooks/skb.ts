@@ -1,6 +1,6 @@
 /**
- * Programs whose context is a `__sk_buff`: socket_filter, sched_cls, sched_act. PROG_TEST_RUN takes an Ethernet frame.
- * A socket filter sees what follows the Ethernet header, the others see all of it. Measured on Linux 6.18, where the
+ * Programs whose context is a `__sk_buff`: socket_filter, sched_cls, sched_act, cgroup_skb, lwt_*. PROG_TEST_RUN takes an
+ * Ethernet frame. sched_cls and sched_act see all of it, the others what follows the Ethernet header. Measured on Linux 6.18, where the
  * device is `lo` (index 1).
  *
  * Refuses: flags other than CHECKSUM_COMPLETE, `cpu`, `batchSize` (-EINVAL); frames shorter than 14 or longer than 3,712
@@ -48,6 +48,10 @@ const AT = offsetsOf(SK_BUFF, [
   'gso_segs',
   'gso_size',
   'sk',
+  'hash',
+  'vlan_present',
+  'vlan_proto',
+  'vlan_tci',
 ]);
 
 /** Fields that `ctxIn` may set. The program sees them. */
@@ -64,6 +68,7 @@ const shown = SK_BUFF.fields.filter(({ name }) => SHOWN.includes(name));
 export function testRunSkb(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr): number {
   const { dataIn } = attr;
   const socketFilter = image.progType === PROG_TYPE.SOCKET_FILTER;
+  const seesFrame = image.progType === PROG_TYPE.SCHED_CLS || image.progType === PROG_TYPE.SCHED_ACT;
   const wholeFrame = attr.view === 'packet-socket';
   if (wholeFrame && !socketFilter) return -ERRNO.EINVAL;
   if (((attr.flags ?? 0) & ~CHECKSUM_COMPLETE) !== 0 || attr.cpu || attr.batchSize) return -ERRNO.EINVAL;
@@ -72,14 +77,14 @@ export function testRunSkb(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
   const given = contextIn(attr, SK_BUFF.size);
   if (typeof given === 'number') return given;
 
-  const hidden = socketFilter && !wholeFrame ? ETH_HLEN : 0;
+  const hidden = seesFrame || wholeFrame ? 0 : ETH_HLEN;
   const protocol = etherProtocol(dataIn);
   if (!wholeFrame && dataIn.length < (SHORTEST_FRAME[protocol] ?? 0)) return -ERRNO.EINVAL;
   const errno = given === undefined ? 0 : checkGiven(given, dataIn.length - hidden);
   if (errno) return errno;
 
-  placePacket(cpu, dataIn, hidden);
-  fillContext(cpu, dataIn, protocol);
+  placePacket(cpu, dataIn, hidden, protocol);
+  fillContext(cpu);
   if (given !== undefined) applyGiven(cpu, given, dataIn.length - hidden);
 
   runOnPacket(cpu, image, attr);
@@ -95,7 +100,7 @@ export function testRunSkb(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
       given.set(bytes.subarray(cpu.ctx.base + offset, cpu.ctx.base + offset + size), offset);
     }
   }
-  bytes.fill(0, packet.start, packet.start + hidden); // the header that a socket filter does not see
+  bytes.fill(0, packet.start, packet.start + hidden); // the header that only some see
   return results(cpu, attr, given);
 }
 
@@ -124,23 +129,23 @@ function packetType(frame: Uint8Array): number {
   return PKT_TYPE.HOST;
 }
 
-function placePacket(cpu: Cpu, frame: Uint8Array, hidden: number): void {
+function placePacket(cpu: Cpu, frame: Uint8Array, hidden: number, protocol: number): void {
   const { packet } = cpu;
   packet.place(frame, hidden);
   packet.network = packet.start + ETH_HLEN;
+  packet.protocol = protocol;
+  packet.type = packetType(frame);
   packet.changed = () => writePacket(cpu);
 }
 
 /** The context of a frame that came without one. */
-function fillContext(cpu: Cpu, frame: Uint8Array, protocol: number): void {
+function fillContext(cpu: Cpu): void {
   const { ctx } = cpu;
   const { bytes, view } = cpu.host.space;
   const { base } = ctx;
   ctx.size = SK_BUFF.size;
   ctx.writable = true;
   bytes.fill(0, base, base + SK_BUFF.size);
-  view.setUint32(base + AT.pkt_type, packetType(frame), true);
-  view.setUint32(base + AT.protocol, protocol, true);
   view.setUint32(base + AT.ifindex, LOOPBACK_IFINDEX, true);
   view.setUint32(base + AT.sk, cpu.sock.base, true);
   writePacket(cpu);
@@ -149,7 +154,14 @@ function fillContext(cpu: Cpu, frame: Uint8Array, protocol: number): void {
 /** Where the packet lies now. */
 function writePacket({ ctx, packet, host }: Cpu): void {
   const { view } = host.space;
+  const { vlan } = packet;
   view.setUint32(ctx.base + AT.len, packet.length, true);
+  view.setUint32(ctx.base + AT.pkt_type, packet.type, true);
+  view.setUint32(ctx.base + AT.protocol, packet.protocol, true);
+  view.setUint32(ctx.base + AT.vlan_present, vlan ? 1 : 0, true);
+  view.setUint32(ctx.base + AT.vlan_tci, vlan?.tci ?? 0, true);
+  view.setUint32(ctx.base + AT.vlan_proto, vlan?.proto ?? 0, true);
+  view.setUint32(ctx.base + AT.hash, packet.hash, true);
   view.setUint32(ctx.base + AT.data, packet.data, true);
   view.setUint32(ctx.base + AT.data_end, packet.end, true);
   view.setUint32(ctx.base + AT.data_meta, packet.data, true);

@@ -51,8 +51,7 @@ export function testRunXdp(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
   if (size - seen > MAX_FRAGS) return -ERRNO.ENOMEM;
 
   const { packet, env } = cpu;
-  packet.place(dataIn.subarray(0, seen), layout.meta);
-  packet.rest = dataIn.subarray(seen);
+  packet.place(dataIn.subarray(0, seen), layout.meta, dataIn.subarray(seen));
   packet.changed = () => writePacket(cpu);
   fillContext(cpu);
   env.packet = packet;

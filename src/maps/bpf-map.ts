@@ -63,6 +63,9 @@ export interface BpfMap {
   /** Where the values of an array lie, in order, padding included. */
   readonly values?: MemoryRange;
 
+  /** Maps of redirection targets: the device or queue under an index, 0 where there is none. */
+  targetWord?(index: number): number;
+
   /** Helper 1. @returns the value's address on CPU `cpu`, or 0. */
   lookupElem(key: number, cpu: number): number;
   /** Helper 2. @returns 0 or -errno. */
@@ -83,6 +86,9 @@ export interface BpfMap {
 
   /** Address of byte `offset` of the values of an array, for `ld_imm64 BPF_PSEUDO_MAP_VALUE`; -errno elsewhere. */
   directValueAddress(offset: number): number;
+
+  /** The last descriptor has been closed; programs may still hold the map. */
+  released?(): void;
 
   /** Give all memory back once no program runs. */
   destroy(): void;

@@ -39,6 +39,12 @@ export class DeviceHash implements BpfMap {
     return this.#hash.memoryBytes;
   }
 
+  targetWord(index: number): number {
+    const key = Uint8Array.of(index, index >>> 8, index >>> 16, index >>> 24);
+    const value = new Uint8Array(this.userValueSize);
+    return this.#hash.sysLookup(key, value) < 0 ? 0 : indexOf(value);
+  }
+
   lookupElem(key: number, cpu: number): number {
     return this.#hash.lookupElem(key, cpu);
   }

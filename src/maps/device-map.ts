@@ -37,6 +37,11 @@ export class DeviceMap extends ArrayMap {
     super(info, deps, header, values, 0);
   }
 
+  targetWord(index: number): number {
+    const at = this.#filled(index);
+    return at === 0 ? 0 : this.deps.memory.view.getUint32(at, true);
+  }
+
   override lookupElem(key: number): number {
     return this.#filled(this.deps.memory.view.getUint32(key, true));
   }

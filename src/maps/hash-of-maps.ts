@@ -23,7 +23,7 @@ export class HashOfMaps implements BpfMap {
   readonly #held = new Map<string, SlotObject>();
 
   /** @returns the map, or -ENOMEM. */
-  static create(info: MapInfo, deps: MapDeps): HashOfMaps | number {
+  static create(info: MapInfo, deps: MapDeps): BpfMap | number {
     const hash = HashMap.create(info, deps);
     return typeof hash === 'number' || !deps.slots ? hash : new HashOfMaps(info, deps, deps.slots, hash);
   }

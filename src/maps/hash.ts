@@ -1,119 +1,182 @@
 /**
- * BPF_MAP_TYPE_HASH: at most `maxEntries` elements under keys of `keySize` bytes, in chains behind a power of two of buckets.
- * Updating replaces the element: whoever still points to the old value sees the old value. The order of keys is
- * unspecified. Pre-allocated unless BPF_F_NO_PREALLOC. @kernel htab_map_ops
+ * BPF_MAP_TYPE_HASH and BPF_MAP_TYPE_PERCPU_HASH: at most `maxEntries` elements under keys of `keySize` bytes. Updating a
+ * hash replaces the element: whoever still points to the old value sees the old value. A per-CPU hash has a value of its
+ * own for each CPU: a program that updates writes its CPU's in place (the others of a new element are zero), user
+ * space reads and overwrites all of them at once, each padded to 8 bytes. The order of keys is unspecified. Pre-allocated
+ * unless BPF_F_NO_PREALLOC. @kernel htab_map_ops, htab_percpu_map_ops
  *
- * Refuses: flags beyond BPF_EXIST (-EINVAL), BPF_NOEXIST of a key that is there (-EEXIST), BPF_EXIST of one that is not
- * (-ENOENT), a new key when full (-E2BIG).
- *
- * Chains are read from memory that running programs share: a chain that leads elsewhere or in circles is an
- * InternalError.
+ * What is refused, and all that is quick, is in src/maps/core/assembly/hash.ts.
  */
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
-import { ELEM_STATE, HASH_ELEM, MAP_HEADER, hashKey } from '../memory/index.ts';
-import { ELEM_FLAG, MAP_FLAG } from '../uapi/index.ts';
+import { ELEM_STATE, HASH_ELEM, MAP_HEADER, padded } from '../memory/index.ts';
+import { MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
-import { ElementPool } from './element-pool.ts';
-import { allocateHeader } from './storage.ts';
+import { MapCore } from './map-core.ts';
+import type { CoreFunctions, CoreMap } from './map-core.ts';
+import { allocateValues, writeHeader } from './storage.ts';
 
-/** A key or value: an address in the memory, or user space's own bytes. */
-export type Source = number | Uint8Array;
+/** Most and least bytes of a slab that is added to a map. */
+const MAX_SLAB = 1 << 20;
+const MIN_SLAB = 4096;
+/** Bytes of retired elements beyond which the oldest is reused. */
+const RETAIN_BYTES = 4 << 20;
+/** Elements start at a line of the processor's cache. */
+const CACHE_LINE = 64;
 
-export class HashMap implements BpfMap {
+/** What is computed from a map's sizes. */
+interface Shape {
+  readonly copies: number;
+  readonly valueOffset: number;
+  readonly valueStride: number;
+  readonly elemSize: number;
+  readonly buckets: number;
+  /** Bytes from the header to the first element. */
+  readonly elements: number;
+  /** Elements that there are from the start. */
+  readonly preallocated: number;
+}
+
+function shapeOf(info: MapInfo, cpus: number): Shape {
+  const percpu = info.type === MAP_TYPE.PERCPU_HASH;
+  const copies = percpu ? cpus : 1;
+  const valueOffset = HASH_ELEM.KEY + padded(info.keySize);
+  const valueStride = padded(info.valueSize);
+  const buckets = bucketCount(info.maxEntries);
+  // One element more than fits, so that a full hash can still replace one.
+  const preallocated = info.flags & MAP_FLAG.NO_PREALLOC ? 0 : info.maxEntries + (percpu ? 0 : 1);
+  return {
+    copies,
+    valueOffset,
+    valueStride,
+    elemSize: valueOffset + valueStride * copies,
+    buckets,
+    elements: Math.ceil((MAP_HEADER.SIZE + 4 * buckets) / CACHE_LINE) * CACHE_LINE,
+    preallocated,
+  };
+}
+
+function bucketCount(maxEntries: number): number {
+  let buckets = 1;
+  while (buckets < maxEntries) buckets *= 2;
+  return buckets;
+}
+
+export class HashMap implements BpfMap, CoreMap {
   readonly info: MapInfo;
-  protected readonly deps: MapDeps;
-  protected readonly pool: ElementPool;
-  readonly #header: Region;
-  readonly #buckets: number;
-  readonly #mask: number;
-  readonly #seed: number;
+  readonly address: number;
+  readonly userValueSize: number;
+  readonly #deps: MapDeps;
+  readonly #core: MapCore;
+  readonly #fn: CoreFunctions;
+  readonly #shape: Shape;
+  readonly #percpu: boolean;
+  /** Header, buckets and the first elements, then the slabs. */
+  readonly #regions: Region[];
 
   /** @returns the map, or -ENOMEM. */
   static create(info: MapInfo, deps: MapDeps): HashMap | number {
-    // One element more than fits, so that a full map can still replace one.
-    return build(info, deps, 1, info.maxEntries + 1, (header, pool) => new HashMap(info, deps, header, pool));
+    const shape = shapeOf(info, deps.cpus);
+    const { elements, elemSize, preallocated } = shape;
+    const size = elements + preallocated * elemSize;
+    const region = allocateValues(info, deps, size, (offset, bytes) => {
+      return offset >= elements && holdsValue(deps, info, shape, region as Region, elements, offset, bytes);
+    });
+    return region === undefined ? -ERRNO.ENOMEM : new HashMap(info, deps, shape, region);
   }
 
-  constructor(info: MapInfo, deps: MapDeps, header: Region, pool: ElementPool) {
+  private constructor(info: MapInfo, deps: MapDeps, shape: Shape, region: Region) {
     this.info = info;
-    this.deps = deps;
-    this.pool = pool;
-    this.#header = header;
-    this.#buckets = header.base + MAP_HEADER.SIZE;
-    this.#mask = bucketCount(info.maxEntries) - 1;
-    this.#seed = info.flags & MAP_FLAG.ZERO_SEED ? 0 : deps.random() >>> 0;
-    const { view } = deps.memory;
-    view.setUint32(header.base + MAP_HEADER.ELEM_SIZE, pool.elemSize, true);
-    view.setUint32(header.base + MAP_HEADER.BUCKETS, this.#buckets, true);
-    view.setUint32(header.base + MAP_HEADER.BUCKET_MASK, this.#mask, true);
-    view.setUint32(header.base + MAP_HEADER.SEED, this.#seed, true);
-    view.setUint32(header.base + MAP_HEADER.VALUE_OFFSET, pool.valueOffset, true);
+    this.address = region.base;
+    this.#percpu = info.type === MAP_TYPE.PERCPU_HASH;
+    this.userValueSize = this.#percpu ? shape.valueStride * shape.copies : info.valueSize;
+    this.#deps = deps;
+    this.#core = MapCore.of(deps);
+    this.#fn = this.#core.functions;
+    this.#shape = shape;
+    this.#regions = [region];
+    writeHeader(info, deps, region.base);
+    this.#setHeader('ELEM_SIZE', shape.elemSize);
+    this.#setHeader('CPU_STRIDE', this.#percpu ? shape.valueStride : 0);
+    this.#setHeader('BUCKETS', region.base + MAP_HEADER.SIZE);
+    this.#setHeader('BUCKET_MASK', shape.buckets - 1);
+    this.#setHeader('SEED', info.flags & MAP_FLAG.ZERO_SEED ? 0 : deps.random() >>> 0);
+    this.#setHeader('VALUE_OFFSET', shape.valueOffset);
+    this.#setHeader('COPIES', shape.copies);
+    this.#setHeader('RETAIN', Math.ceil(RETAIN_BYTES / shape.elemSize));
+    this.#addElements(region.base + shape.elements, shape.preallocated);
+    this.#core.add(this.address, this);
   }
 
-  get address(): number {
-    return this.#header.base;
+  get name(): string {
+    return this.info.name;
   }
 
   get memoryBytes(): number {
-    return this.#header.reserved + this.pool.memoryBytes;
-  }
-
-  get userValueSize(): number {
-    return this.info.valueSize;
-  }
-
-  /** Elements in the table. */
-  get count(): number {
-    return this.deps.memory.view.getUint32(this.#header.base + MAP_HEADER.COUNT, true);
+    return this.#regions.reduce((sum, region) => sum + region.reserved, 0);
   }
 
   lookupElem(key: number, cpu: number): number {
-    const elem = this.#find(key, this.#hash(key));
-    return elem === 0 ? 0 : this.valueOf(elem, cpu);
+    try {
+      if (this.#percpu) return this.#fn.percpu_hash_lookup(this.address, key, cpu) >>> 0;
+      return this.#fn.hash_lookup(this.address, key) >>> 0;
+    } catch (error) {
+      throw this.#core.explain(this.address, error);
+    }
   }
 
   updateElem(key: number, value: number, flags: number, cpu: number): number {
-    return this.update(key, value, flags, cpu);
+    const words = Math.min(flags, 0xffffffff);
+    try {
+      if (this.#percpu) return this.#fn.percpu_hash_update(this.address, key, value, words, cpu);
+      return this.#fn.hash_update(this.address, key, value, words);
+    } catch (error) {
+      throw this.#core.explain(this.address, error);
+    }
   }
 
   deleteElem(key: number): number {
-    return this.#delete(key);
+    try {
+      return this.#fn.hash_delete(this.address, key);
+    } catch (error) {
+      throw this.#core.explain(this.address, error);
+    }
   }
 
   sysLookup(key: Uint8Array, value: Uint8Array): number {
-    const elem = this.#find(key, this.#hash(key));
-    if (elem === 0) return -ERRNO.ENOENT;
-    this.readValue(elem, value);
-    return 0;
+    return this.#command(key, undefined, (at) => {
+      const from = this.#fn.hash_lookup(this.address, at) >>> 0;
+      if (from === 0) return -ERRNO.ENOENT;
+      value.set(this.#deps.memory.bytes.subarray(from, from + this.userValueSize));
+      return 0;
+    });
   }
 
   sysUpdate(key: Uint8Array, value: Uint8Array, flags: number): number {
-    return this.update(key, value, flags, 0);
+    const words = Math.min(flags, 0xffffffff);
+    return this.#command(key, value, (at, valueAt) =>
+      this.#percpu
+        ? this.#fn.percpu_hash_update_all(this.address, at, valueAt, words)
+        : this.#fn.hash_update(this.address, at, valueAt, words),
+    );
   }
 
   sysDelete(key: Uint8Array): number {
-    return this.#delete(key);
+    return this.#command(key, undefined, (at) => this.#fn.hash_delete(this.address, at));
   }
 
   sysLookupAndDelete(key: Uint8Array, value: Uint8Array): number {
-    return this.sysLookup(key, value) || this.#delete(key);
+    return this.sysLookup(key, value) || this.sysDelete(key);
   }
 
   sysGetNextKey(key: Uint8Array | undefined, nextKey: Uint8Array): number {
-    const { view, bytes } = this.deps.memory;
-    let bucket = 0;
-    let next = 0;
-    const elem = key === undefined ? 0 : this.#find(key, this.#hash(key));
-    if (elem !== 0) {
-      bucket = (view.getUint32(elem + HASH_ELEM.HASH, true) & this.#mask) + 1;
-      next = view.getUint32(elem + HASH_ELEM.NEXT, true);
-    }
-    for (; next === 0 && bucket <= this.#mask; bucket++) next = view.getUint32(this.#buckets + 4 * bucket, true);
-    if (next === 0) return -ERRNO.ENOENT;
-    this.pool.checkLink(next);
-    nextKey.set(bytes.subarray(next + HASH_ELEM.KEY, next + HASH_ELEM.KEY + this.info.keySize));
-    return 0;
+    return this.#command(key, undefined, (at) => {
+      const elem = this.#fn.hash_next(this.address, at) >>> 0;
+      if (elem === 0) return -ERRNO.ENOENT;
+      const from = elem + HASH_ELEM.KEY;
+      nextKey.set(this.#deps.memory.bytes.subarray(from, from + this.info.keySize));
+      return 0;
+    });
   }
 
   directValueAddress(_offset: number): number {
@@ -121,149 +184,75 @@ export class HashMap implements BpfMap {
   }
 
   destroy(): void {
-    const { memory, rcu } = this.deps;
+    const { memory, rcu } = this.#deps;
     rcu.defer(() => {
-      this.pool.destroy();
-      memory.free(this.#header);
+      this.#core.remove(this.address);
+      for (const region of this.#regions) memory.free(region);
     });
   }
 
-  /** Address of the value that an element has on CPU `cpu`. */
-  protected valueOf(elem: number, _cpu: number): number {
-    return elem + this.pool.valueOffset;
-  }
-
-  /** User space's value of an element. */
-  protected readValue(elem: number, value: Uint8Array): void {
-    const from = elem + this.pool.valueOffset;
-    value.set(this.deps.memory.bytes.subarray(from, from + this.info.valueSize));
-  }
-
-  /** Write the value of an element that is not in the table yet. */
-  protected writeNew(elem: number, value: Source, _cpu: number): void {
-    this.copyIn(elem + this.pool.valueOffset, value, 0, this.info.valueSize);
-  }
-
-  /** Give key `key`, found in `old`, a new value. */
-  protected replace(old: number, key: Source, hash: number, value: Source, cpu: number): number {
-    const added = this.insert(key, hash, value, cpu);
-    if (added === 0) this.#unlink(old, hash);
-    return added;
-  }
-
-  protected update(key: Source, value: Source, flags: number, cpu: number): number {
-    if (flags > ELEM_FLAG.EXIST) return -ERRNO.EINVAL;
-    const hash = this.#hash(key);
-    const old = this.#find(key, hash);
-    if (old !== 0) return flags === ELEM_FLAG.NOEXIST ? -ERRNO.EEXIST : this.replace(old, key, hash, value, cpu);
-    if (flags === ELEM_FLAG.EXIST) return -ERRNO.ENOENT;
-    return this.count >= this.info.maxEntries ? -ERRNO.E2BIG : this.insert(key, hash, value, cpu);
-  }
-
-  /** Put a new element at the head of its chain, where a look-up finds it before any older one. */
-  protected insert(key: Source, hash: number, value: Source, cpu: number): number {
-    const elem = this.pool.take(); // may grow the memory: views only from here on
-    if (elem === 0) return -ERRNO.ENOMEM;
-    const { view } = this.deps.memory;
-    const bucket = this.#bucketOf(hash);
-    this.copyIn(elem + HASH_ELEM.KEY, key, 0, this.info.keySize);
-    this.writeNew(elem, value, cpu);
-    view.setUint32(elem + HASH_ELEM.HASH, hash, true);
-    view.setUint32(elem + HASH_ELEM.STATE, ELEM_STATE.LIVE, true);
-    view.setUint32(elem + HASH_ELEM.NEXT, view.getUint32(bucket, true), true);
-    view.setUint32(bucket, elem, true);
-    this.#addCount(1);
-    return 0;
-  }
-
-  /** Copy `size` bytes from byte `from` of a source to address `to`. */
-  protected copyIn(to: number, source: Source, from: number, size: number): void {
-    const { bytes } = this.deps.memory;
-    if (typeof source === 'number') bytes.copyWithin(to, source + from, source + from + size);
-    else bytes.set(source.subarray(from, from + size), to);
-  }
-
-  #delete(key: Source): number {
-    const hash = this.#hash(key);
-    const elem = this.#find(key, hash);
-    if (elem === 0) return -ERRNO.ENOENT;
-    this.#unlink(elem, hash);
-    return 0;
-  }
-
-  #hash(key: Source): number {
-    return typeof key === 'number'
-      ? hashKey(this.deps.memory.bytes, key, this.info.keySize, this.#seed)
-      : hashKey(key, 0, this.info.keySize, this.#seed);
-  }
-
-  #bucketOf(hash: number): number {
-    return this.#buckets + 4 * (hash & this.#mask);
-  }
-
-  /** The element of a key, or 0. */
-  #find(key: Source, hash: number): number {
-    const { view } = this.deps.memory;
-    let steps = this.pool.capacity;
-    for (let elem = view.getUint32(this.#bucketOf(hash), true); elem !== 0; steps--) {
-      if (steps === 0) this.pool.corrupt('a chain in a circle');
-      this.pool.checkLink(elem);
-      if (view.getUint32(elem + HASH_ELEM.HASH, true) === hash && this.#sameKey(elem, key)) return elem;
-      elem = view.getUint32(elem + HASH_ELEM.NEXT, true);
-    }
-    return 0;
-  }
-
-  #sameKey(elem: number, key: Source): boolean {
-    const { bytes } = this.deps.memory;
-    const other = typeof key === 'number' ? bytes : key;
-    const from = typeof key === 'number' ? key : 0;
-    const mine = elem + HASH_ELEM.KEY;
-    for (let i = 0; i < this.info.keySize; i++) if (bytes[mine + i] !== other[from + i]) return false;
+  grow(): boolean {
+    const { elemSize } = this.#shape;
+    const capacity = this.#deps.memory.view.getUint32(this.address + MAP_HEADER.CAPACITY, true);
+    const bytes = Math.min(MAX_SLAB, Math.max(MIN_SLAB, Math.floor((capacity * elemSize) / 8)));
+    const count = Math.max(1, Math.floor(bytes / elemSize));
+    const slab = allocateValues(this.info, this.#deps, count * elemSize, (offset, size) =>
+      holdsValue(this.#deps, this.info, this.#shape, slab as Region, 0, offset, size),
+    );
+    if (slab === undefined) return false;
+    this.#regions.push(slab);
+    this.#addElements(slab.base, count);
     return true;
   }
 
-  /** Take an element out of its chain; its own NEXT stays for readers that stand on it. */
-  #unlink(elem: number, hash: number): void {
-    const { view } = this.deps.memory;
-    let link = this.#bucketOf(hash);
-    for (let steps = this.pool.capacity; ; steps--) {
-      const at = view.getUint32(link, true);
-      if (at === elem) break;
-      if (at === 0 || steps === 0) this.pool.corrupt('an element that its chain does not lead to');
-      this.pool.checkLink(at);
-      link = at + HASH_ELEM.NEXT;
+  #addElements(first: number, count: number): void {
+    const { view } = this.#deps.memory;
+    this.#setHeader('CAPACITY', view.getUint32(this.address + MAP_HEADER.CAPACITY, true) + count);
+    this.#setHeader('UNUSED', first);
+    this.#setHeader('UNUSED_END', first + count * this.#shape.elemSize);
+  }
+
+  #setHeader(field: keyof typeof MAP_HEADER, value: number): void {
+    this.#deps.memory.view.setUint32(this.address + MAP_HEADER[field], value, true);
+  }
+
+  /** Run a command of user space, which is a reader of its own, on copies of its key and value. */
+  #command(
+    key: Uint8Array | undefined,
+    value: Uint8Array | undefined,
+    body: (key: number, value: number) => number,
+  ): number {
+    const { rcu } = this.#deps;
+    const { keySize } = this.info;
+    let at = 0;
+    if (key !== undefined) {
+      at = this.#core.stage(key.subarray(0, keySize), value?.subarray(0, this.userValueSize));
+      if (at === 0) return -ERRNO.ENOMEM;
     }
-    view.setUint32(link, view.getUint32(elem + HASH_ELEM.NEXT, true), true);
-    this.#addCount(-1);
-    this.pool.retire(elem);
-  }
-
-  #addCount(by: number): void {
-    this.deps.memory.view.setUint32(this.#header.base + MAP_HEADER.COUNT, this.count + by, true);
+    rcu.enter();
+    try {
+      return body(at, at + padded(keySize));
+    } catch (error) {
+      throw this.#core.explain(this.address, error);
+    } finally {
+      rcu.exit();
+    }
   }
 }
 
-/** Allocate header, buckets and, unless BPF_F_NO_PREALLOC, `elements` elements, and make the map from them; -ENOMEM. */
-export function build<T>(
-  info: MapInfo,
+/** Whether a program may touch these bytes of a region whose elements start at `first`: of one value of one that is not free. */
+function holdsValue(
   deps: MapDeps,
-  copies: number,
-  elements: number,
-  make: (header: Region, pool: ElementPool) => T,
-): T | number {
-  const header = allocateHeader(info, deps, 4 * bucketCount(info.maxEntries));
-  if (header === undefined) return -ERRNO.ENOMEM;
-  const pool = new ElementPool(info, deps, header.base, copies);
-  if ((info.flags & MAP_FLAG.NO_PREALLOC) === 0 && !pool.grow(elements)) {
-    deps.memory.free(header);
-    return -ERRNO.ENOMEM;
-  }
-  return make(header, pool);
-}
-
-function bucketCount(maxEntries: number): number {
-  let buckets = 1;
-  while (buckets < maxEntries) buckets *= 2;
-  return buckets;
+  info: MapInfo,
+  { elemSize, valueOffset, valueStride }: Shape,
+  region: Region,
+  first: number,
+  offset: number,
+  size: number,
+): boolean {
+  const inside = (offset - first) % elemSize;
+  const within = inside - valueOffset;
+  if (within < 0 || (within % valueStride) + size > info.valueSize) return false;
+  const state = deps.memory.view.getUint32(region.base + offset - inside + HASH_ELEM.STATE, true);
+  return (state & ELEM_STATE.MASK) !== ELEM_STATE.FREE;
 }

@@ -10,18 +10,21 @@ import { HashMap } from './hash.ts';
 import { HashOfMaps } from './hash-of-maps.ts';
 import { ObjectArray } from './object-array.ts';
 import { PercpuArrayMap } from './percpu-array.ts';
-import { PercpuHashMap } from './percpu-hash.ts';
 import { XskMap } from './xsk-map.ts';
 
 export * from './bpf-map.ts';
 export { DescribedMap } from './described.ts';
+export { elementsOf } from './elements.ts';
+export type { Element } from './elements.ts';
+export { MapCore } from './map-core.ts';
 
 /** The map types that there are: what makes one, by number. */
 const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): BpfMap | number }>> = {
   [MAP_TYPE.HASH]: HashMap,
   [MAP_TYPE.ARRAY]: ArrayMap,
-  [MAP_TYPE.PERCPU_HASH]: PercpuHashMap,
+  [MAP_TYPE.PERCPU_HASH]: HashMap,
   [MAP_TYPE.PERCPU_ARRAY]: PercpuArrayMap,
+  [MAP_TYPE.PROG_ARRAY]: ObjectArray,
   [MAP_TYPE.ARRAY_OF_MAPS]: ObjectArray,
   [MAP_TYPE.HASH_OF_MAPS]: HashOfMaps,
   [MAP_TYPE.DEVMAP]: DeviceMap,

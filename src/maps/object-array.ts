@@ -10,6 +10,7 @@
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
 import { MAP_HEADER } from '../memory/index.ts';
+import { MAP_TYPE } from '../uapi/index.ts';
 import { indexOf, nextIndex } from './array.ts';
 import type { BpfMap, MapDeps, MapInfo, SlotObject, SlotResolver } from './bpf-map.ts';
 import { allocateHeader, allocateTable } from './storage.ts';
@@ -105,6 +106,11 @@ export class ObjectArray implements BpfMap {
 
   directValueAddress(): number {
     return -ERRNO.ENOTSUPP;
+  }
+
+  /** Programs in a prog array may hold it: nobody else would ever let go of them. @kernel map_release_uref */
+  released(): void {
+    if (this.info.type === MAP_TYPE.PROG_ARRAY) this.clear();
   }
 
   /** Empty every slot. */

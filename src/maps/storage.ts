@@ -13,13 +13,18 @@ export function allocateHeader(info: MapInfo, deps: MapDeps, extra: number): Reg
     contains: () => false,
   });
   if (region === undefined) return undefined;
-  const { view } = deps.memory;
-  view.setUint32(region.base + MAP_HEADER.TYPE, info.type, true);
-  view.setUint32(region.base + MAP_HEADER.KEY_SIZE, info.keySize, true);
-  view.setUint32(region.base + MAP_HEADER.VALUE_SIZE, info.valueSize, true);
-  view.setUint32(region.base + MAP_HEADER.MAX_ENTRIES, info.maxEntries, true);
-  view.setUint32(region.base + MAP_HEADER.FLAGS, info.flags, true);
+  writeHeader(info, deps, region.base);
   return region;
+}
+
+/** The fields that every header has. */
+export function writeHeader(info: MapInfo, deps: MapDeps, address: number): void {
+  const { view } = deps.memory;
+  view.setUint32(address + MAP_HEADER.TYPE, info.type, true);
+  view.setUint32(address + MAP_HEADER.KEY_SIZE, info.keySize, true);
+  view.setUint32(address + MAP_HEADER.VALUE_SIZE, info.valueSize, true);
+  view.setUint32(address + MAP_HEADER.MAX_ENTRIES, info.maxEntries, true);
+  view.setUint32(address + MAP_HEADER.FLAGS, info.flags, true);
 }
 
 /** `size` bytes that hold values: programs may touch what `contains` allows, and write unless BPF_F_RDONLY_PROG. */

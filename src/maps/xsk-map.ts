@@ -21,6 +21,10 @@ export class XskMap extends ArrayMap {
     super(info, deps, header, values, 0);
   }
 
+  targetWord(): number {
+    return 0;
+  }
+
   override lookupElem(): number {
     return 0;
   }

@@ -1,0 +1,52 @@
+/**
+ * Redirection: in user space it is a verdict, and where to is what `HelperEnv.redirect` last heard. @kernel bpf_redirect,
+ * bpf_redirect_map
+ */
+import { Trap } from '../errors/index.ts';
+import { MAP_TYPE, PROG_TYPE } from '../uapi/index.ts';
+import type { Family, HelperEnv } from './env.ts';
+import { returnUint, uint32, uint64 } from './registers.ts';
+
+const XDP = { ABORTED: 0, REDIRECT: 4 } as const;
+const TC = { SHOT: 2, REDIRECT: 7 } as const;
+/** @kernel BPF_F_INGRESS */
+const INGRESS = 1;
+/** The verdict where there is no target: the low bits of the flags. */
+const FALLBACK = 3;
+const BROADCAST = 8;
+/** @kernel BPF_F_BROADCAST, BPF_F_EXCLUDE_INGRESS */
+const TO_ALL = BROADCAST | 16;
+
+function verdict(env: HelperEnv, r: Int32Array, target: number, code: number): void {
+  env.redirect = target;
+  returnUint(r, code);
+}
+
+/** `redirect_peer` and `redirect_neigh`: of TC programs only, no flags. */
+function toDevice(env: HelperEnv, r: Int32Array, flags: number): void {
+  if (flags !== 0) returnUint(r, TC.SHOT);
+  else verdict(env, r, uint32(r, 1), TC.REDIRECT);
+}
+
+export const redirectFamily: Family = {
+  redirect(env, r) {
+    const [device, flags] = [uint32(r, 1), uint64(r, 2)];
+    const isXdp = env.progType === PROG_TYPE.XDP;
+    const known = isXdp ? 0 : INGRESS;
+    if (flags > known) returnUint(r, isXdp ? XDP.ABORTED : TC.SHOT);
+    else verdict(env, r, device, isXdp ? XDP.REDIRECT : TC.REDIRECT);
+  },
+  redirect_peer: (env, r) => toDevice(env, r, uint64(r, 2)),
+  redirect_neigh: (env, r) => toDevice(env, r, uint64(r, 4)),
+  redirect_map(env, r, slot) {
+    const map = r[3] === 0 ? env.mapAt(r[2] >>> 0) : undefined;
+    if (map?.targetWord === undefined) throw new Trap(`r1 is not a map of redirection targets`, slot);
+    const [index, flags] = [uint32(r, 2), uint64(r, 3)];
+    const { type } = map.info;
+    const known = FALLBACK | (type === MAP_TYPE.DEVMAP || type === MAP_TYPE.DEVMAP_HASH ? TO_ALL : 0);
+    if (flags > (FALLBACK | TO_ALL) || flags & ~known) return returnUint(r, XDP.ABORTED);
+    const target = map.targetWord(index);
+    if (target === 0 && (flags & BROADCAST) === 0) return returnUint(r, flags & FALLBACK);
+    verdict(env, r, type === MAP_TYPE.DEVMAP || type === MAP_TYPE.DEVMAP_HASH ? target : index, XDP.REDIRECT);
+  },
+};
