@@ -14,7 +14,18 @@ declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array<ArrayBuffer>);
   }
-  type ImportValue = Memory | ((...args: number[]) => number | void);
+  /** Thrown where WebAssembly traps. */
+  class RuntimeError extends Error {}
+  /** Functions that modules share. */
+  class Table {
+    constructor(descriptor: { element: 'anyfunc'; initial: number });
+    readonly length: number;
+    grow(delta: number): number;
+    set(index: number, value: unknown): void;
+  }
+  /** Whether the bytes are a module that this engine takes. */
+  function validate(bytes: Uint8Array<ArrayBuffer>): boolean;
+  type ImportValue = Memory | Table | ((...args: number[]) => number | void);
   class Instance {
     constructor(module: Module, imports?: Record<string, Record<string, ImportValue>>);
     readonly exports: Readonly<Record<string, unknown>>;

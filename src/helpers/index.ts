@@ -2,6 +2,7 @@
 import { HELPER_NAMES } from '../uapi/index.ts';
 import type { HelperFn, HelperRegistry } from '../vm/index.ts';
 import type { Family, HelperEnv } from './env.ts';
+import { loopFamily } from './loop.ts';
 import { machineFamily } from './machine.ts';
 import { mapFamily } from './map.ts';
 import { skbFamily } from './skb.ts';
@@ -13,7 +14,7 @@ export type { Clock, HelperEnv, Task } from './env.ts';
 export { MAX_PACKET, PacketBuffer } from './packet-buffer.ts';
 export { formatTrace } from './printf.ts';
 
-const FAMILIES: readonly Family[] = [mapFamily, timeFamily, machineFamily, traceFamily, skbFamily, taskFamily];
+const FAMILIES: readonly Family[] = [loopFamily, mapFamily, timeFamily, machineFamily, traceFamily, skbFamily, taskFamily];
 
 const byId: readonly (HelperFn<HelperEnv> | undefined)[] = HELPER_NAMES.map(
   (name) => FAMILIES.find((family) => Object.hasOwn(family, name))?.[name],

@@ -5,7 +5,7 @@ import type { Family, HelperEnv } from './env.ts';
 import { memory, returnInt, returnUint, uint64 } from './registers.ts';
 
 /** The map in r1. The verifier proves that it is one; an unverified program traps. */
-function mapOf(env: HelperEnv, r: Int32Array, slot: number): BpfMap {
+export function mapOf(env: HelperEnv, r: Int32Array, slot: number): BpfMap {
   const map = r[3] === 0 ? env.mapAt(r[2] >>> 0) : undefined;
   if (map === undefined) throw new Trap(`r1 is not a map`, slot);
   return map;

@@ -6,6 +6,7 @@ import type { BpfMap } from '../maps/index.ts';
 import type { AddressSpace, Rcu, Region } from '../memory/index.ts';
 import type { CompiledProgram, Executable, Interpreter, JitMachine, NotCompiled } from '../vm/index.ts';
 import type { NarrowContext } from './narrow-fields.ts';
+import type { ProgramNumbers } from './program-numbers.ts';
 
 /** The world that programs run in; given by the subsystem. */
 export interface Host {
@@ -17,6 +18,8 @@ export interface Host {
   readonly possibleCpus: number;
   /** The live map whose header is at an address: one `Map` look-up. */
   mapAt(address: number): BpfMap | undefined;
+  /** The programs that slots of prog arrays may name. */
+  readonly programs: ProgramNumbers<ProgramImage>;
   /** Whether there is a network device with this index, which is positive. */
   readonly hasDevice: (index: number) => boolean;
   /** 32 random bits. */
@@ -38,6 +41,8 @@ export interface ProgramImage {
   readonly mapLoads: ReadonlySet<number>;
   /** Made by the CPU that runs it first. */
   compiled: CompiledProgram | NotCompiled | undefined;
+  /** The same as what tail calls start. */
+  entry: CompiledProgram | NotCompiled | undefined;
 }
 
 /** What runs programs: `interp` checks every access; `jit` compiles them to WebAssembly, and leaves to it what it cannot. */

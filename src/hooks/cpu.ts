@@ -9,6 +9,7 @@ import type { VerifiedProgram } from '../verifier/index.ts';
 import { Interpreter, JitMachine, compile } from '../vm/index.ts';
 import { narrowContext } from './narrow-fields.ts';
 import type { Cpu, EngineName, Host, ProgramImage } from './api.ts';
+import { programAt, tailCalled } from './tail-calls.ts';
 
 /** Bytes of the object behind `__sk_buff.sk`; programs see that it is there and nothing of it. */
 const SOCK_SIZE = 64;
@@ -34,11 +35,17 @@ export function createCpu(host: Host, engine: EngineName = 'interp'): Cpu {
   const packet = PacketBuffer.create(space);
   if (packet === undefined) throw new InternalError('no memory for packets');
   const ctx = region(SK_BUFF.size, 'ctx', 'context', true);
-  return {
+  const cpu: Cpu = {
     host,
     env,
-    interpreter: new Interpreter(env),
-    jit: engine === 'jit' ? new JitMachine(env) : undefined,
+    interpreter: new Interpreter(env, (map, index, slot) => programAt(host, map, index, slot)?.executable),
+    jit:
+      engine === 'jit'
+        ? new JitMachine(
+            env,
+            tailCalled(() => cpu),
+          )
+        : undefined,
     ctx,
     skbContext: narrowContext(space, ctx, SK_BUFF),
     packet,
@@ -46,6 +53,7 @@ export function createCpu(host: Host, engine: EngineName = 'interp'): Cpu {
   };
 }
 
+  return cpu;
 /**
  * Make a program ready to run.
  * @param maps the map behind each entry of `program.maps`
@@ -68,5 +76,14 @@ export function createImage(
   const mapLoads = new Set(
     [...program.mapRefs].filter(([, ref]) => ref.valueOffset === undefined).map(([slot]) => slot),
   );
-  return { executable, progType, expectedAttachType, verified, stackDepth, mapLoads, compiled: undefined };
+  return {
+    executable,
+    progType,
+    expectedAttachType,
+    verified,
+    stackDepth,
+    mapLoads,
+    compiled: undefined,
+    entry: undefined,
+  };
 }

@@ -15,6 +15,7 @@ import { testRunXdp } from './xdp.ts';
 
 export type { Cpu, EngineName, Host, ProgramImage } from './api.ts';
 export { createCpu, createImage } from './cpu.ts';
+export { ProgramNumbers } from './program-numbers.ts';
 
 type TestRun = (cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr) => number;
 

@@ -54,13 +54,22 @@ function interpret({ interpreter, ctx }: Cpu, { executable }: ProgramImage, repe
 }
 
 /** The program as the CPU's JIT compiles it, once; undefined without a JIT. */
-function compiledBy({ jit }: Cpu, image: ProgramImage, context?: Context): ProgramImage['compiled'] {
-  if (jit === undefined || image.compiled !== undefined) return image.compiled;
+function compiledBy(cpu: Cpu, image: ProgramImage, context?: Context): ProgramImage['compiled'] {
+  image.compiled ??= compileFor(cpu, image, context, false);
+  return image.compiled;
+}
+
+/** @param entry compile it as what tail calls start */
+export function compileFor(
+  { jit }: Cpu,
+  image: ProgramImage,
+  context: Context | undefined,
+  entry: boolean,
+): ProgramImage['compiled'] {
   const { executable, verified, stackDepth, mapLoads } = image;
   const narrow = context && { base: context.region.base, size: context.region.size };
   const mode = verified ? 'verified' : 'checked';
-  image.compiled = jit.compile(executable, { mode, stackDepth, mapLoads, narrow });
-  return image.compiled;
+  return jit?.compile(executable, { mode, stackDepth, mapLoads, narrow, entry });
 }
 
 /** `attr` as Linux hands it back where nothing was run: sizes as given, results 0. */

@@ -6,7 +6,7 @@ import { KernelBtf } from '../btf/index.ts';
 import type { KernelBtfSource } from '../btf/index.ts';
 import { ERRNO, InternalError, Trap, UnsupportedError } from '../errors/index.ts';
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
-import { testRun } from '../hooks/index.ts';
+import { ProgramNumbers, testRun } from '../hooks/index.ts';
 import type { EngineName, Host } from '../hooks/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import { AddressSpace, Rcu } from '../memory/index.ts';
@@ -190,6 +190,7 @@ function createHost(options: KernelOptions, possibleCpus: number, mapAt: Map<num
     task: options.task ?? { pid: 1, tgid: 1, uid: 0, gid: 0, comm: 'skep' },
     possibleCpus,
     mapAt: (address) => mapAt.get(address),
+    programs: new ProgramNumbers(),
     hasDevice: (index) => options.devices?.includes(index) ?? index < 2 ** 31,
     random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),
     trace: options.trace ?? (() => {}),

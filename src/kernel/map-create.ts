@@ -17,6 +17,7 @@ import { objectName } from './arguments.ts';
 import { capable, mayCreateMap } from './capabilities.ts';
 import { MapObject } from './objects.ts';
 import type { BtfObject, MapTypes } from './objects.ts';
+import { ProgSlots } from './prog-array.ts';
 import { innerMaps, noSockets, targetPrograms } from './slot-objects.ts';
 import type { Subsystem } from './subsystem.ts';
 
@@ -44,12 +45,16 @@ export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
 function makeMap(sub: Subsystem, info: MapInfo, inner: MapObject | undefined): BpfMap | number {
   const { space: memory, rcu, possibleCpus: cpus } = sub.host;
   const { random, hasDevice } = sub.host;
-  return createMap(info, { memory, rcu, cpus, random, hasDevice, slots: slotResolver(sub, info.type, inner) });
+  const slots = slotResolver(sub, info.type, inner);
+  const map = createMap(info, { memory, rcu, cpus, random, hasDevice, slots });
+  if (slots instanceof ProgSlots && typeof map !== 'number') sub.progArrays.set(map, slots);
+  return map;
 }
 
 /** What descriptors mean as values of such a map. */
 function slotResolver(sub: Subsystem, type: number, inner: MapObject | undefined): SlotResolver | undefined {
   if (inner !== undefined) return innerMaps(sub, inner);
+  if (type === MAP_TYPE.PROG_ARRAY) return new ProgSlots(sub);
   return type === MAP_TYPE.XSKMAP ? noSockets(sub) : targetPrograms(sub, type);
 }
 

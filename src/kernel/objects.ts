@@ -92,6 +92,8 @@ export class MapObject implements KernelObject, MapDesc {
   frozen = false;
   /** Mappings through which user space may write. */
   writableMappings = 0;
+  /** Descriptors that are open. */
+  descriptors = 0;
   readonly #memory: ValueReader;
   readonly #released: () => void;
 
@@ -166,6 +168,8 @@ export class ProgObject implements KernelObject {
   readonly parts: ProgramParts;
   /** False for one loaded without verification: it may trap. */
   readonly trusted: boolean;
+  /** What slots of prog arrays call it; 0: none has held it yet. */
+  number = 0;
   readonly #released: () => void;
   #image: ProgramImage | undefined;
 

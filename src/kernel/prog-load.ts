@@ -21,6 +21,7 @@ import { UserLog, objectName } from './arguments.ts';
 import { capable } from './capabilities.ts';
 import { programTag } from './obj-info.ts';
 import { MapObject, ProgObject } from './objects.ts';
+import { releaseNumber } from './prog-array.ts';
 import type { BtfObject } from './objects.ts';
 import type { Subsystem } from './subsystem.ts';
 
@@ -178,8 +179,6 @@ function install(
     if (!(map instanceof MapObject)) throw new InternalError('the verifier answered a map it was not given');
     return map;
   });
-  for (const map of maps) sub.maps.hold(map);
-  if (btf !== undefined) sub.btfs.hold(btf.object);
   const parts = {
     verified,
     expectedAttachType: attachType(attr),
@@ -191,12 +190,16 @@ function install(
     loadTime: sub.host.clock.boottime(),
     uid: sub.host.task.uid,
   };
+  if (maps.some((map) => sub.progArrays.get(map.map)?.admits(parts) === false)) return -ERRNO.EINVAL;
+  for (const map of maps) sub.maps.hold(map);
+  if (btf !== undefined) sub.btfs.hold(btf.object);
   const release = () => {
+    releaseNumber(sub, program);
     for (const map of maps) sub.maps.drop(map);
     if (btf !== undefined) sub.btfs.drop(btf.object);
   };
   // A program that is closed while it runs keeps its maps until it has ended.
-  const program = new ProgObject(parts, trusted, () => sub.host.rcu.defer(release));
+  const program: ProgObject = new ProgObject(parts, trusted, () => sub.host.rcu.defer(release));
   sub.progs.hold(sub.progs.add(program));
   const fd = sub.open(program);
   sub.progs.drop(program);

@@ -3,11 +3,13 @@ import type { KernelBtf } from '../btf/index.ts';
 import { ERRNO } from '../errors/index.ts';
 import { createCpu } from '../hooks/index.ts';
 import type { Cpu, EngineName, Host } from '../hooks/index.ts';
+import { MapCore } from '../maps/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import { DescriptorTable } from './descriptors.ts';
 import type { Descriptor } from './descriptors.ts';
 import { ObjectTable } from './objects.ts';
 import type { AnyObject, BtfObject, MapObject, ProgObject } from './objects.ts';
+import type { ProgArrays } from './prog-array.ts';
 
 /** What a descriptor may be used for. */
 export interface Access {
@@ -31,12 +33,14 @@ export class Subsystem {
   kernelBtf: KernelBtf | undefined;
   /** Programs are verified and never run. */
   readonly verifyOnly: boolean;
+  readonly progArrays: ProgArrays = new WeakMap();
   readonly #mapAt: Map<number, BpfMap>;
 
   /** @param mapAt the maps by header address: the table that `host.mapAt` reads. */
   constructor(host: Host, caps: bigint, mapAt: Map<number, BpfMap>, engine: EngineName, verifyOnly = false) {
     this.verifyOnly = verifyOnly;
     this.host = host;
+    MapCore.of({ memory: host.space, rcu: host.rcu }); // takes its memory now
     this.cpu = createCpu(host, engine);
     this.caps = caps;
     this.#mapAt = mapAt;
@@ -51,13 +55,18 @@ export class Subsystem {
   /** A new descriptor for an object, which it holds. @returns its number, or -EMFILE. */
   open(object: AnyObject, access: Access = READ_WRITE): number {
     const fd = this.fds.add({ object, read: access.read, write: access.write });
-    if (fd >= 0) object.refs++;
+    if (fd < 0) return fd;
+    object.refs++;
+    if (object.kind === 'map') object.descriptors++;
     return fd;
   }
 
   close(fd: number): void {
     const descriptor = this.fds.remove(fd);
-    if (descriptor !== undefined) this.drop(descriptor.object);
+    if (descriptor === undefined) return;
+    const { object } = descriptor;
+    if (object.kind === 'map' && --object.descriptors === 0) object.map.released?.();
+    this.drop(object);
   }
 
   drop(object: AnyObject): void {

@@ -8,7 +8,7 @@
 import { Trap } from '../errors/index.ts';
 import { ALU, ATOMIC, CLASS, EXIT, JMP, LD_IMM64, MODE, SRC, validate } from '../isa/index.ts';
 import type { Instruction } from '../isa/index.ts';
-import { CALL_PSEUDO } from '../uapi/index.ts';
+import { CALL_PSEUDO, PSEUDO } from '../uapi/index.ts';
 import type { Executable, HelperFn, HelperRegistry } from './executable.ts';
 import { REGISTER_WORDS } from './executable.ts';
 
@@ -67,6 +67,8 @@ class Compiler<Env> {
   readonly #constantAt = new Map<string, number>();
   /** Slots that start a sub-program. */
   readonly #entries = new Set<number>([0]);
+  /** Slots that load the address of one. */
+  readonly #functionLoads = new Set<number>();
 
   constructor(insns: readonly Instruction[], options: CompileOptions<Env>) {
     this.#insns = insns;
@@ -108,6 +110,8 @@ class Compiler<Env> {
       helpers: this.#helpers,
       registry: this.#options.helpers,
       invalid: this.#invalid,
+      functions: this.#entries,
+      functionLoads: this.#functionLoads,
     };
   }
 
@@ -219,7 +223,12 @@ class Compiler<Env> {
   #wideImmediate(slot: number, insn: Instruction): void {
     this.#writes(slot, insn.dst);
     let [low, high] = [insn.imm, this.#insns[slot + 1].imm];
-    if (insn.src !== 0) {
+    if (insn.src === PSEUDO.FUNC) {
+      // The address of a function is its first slot: no memory.
+      [low, high] = [slot + 1 + insn.imm, 0];
+      this.#entries.add(low);
+      this.#functionLoads.add(slot);
+    } else if (insn.src !== 0) {
       const address = this.#options.resolve?.(slot, insn);
       if (address === undefined) throw new Trap(`ld_imm64 with source ${insn.src} loads nothing here`, slot);
       [low, high] = [address | 0, 0];
@@ -228,13 +237,17 @@ class Compiler<Env> {
   }
 
   #checkTargets(): void {
+    for (const slot of this.#functionLoads) this.#checkTarget(slot, slot + 1 + this.#insns[slot].imm);
     for (let slot = 0; slot < this.#insns.length; slot++) {
       const op = this.#op[slot];
       if (!isJump(op)) continue;
-      const target = this.#off[slot];
-      if (target < 0 || target >= this.#insns.length) throw new Trap(`jump out of the program to ${target}`, slot);
-      if (this.#op[target] === CANONICAL.NEVER) throw new Trap(`jump into the middle of ld_imm64 at ${target}`, slot);
+      this.#checkTarget(slot, this.#off[slot]);
     }
+  }
+
+  #checkTarget(slot: number, target: number): void {
+    if (target < 0 || target >= this.#insns.length) throw new Trap(`jump out of the program to ${target}`, slot);
+    if (this.#op[target] === CANONICAL.NEVER) throw new Trap(`jump into the middle of ld_imm64 at ${target}`, slot);
   }
 
   /** Every sub-program ends with `exit` or an unconditional jump, and jumps stay inside. */

@@ -9,9 +9,24 @@ export const REGISTER_WORDS = 22;
 
 /**
  * A helper. Arguments are the words of r1-r5 (`r[2]` is r1's low word, `r[3]` its high word); the result goes to `r[0]`
- * and `r[1]`. `slot` is the call's, for traps. A helper may grow the memory.
+ * and `r[1]`. `slot` is the call's, for traps. A helper may grow the memory. One of CALLING_HELPERS may answer calls to make first.
  */
-export type HelperFn<Env> = (env: Env, r: Int32Array, slot: number) => void;
+export type HelperFn<Env> = (env: Env, r: Int32Array, slot: number) => void | Calls;
+
+/**
+ * Calls of a function of the program that a helper makes: `bpf_loop`, `bpf_for_each_map_elem`. The engine makes them, so that a
+ * callback can be stepped and compiled like any other code.
+ */
+export interface Calls {
+  /** First slot of the function. */
+  readonly callback: number;
+  /**
+   * Prepare the next call: its arguments go to the words of r1-r5, which hold 0.
+   * @param returned r0's low word of the last call; 0 before the first
+   * @returns false: there is none; the helper's result is in `r[0]` and `r[1]`
+   */
+  next(r: Int32Array, returned: number): boolean;
+}
 
 /** The helper with a number, or undefined: calling it is a trap. */
 export type HelperRegistry<Env> = (id: number) => HelperFn<Env> | undefined;
@@ -36,4 +51,8 @@ export interface Executable<Env> {
   readonly registry: HelperRegistry<Env>;
   /** Why a slot cannot run. */
   readonly invalid: ReadonlyMap<number, string>;
+  /** First slots of the main program and of all functions that are called or whose address is loaded. */
+  readonly functions: ReadonlySet<number>;
+  /** Slots of the `ld_imm64` that load the address of one. */
+  readonly functionLoads: ReadonlySet<number>;
 }

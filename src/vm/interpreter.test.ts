@@ -186,8 +186,12 @@ describe('calls', () => {
     programs[0] = build('mov %r0, 9\nexit');
     expect(run('stdw [%r10-8], 5\nmov %r3, 0\ncall 12\nmov %r0, 1\nexit')).toBe(9n);
     expect(run('mov %r3, 7\ncall 12\nmov %r0, 1\nexit')).toBe(1n);
-    programs[1] = build('add %r9, 1\nmov %r3, 1\ncall 12\nmov %r0, %r9\nexit');
-    expect(run('mov %r9, 0\nmov %r3, 1\ncall 12\nexit')).toBe(33n);
+    programs[1] = build('mov %r3, 1\ncall 12\nmov %r0, 5\nexit');
+    expect(run('mov %r9, 0\nmov %r3, 1\ncall 12\nexit')).toBe(5n);
+    expect(interpreter.executed).toBe(3 + 33 * 2 + 2);
+    // The other program has its context and a stack of its own, and nothing else.
+    programs[1] = build('mov %r0, %r1\nadd %r0, %r9\nldxdw %r2, [%r10-8]\nadd %r0, %r2\nexit');
+    expect(run('stdw [%r10-8], 5\nmov %r9, 7\nmov %r1, 3\nmov %r3, 1\ncall 12\nexit')).toBe(3n);
   });
 
   it('return from another program to the caller of a sub-program', () => {
@@ -198,10 +202,23 @@ describe('calls', () => {
 });
 
 describe('may_goto', () => {
-  it('leaves an endless loop in the end', () => {
-    const executable = build('mov %r0, 0\nloop:\nmay_goto done\nadd %r0, 1\nja loop\ndone:\nexit');
+  const executable = build('mov %r0, 0\nloop:\nmay_goto done\nadd %r0, 1\nja loop\ndone:\nexit');
+
+  it('leaves an endless loop at the first look at a clock that there is not', () => {
     interpreter.run(executable, 0);
-    expect(r0()).toBe(8_388_608n);
+    expect(r0()).toBe(65_535n);
+  });
+
+  it('leaves an endless loop a quarter of a second after the first look at the clock, in each frame by itself', () => {
+    let time = 1e9;
+    const timed = new Interpreter({ ...world, clock: { monotonic: () => (time += 90e6) } });
+    timed.run(executable, 0);
+    expect(timed.registers[0]).toBe(4 * 65_535);
+    const twice = build(
+      'call local f\nmov %r6, %r0\ncall local f\nadd %r0, %r6\nexit\nf:\nmov %r0, 0\nloop:\nmay_goto done\nadd %r0, 1\nja loop\ndone:\nmay_goto end\nadd %r0, 1\nend:\nexit',
+    );
+    timed.run(twice, 0);
+    expect(timed.registers[0]).toBe(2 * 4 * 65_535);
   });
 });
 

@@ -12,15 +12,14 @@ import { checkedAddress } from './access.ts';
 import { arsh64, divmod64, keepBytes, lsh64, mul64, rsh64, signedDivmod64, swapBytes } from './arithmetic.ts';
 import { atomic32, atomic64 } from './atomic.ts';
 import { CallStack } from './call-stack.ts';
-import type { Executable } from './executable.ts';
+import type { Calls, Executable } from './executable.ts';
 import { REGISTER_WORDS } from './executable.ts';
+import type { Now } from './may-goto.ts';
 import { loadFromPacket } from './packet.ts';
 import type { Packet } from './packet.ts';
 
-/** @kernel MAX_TAIL_CALL_CNT */
-const MAX_TAIL_CALLS = 33;
-/** Times that one run falls through `may_goto` before it jumps; Linux counts as far, by frame, or a quarter of a second. */
-export const MAY_GOTO_BUDGET = 8 * 1024 * 1024;
+/** Tail calls in one run, those of its sub-programs too. @kernel MAX_TAIL_CALL_CNT */
+export const MAX_TAIL_CALLS = 33;
 /** Both words of r1-r5 after a helper call: no address, and not a number that comes up by chance. */
 export const POISON = 0xdeadbeef | 0;
 /** Instructions run between two looks at budget and observer; a small integer in the engine. */
@@ -31,10 +30,15 @@ export interface World {
   readonly space: AddressSpace;
   /** The packet that `LD_ABS` and `LD_IND` read; undefined: they end the program. */
   readonly packet: Packet | undefined;
+  /** What `may_goto` looks at. */
+  readonly clock?: { monotonic(): number };
 }
 
-/** The program in slot `index` of the prog array whose header is at `map`. */
-export type TailCalls<Env> = (map: number, index: number) => Executable<Env> | undefined;
+/**
+ * The program in slot `index` of the prog array whose header is at `map`.
+ * @param slot of the call, for a Trap where there is no such map
+ */
+export type TailCalls<Env> = (map: number, index: number, slot: number) => Executable<Env> | undefined;
 
 /** A context whose fields are narrower on Linux than the struct that programs see: what such a field does not keep. */
 export interface Context {
@@ -50,11 +54,11 @@ export class Interpreter<Env extends World> {
   readonly #tailCalls: TailCalls<Env>;
   readonly #space: AddressSpace;
   readonly #stack: CallStack<Env>;
+  readonly #now: Now;
   #executable!: Executable<Env>;
   #context: Context | undefined;
   #slot = 0;
   #tailCallCount = 0;
-  #mayGoto = 0;
   /** Instructions that may still be granted to the loop. */
   #budget = 0;
   /** Instructions until the loop pauses. */
@@ -69,6 +73,8 @@ export class Interpreter<Env extends World> {
     this.#tailCalls = tailCalls;
     this.#space = env.space;
     this.#stack = new CallStack(env.space);
+    const { clock } = env;
+    this.#now = clock && (() => clock.monotonic());
   }
 
   /** Words of r0-r10, low word first, of the program that runs or ran last; constants follow. */
@@ -103,7 +109,6 @@ export class Interpreter<Env extends World> {
     this.#executable = executable;
     this.#context = context;
     this.#slot = this.#tailCallCount = this.#granted = 0;
-    this.#mayGoto = MAY_GOTO_BUDGET;
     this.#budget = budget;
     const r = executable.file;
     for (let word = 0; word < REGISTER_WORDS; word++) r[word] = 0;
@@ -117,6 +122,24 @@ export class Interpreter<Env extends World> {
     this.start(executable, r1, r2, budget, context);
     this.resume();
     return this.registers[0] >>> 0; // a tail call may have changed the executable
+  }
+
+  /**
+   * Run a program that a tail call from outside starts, to the end: r1 as given.
+   * @param tailCalls how many there have been in this run, this one counted
+   * @returns the words of r0
+   */
+  runTailCalled(
+    executable: Executable<Env>,
+    [low, high]: readonly [number, number],
+    tailCalls: number,
+    context?: Context,
+  ): readonly [low: number, high: number] {
+    this.start(executable, low, 0, Infinity, context);
+    executable.file[3] = high;
+    this.#tailCallCount = tailCalls;
+    this.resume();
+    return [this.registers[0], this.registers[1]];
   }
 
   /** Run at most `count` instructions. @returns whether the program has ended. */
@@ -142,29 +165,57 @@ export class Interpreter<Env extends World> {
     return chunk - 1;
   }
 
-  /** Leave a sub-program. @returns the slot to go on at. */
+  /** Leave a function. @returns the slot to go on at. */
   #return(): number {
-    const { executable, slot } = this.#stack.leave(this.#executable);
+    const { calls, replaced } = this.#stack;
+    const callee = this.#executable;
+    const { executable, slot } = this.#stack.leave(callee);
     this.#executable = executable;
-    return slot;
+    if (calls !== undefined) return this.#nextCall(slot, calls, executable.file[0]);
+    // A program that a tail call started has registers of its own.
+    if (replaced) poison(executable.file);
+    return slot + 1;
   }
 
-  /** `bpf_tail_call(ctx, map, index)`. @returns whether another program goes on, at its first slot. */
-  #tailCall(): boolean {
+  /** `bpf_tail_call(ctx, map, index)`. @returns whether another program goes on, at its first slot, with its context only. */
+  #tailCall(slot: number): boolean {
     const r = this.#executable.file;
-    const next = this.#tailCallCount < MAX_TAIL_CALLS ? this.#tailCalls(r[4] >>> 0, r[6] >>> 0) : undefined;
-    if (next === undefined) return false;
+    const next = this.#tailCalls(r[5] === 0 ? r[4] >>> 0 : 0, r[6] >>> 0, slot);
+    if (next === undefined || this.#tailCallCount === MAX_TAIL_CALLS) {
+      poison(r);
+      return false;
+    }
     this.#tailCallCount++;
-    if (next !== this.#executable) next.file.set(r.subarray(0, REGISTER_WORDS));
     this.#executable = next;
+    const [low, high] = [r[2], r[3]];
+    next.file.fill(0, 0, REGISTER_WORDS);
+    next.file[2] = low;
+    next.file[3] = high;
+    this.#stack.replace(next.file);
     return true;
   }
 
-  #callHelper(slot: number, fn: Executable<Env>['helpers'][number], id: number): void {
+  /** @returns the slot to go on at */
+  #callHelper(slot: number, fn: Executable<Env>['helpers'][number], id: number): number {
     if (fn === undefined) throw new Trap(`call of unknown helper ${id}`, slot);
     const r = this.#executable.file;
-    fn(this.env, r, slot);
+    const calls = fn(this.env, r, slot);
+    if (calls !== undefined) return this.#nextCall(slot, calls, 0);
     poison(r);
+    return slot + 1;
+  }
+
+  /** The next call that a helper makes, or where it returns. @returns the slot to go on at */
+  #nextCall(slot: number, calls: Calls, returned: number): number {
+    const { file: r, functions } = this.#executable;
+    if (!functions.has(calls.callback)) throw new Trap(`there is no function at ${calls.callback}`, slot);
+    for (let word = 2; word < 12; word++) r[word] = 0;
+    if (calls.next(r, returned)) {
+      this.#stack.enter(this.#executable, slot, calls);
+      return calls.callback;
+    }
+    poison(r);
+    return slot + 1;
   }
 
   #loop(): boolean {
@@ -386,8 +437,7 @@ export class Interpreter<Env extends World> {
           if (r[d + 1] === r[s + 1] ? r[d] >>> 0 <= r[s] >>> 0 : r[d + 1] < r[s + 1]) pc = off[at];
           break;
         case 0xe5: // may_goto
-          if (this.#mayGoto > 0) this.#mayGoto--;
-          else pc = off[at];
+          if (this.#stack.mayGoto.jumps(this.#now)) pc = off[at];
           break;
 
         // 32-bit jumps
@@ -427,11 +477,11 @@ export class Interpreter<Env extends World> {
 
         // calls
         case 0x85: // call of a helper
-          this.#callHelper(at, helpers[at], imm[at]);
+          pc = this.#callHelper(at, helpers[at], imm[at]);
           view = space.view;
           break;
         case 0x8d: // call of the helper whose number is in a register
-          this.#callHelper(at, r[d + 1] === 0 ? this.#executable.registry(r[d]) : undefined, r[d]);
+          pc = this.#callHelper(at, r[d + 1] === 0 ? this.#executable.registry(r[d]) : undefined, r[d]);
           view = space.view;
           break;
         case 0x86: // call of a sub-program
@@ -439,16 +489,16 @@ export class Interpreter<Env extends World> {
           pc = off[at];
           break;
         case 0x96: // tail call
-          if (this.#tailCall()) {
+          if (this.#tailCall(at)) {
             ({ op, dst, src, off, imm, file: r, helpers } = this.#executable);
             pc = 0;
           }
-          poison(r);
           break;
         case 0x95: // exit
           if (this.#stack.depth === 0) return this.#end(at, fuel);
           pc = this.#return();
           ({ op, dst, src, off, imm, file: r, helpers } = this.#executable);
+          view = space.view;
           break;
 
         // loads

@@ -79,6 +79,12 @@ export class Code {
     this.#body.u8(0);
   }
 
+  /** The same in place of the function that runs. */
+  returnCallIndirect(type: Index): void {
+    this.#withIndex(CONTROL.return_call_indirect, type);
+    this.#body.u8(0);
+  }
+
   /** A load or store. @param offset bytes, 0 to 2^32 - 1, added to the address on the stack without wrapping. */
   access(op: AccessOp, offset: number): void {
     this.#body.u8(op);

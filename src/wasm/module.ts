@@ -1,5 +1,5 @@
 /**
- * A WebAssembly module, written section by section (core specification 5.5): function types, imported functions and one
+ * A WebAssembly module, written section by section (core specification 5.5): function types, imported functions, one
  * imported memory, functions, one table, globals, exports. Imports must be declared before the first function, since both
  * share one numbering.
  */
@@ -51,6 +51,12 @@ export class ModuleWriter {
     this.#import(module, name, KIND.MEMORY);
     this.#imports.u8(0); // no maximum
     this.#imports.u32(pages);
+  }
+
+  /** Table 0, of functions; a module that imports it has none of its own. */
+  importTable(module: string, name: string): void {
+    this.#import(module, name, KIND.TABLE);
+    this.#imports.raw(Uint8Array.of(FUNCREF, 0, 0)); // no maximum, no minimum
   }
 
   /** Declare a function; its body is given later, so that functions may call each other. */

@@ -19,6 +19,8 @@ export const CONTROL = {
   br_table: 0x0e,
   call: 0x10,
   call_indirect: 0x11,
+  /** Of the tail-call proposal, in the core specification since 3.0. */
+  return_call_indirect: 0x13,
   local_get: 0x20,
   local_set: 0x21,
   local_tee: 0x22,

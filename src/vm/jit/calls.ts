@@ -82,7 +82,8 @@ export function callRegister(f: FunctionWriter, at: number): void {
   poison(f);
 }
 
-function poison(f: FunctionWriter): void {
+/** r1-r5 after a call, in mode `checked`. */
+export function poison(f: FunctionWriter): void {
   if (f.options.mode !== 'checked') return;
   for (let n = 1; n <= MAX_ARGUMENTS; n++) {
     f.code.i64(POISON, POISON);

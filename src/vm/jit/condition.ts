@@ -2,6 +2,7 @@
 import { CLASS, JMP } from '../../isa/index.ts';
 import { OP, TYPE } from '../../wasm/index.ts';
 import type { Op } from '../../wasm/index.ts';
+import { MAY_GOTO_ROUNDS } from '../may-goto.ts';
 import type { FunctionWriter } from './function-writer.ts';
 
 const COMPARE: Readonly<Record<number, readonly [op32: Op, op64: Op]>> = {
@@ -37,18 +38,29 @@ export function writeCondition(f: FunctionWriter, at: number): void {
   }
 }
 
-/** `may_goto` falls through as often as its budget allows. */
+/** `may_goto` falls through as often as src/vm/may-goto.ts says, in each call of a function by itself. */
 function mayGoto(f: FunctionWriter): void {
   const { code } = f;
-  const { mayGoto: budget } = f.parts.globals;
-  code.globalGet(budget);
-  code.if(TYPE.I32);
-  code.globalGet(budget);
-  code.i32(1);
-  f.op(OP.i32_sub);
-  code.globalSet(budget);
+  const [rounds, token] = f.mayGoto;
+  code.get(token);
   code.i32(0);
-  code.else();
+  f.op(OP.i32_lt_s);
+  code.if(TYPE.I32);
   code.i32(1);
+  code.else();
+  code.get(rounds);
+  code.i32(1);
+  f.op(OP.i32_add);
+  code.tee(rounds);
+  code.i32(MAY_GOTO_ROUNDS);
+  f.op(OP.i32_eq);
+  code.if();
+  code.i32(0);
+  code.set(rounds);
+  code.get(token);
+  code.call(f.parts.imports.of('mayGoto'));
+  code.set(token);
+  code.end();
+  code.i32(0);
   code.end();
 }

@@ -6,6 +6,7 @@
 import { ALU, CLASS, MODE, accessSize } from '../../isa/index.ts';
 import { MAX_BPF_STACK } from '../../uapi/index.ts';
 import { REGISTER_WORDS } from '../executable.ts';
+import { CALLING_HELPERS } from '../callbacks.ts';
 import { CANONICAL } from '../compile.ts';
 import { argumentsOf } from './calls.ts';
 import { width } from './flow-graph.ts';
@@ -25,6 +26,10 @@ export interface FunctionFacts {
   readonly slots: number;
   /** Header address of the map in r1, by the slot of a helper's call. */
   readonly maps: ReadonlyMap<number, number>;
+  /** Header address of the map in r2, by the slot of a tail call. */
+  readonly tables: ReadonlyMap<number, number>;
+  /** First slot of the function in r2, by the slot of a call of a helper that calls it. */
+  readonly callbacks: ReadonlyMap<number, number>;
   /** Bytes below r10 that memory must hold. */
   readonly frameSize: number;
 }
@@ -36,17 +41,23 @@ export function functionFacts(program: Program, graph: FlowGraph, options: MapOp
   const now = { kind: new Uint8Array(REGISTERS), value: new Int32Array(REGISTERS) };
   const use = new FrameUse(program, shapes, frame);
   const maps = new Map<number, number>();
+  const tables = new Map<number, number>();
+  const callbacks = new Map<number, number>();
   graph.blocks.forEach((block, i) => {
     now.kind.set(known.starts[i].kind);
     now.value.set(known.starts[i].value);
     for (let at = block.start; at < block.last; at += width(program.op[at])) {
       use.instruction(at, now);
-      if (isCall(program.op[at]) && now.kind[1] === KIND.MAP) maps.set(at, now.value[1]);
+      if (isCall(program.op[at])) {
+        if (now.kind[1] === KIND.MAP) maps.set(at, now.value[1]);
+        if (now.kind[2] === KIND.MAP) tables.set(at, now.value[2]);
+        if (now.kind[2] === KIND.FUNCTION) callbacks.set(at, now.value[2]);
+      }
       step(program, at, now, mapLoads);
     }
   });
   if (losesFrame(program, graph, known)) use.escape(-MAX_BPF_STACK);
-  return { ...use.promote(), maps };
+  return { ...use.promote(), maps, tables, callbacks };
 }
 
 /** Whether a live register holds an address of the frame at the end of a block, and the next does not know which. */
@@ -110,10 +121,10 @@ class FrameUse {
         if (s >= 0 && kind[s] === KIND.FRAME) this.escape(-MAX_BPF_STACK);
         return;
     }
-    if (!isCall(code)) return;
+    if (!isCall(code) || code === CANONICAL.TAIL_CALL) return;
     if (kind[1] === KIND.MAP && kind[2] === KIND.FRAME && isArrayLookup(this.#program, at, value[1], this.#maps))
       return this.#access(at, value[2], true, ARRAY_KEY);
-    const local = code === CANONICAL.CALL_LOCAL;
+    const local = code === CANONICAL.CALL_LOCAL || CALLING_HELPERS.has(imm[at]);
     const args = code === CALL_HELPER ? argumentsOf('verified', imm[at]) : 5;
     for (let n = 1; n <= args; n++) if (kind[n] === KIND.FRAME) this.escape(local ? -MAX_BPF_STACK : value[n]);
   }
@@ -128,7 +139,7 @@ class FrameUse {
     this.#accesses.push({ at, off, size, plain });
   }
 
-  promote(): Omit<FunctionFacts, 'maps'> {
+  promote(): Pick<FunctionFacts, 'promoted' | 'slots' | 'frameSize'> {
     // One entry for each byte below r10: the access that owns it; null where accesses differ.
     const owner: (Access | null | undefined)[] = [];
     for (const access of this.#accesses) {

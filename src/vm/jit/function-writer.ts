@@ -14,7 +14,10 @@ export const FRAME_POINTER = 10;
 export const REGISTERS = 11;
 
 /** The parts of an executable that the JIT reads: it compiles what the interpreter runs. */
-export type Program = Pick<Executable<never>, 'length' | 'op' | 'dst' | 'src' | 'off' | 'imm' | 'file' | 'invalid'> & {
+export type Program = Pick<
+  Executable<never>,
+  'length' | 'op' | 'dst' | 'src' | 'off' | 'imm' | 'file' | 'invalid' | 'functionLoads'
+> & {
   readonly helpers: readonly unknown[];
 };
 
@@ -22,8 +25,6 @@ export type Program = Pick<Executable<never>, 'length' | 'op' | 'dst' | 'src' | 
 export interface Globals {
   /** Instructions that may still run: i64. */
   readonly budget: Index;
-  /** Times that `may_goto` still falls through: i32. */
-  readonly mayGoto: Index;
 }
 
 /** What all functions of a module share. */
@@ -35,6 +36,8 @@ export interface ModuleParts {
   readonly globals: Globals;
   /** The function of each sub-program by its first slot. */
   readonly functions: ReadonlyMap<number, Index>;
+  /** First slots of the functions whose address is loaded. */
+  readonly callbacks: readonly number[];
   /** Look-up functions of hashes by the map's address, made when first called. */
   readonly lookups: Map<number, Index>;
 }
@@ -52,6 +55,8 @@ export class FunctionWriter {
   /** Local of each promoted stack slot. */
   readonly #slots: readonly Index[];
   readonly #scratch: (Index | undefined)[] = [];
+  /** Locals of `may_goto`: rounds since the last look at the clock, and what that gave. */
+  #mayGoto: readonly [rounds: Index, token: Index] | undefined;
 
   /** @param facts known in mode `verified` */
   constructor(
@@ -84,6 +89,10 @@ export class FunctionWriter {
   /** A local that nobody relies on: an i32, or an i64. */
   scratch(type: typeof TYPE.I32 | typeof TYPE.I64): Index {
     return (this.#scratch[type] ??= this.code.local(type));
+  }
+
+  get mayGoto(): readonly [rounds: Index, token: Index] {
+    return (this.#mayGoto ??= [this.code.local(TYPE.I32), this.code.local(TYPE.I32)]);
   }
 
   getRegister(n: number): void {

@@ -8,10 +8,17 @@ import type { Index, ModuleWriter, ValueType } from '../../wasm/index.ts';
 
 export const MODULE = 'skep';
 export const MEMORY = 'memory';
+/** Programs by number, for tail calls: functions of `ENTRY`'s type. */
+export const TABLE = 'table';
 /** The exported main program: words of r1 and r2 (their high words are 0) to the low word of r0. */
 export const MAIN = 'main';
 /** The exported loop around it: words of r1 and r2, and how many times, at least once. */
 export const REPEAT = 'repeat';
+
+/** The exported program as tail calls start it: r1-r5 and the top of its frame to r0, all i64; mode `verified`. */
+export const ENTRY = 'entry';
+/** The same for callers in JavaScript: low and high word of r1, top of its frame; all of r0 in the memory. */
+export const ENTER = 'enter program';
 
 /** Offsets in the engine's own page of the memory, which no program may touch. */
 export const AREA = {
@@ -21,7 +28,11 @@ export const AREA = {
   RESULT: 8,
   /** Instructions that may run: 64 bits. */
   BUDGET: 16,
-  SIZE: 24,
+  /** Tail calls so far: 32 bits. */
+  TAIL_CALLS: 24,
+  /** r0 of a helper that calls functions, and r1-r5 of the function that it calls: 64 bits each. */
+  REGISTERS: 32,
+  SIZE: 80,
 } as const;
 
 /** Bytes from one stack frame to the next one's: a page for the frame and one that belongs to nobody. */
@@ -54,6 +65,14 @@ export const FUNCTIONS = {
   outOfBudget: [2, false],
   /** () end the whole program with r0 = 0, from inside a sub-program. */
   endProgram: [0, false],
+  /** (slot, low and high words of r1-r3) → whether another program has run, with r0 in the memory. */
+  tailCall: [7, true],
+  /** (token of the frame's last look, 0 at first) → token, or -1: `may_goto` jumps from now on. */
+  mayGoto: [1, true],
+  /** (slot, id, words of r1-r5) → first slot of the function to call, its registers in the memory; 0: r0 in the memory. */
+  firstCall: [12, true],
+  /** (r0's low word) → the same for the next call. */
+  nextCall: [1, true],
   /** (slot, low and high word of the number, words of r1-r5) → low word of r0: the helper whose number is in a register. */
   callRegister: [13, true],
 } as const satisfies Record<string, readonly [number, boolean]>;
@@ -76,8 +95,10 @@ export interface HelperImport {
 export class Imports {
   readonly #functions = new Map<string, Index>();
 
-  constructor(module: ModuleWriter, names: readonly FunctionName[], helpers: Iterable<HelperImport>) {
+  /** @param table whether the code uses the table of programs */
+  constructor(module: ModuleWriter, names: readonly FunctionName[], helpers: Iterable<HelperImport>, table: boolean) {
     module.importMemory(MODULE, MEMORY, 1);
+    if (table) module.importTable(MODULE, TABLE);
     const declare = (name: string, params: number, result: boolean): void => {
       const words: ValueType[] = new Array<ValueType>(params).fill(TYPE.I32);
       const type = module.type(words, result ? [TYPE.I32] : []);

@@ -2,3 +2,4 @@
 export { JitMachine } from './machine.ts';
 export type { CompiledProgram, CompileRequest, NotCompiled } from './machine.ts';
 export type { JitOptions, NarrowContextRange } from './options.ts';
+export type { OtherPrograms } from './other-programs.ts';

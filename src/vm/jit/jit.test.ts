@@ -162,10 +162,6 @@ describe('compiled programs', () => {
   });
 
   it('name what is not compiled', () => {
-    expect(machine.compile(executable([insn(0x85, 0, 0, 0, 12), insn(0x95)]), { mode: 'verified' })).toEqual({
-      ok: false,
-      unsupported: 'tail calls',
-    });
     const unknown = executable('r0 = 0\nexit');
     unknown.op[0] = 0x87 | 0x08;
     expect(machine.compile(unknown, { mode: 'verified' })).toEqual({ ok: false, unsupported: 'operation 0x8f' });

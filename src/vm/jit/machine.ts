@@ -7,34 +7,43 @@ import { MAP_HEADER } from '../../memory/index.ts';
 import type { AddressSpace, Region } from '../../memory/index.ts';
 import { MAX_BPF_STACK } from '../../uapi/index.ts';
 import { checkedAddress } from '../access.ts';
-import type { Executable, HelperFn } from '../executable.ts';
+import type { Calls, Executable, HelperFn } from '../executable.ts';
 import { REGISTER_WORDS } from '../executable.ts';
+import { MAX_TAIL_CALLS } from '../interpreter.ts';
 import type { Context, World } from '../interpreter.ts';
+import { lookAtClock } from '../may-goto.ts';
 import { packetAddress } from '../packet.ts';
 import { width } from './flow-graph.ts';
 import {
   ACCESS_NARROW,
   ACCESS_WRITE,
   AREA,
+  ENTER,
+  ENTRY,
   FRAME_STRIDE,
   MAIN,
   MEMORY,
   MODULE,
   REPEAT,
+  TABLE,
   helperImport,
 } from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
 import type { JitOptions, MapShape } from './options.ts';
-import { translate } from './program.ts';
+import { NO_PROGRAMS, ProgramTable } from './other-programs.ts';
+import type { OtherPrograms } from './other-programs.ts';
+import { hasTailCalls, translate } from './program.ts';
 
 /** @kernel MAX_CALL_FRAMES */
 const MAX_FRAMES = 8;
+/** Frames where each program of a chain of tail calls, and the first, calls as deep as it may. */
+const DEEP_FRAMES = (MAX_TAIL_CALLS + 1) * MAX_FRAMES;
 /** A budget that no run uses up. */
 const ENDLESS = 2 ** 53;
 const TWO_32 = 2 ** 32;
 
 export type CompileRequest = Pick<JitOptions, 'mode' | 'narrow'> &
-  Partial<Pick<JitOptions, 'stackDepth' | 'budget' | 'mapLoads'>>;
+  Partial<Pick<JitOptions, 'stackDepth' | 'budget' | 'mapLoads' | 'entry'>>;
 
 /** A program that a machine can run. */
 export interface CompiledProgram {
@@ -43,6 +52,9 @@ export interface CompiledProgram {
   readonly main: (r1: number, r2: number) => number;
   /** The same, `count` times; mode `verified`. */
   readonly repeat: (r1: number, r2: number, count: number) => number;
+  /** Compiled with `entry`: as the table of programs holds it, and as JavaScript calls it: words of r1, top of the frame. */
+  readonly entry: unknown;
+  readonly enter: ((low: number, high: number, top: number) => void) | undefined;
   readonly options: JitOptions;
   /** Whether a sub-program may end it: a packet load outside of the packet. */
   readonly mayEnd: boolean;
@@ -62,24 +74,35 @@ const ENDED = { name: 'program ended' };
 export class JitMachine<Env extends World> {
   readonly env: Env;
   readonly #space: AddressSpace;
+  readonly #others: OtherPrograms;
+  readonly #programs: ProgramTable;
   readonly #stack: Region;
+  /** The stack of programs with tail calls; made for the first of them. */
+  #deepStack: Region | undefined;
+  /** The stack that is in use. */
+  #frames: Region;
   readonly #area: number;
   /** r0-r5 of helper calls. */
   readonly #file = new Int32Array(REGISTER_WORDS);
   #context: Context | undefined;
   /** Calls deep; only mode `checked` counts them. */
-  #depth = MAX_FRAMES - 1;
+  #depth = DEEP_FRAMES - 1;
+  /** Calls deep in the program that runs, with tail calls more than one; only mode `checked` counts them. */
+  #nested = 0;
+  /** Helpers that are calling functions, and where: the innermost last. */
+  readonly #calls: { readonly calls: Calls; readonly slot: number }[] = [];
+  /** When each frame that looked at the clock for `may_goto` did so first. */
+  readonly #looks: number[] = [];
 
-  /** Takes the memory of a stack: once per CPU. */
-  constructor(env: Env) {
+  /**
+   * Takes the memory of a stack: once per CPU.
+   * @param others what tail calls may start
+   */
+  constructor(env: Env, others: OtherPrograms = NO_PROGRAMS) {
     this.env = env;
     this.#space = env.space;
-    const stack = env.space.allocate((MAX_FRAMES - 1) * FRAME_STRIDE + MAX_BPF_STACK, {
-      kind: 'stack',
-      name: 'stack of compiled programs',
-      contains: (offset, size) =>
-        offset < (this.#depth + 1) * FRAME_STRIDE && (offset % FRAME_STRIDE) + size <= MAX_BPF_STACK,
-    });
+    this.#others = others;
+    const stack = this.#allocateStack(MAX_FRAMES);
     const area = env.space.allocate(AREA.SIZE, {
       kind: 'mem',
       name: 'compiled programs',
@@ -87,21 +110,45 @@ export class JitMachine<Env extends World> {
       contains: () => false,
     });
     if (stack === undefined || area === undefined) throw new InternalError('no memory for the stack');
-    this.#stack = stack;
+    this.#stack = this.#frames = stack;
     this.#area = area.base;
+    this.#programs = new ProgramTable(env.space, area.base, others);
+  }
+
+  /** Let tail calls find the program with a number: before the number comes into any slot. */
+  publish(number: number): void {
+    this.#programs.publish(number);
+  }
+
+  /** The number is given back; no program that runs can call it. */
+  withdraw(number: number): void {
+    this.#programs.withdraw(number);
+  }
+
+  #allocateStack(frames: number): Region | undefined {
+    return this.#space.allocate((frames - 1) * FRAME_STRIDE + MAX_BPF_STACK, {
+      kind: 'stack',
+      name: 'stack of compiled programs',
+      contains: (offset, size) =>
+        offset < (this.#depth + 1) * FRAME_STRIDE && (offset % FRAME_STRIDE) + size <= MAX_BPF_STACK,
+    });
   }
 
   /** Compile a program for this machine. */
   compile(executable: Executable<Env>, request: CompileRequest): CompiledProgram | NotCompiled {
+    let stack: Region | undefined = this.#stack;
+    if (hasTailCalls(executable)) stack = this.#deepStack ??= this.#allocateStack(DEEP_FRAMES);
+    if (stack === undefined) return { ok: false, unsupported: 'tail calls with so little memory' };
     const options: JitOptions = {
       mode: request.mode,
       narrow: request.narrow,
       stackDepth: request.stackDepth ?? MAX_BPF_STACK,
+      entry: request.entry ?? false,
       budget: request.budget ?? false,
       mapLoads: request.mapLoads ?? new Set(),
       maps: (address) => this.#mapShape(address),
       area: this.#area,
-      frameTop: this.#stack.base + MAX_BPF_STACK,
+      frameTop: stack.base + MAX_BPF_STACK,
     };
     const translation = translate(executable, options);
     if (!translation.ok) return translation;
@@ -111,7 +158,9 @@ export class JitMachine<Env extends World> {
     const { exports } = new WebAssembly.Instance(module, imports);
     const main = exports[MAIN] as CompiledProgram['main'];
     const repeat = exports[REPEAT] as CompiledProgram['repeat'];
-    return { ok: true, main, repeat, options, mayEnd: translation.mayEnd, bytes: translation.bytes };
+    const entry = exports[ENTRY];
+    const enter = exports[ENTER] as CompiledProgram['enter'];
+    return { ok: true, main, repeat, entry, enter, options, mayEnd: translation.mayEnd, bytes: translation.bytes };
   }
 
   /**
@@ -120,7 +169,7 @@ export class JitMachine<Env extends World> {
    * @returns the low word of r0, unsigned.
    */
   run(program: CompiledProgram, r1: number, r2 = 0, budget = Infinity, context?: Context): number {
-    this.#context = context;
+    this.#prepare(program, context);
     if (program.options.mode === 'checked') this.#start(program, budget);
     try {
       return program.main(r1, r2) >>> 0;
@@ -128,14 +177,20 @@ export class JitMachine<Env extends World> {
       if (error === ENDED) return this.#endedEarly();
       throw error;
     } finally {
-      this.#depth = MAX_FRAMES - 1;
+      this.#depth = DEEP_FRAMES - 1;
     }
+  }
+
+  #prepare({ options }: CompiledProgram, context: Context | undefined): void {
+    this.#context = context;
+    this.#frames = options.frameTop === this.#stack.base + MAX_BPF_STACK ? this.#stack : (this.#deepStack as Region);
+    this.#calls.length = this.#looks.length = 0;
   }
 
   /** Run `count` times, at least once. @returns the low word of the last r0, unsigned. */
   repeat(program: CompiledProgram, count: number, r1: number, context?: Context): number {
     if (program.options.mode === 'verified' && !program.mayEnd) {
-      this.#context = context;
+      this.#prepare(program, context);
       return program.repeat(r1, 0, count) >>> 0;
     }
     let result = 0;
@@ -155,13 +210,20 @@ export class JitMachine<Env extends World> {
     const { view } = this.#space;
     view.setUint32(this.#area + AREA.BUDGET, instructions % TWO_32, true);
     view.setUint32(this.#area + AREA.BUDGET + 4, Math.floor(instructions / TWO_32), true);
+    view.setUint32(this.#area + AREA.TAIL_CALLS, 0, true);
     this.#depth = -1;
+    this.#nested = 0;
     this.#openFrame();
   }
 
   /** The next frame, zeroed. @returns its top */
   #openFrame(): number {
-    const base = this.#stack.base + ++this.#depth * FRAME_STRIDE;
+    this.#depth++;
+    return this.#clearFrame();
+  }
+
+  #clearFrame(): number {
+    const base = this.#frames.base + this.#depth * FRAME_STRIDE;
     this.#space.bytes.fill(0, base, base + MAX_BPF_STACK);
     return base + MAX_BPF_STACK;
   }
@@ -200,7 +262,10 @@ export class JitMachine<Env extends World> {
   }
 
   #imports(executable: Executable<Env>, helpers: readonly HelperImport[]): Record<string, WebAssembly.ImportValue> {
-    const imports: Record<string, WebAssembly.ImportValue> = { [MEMORY]: this.#space.memory };
+    const imports: Record<string, WebAssembly.ImportValue> = {
+      [MEMORY]: this.#space.memory,
+      [TABLE]: this.#programs.table,
+    };
     Object.assign(imports, this.#functions(executable));
     for (const { id, slot, args } of helpers) {
       const helper = executable.helpers[slot];
@@ -229,10 +294,14 @@ export class JitMachine<Env extends World> {
         return packet === undefined ? 0 : packetAddress(packet, offset, size);
       },
       enter: (slot) => {
-        if (this.#depth + 1 === MAX_FRAMES) throw new Trap(`calls are more than ${MAX_FRAMES} frames deep`, slot);
+        if (this.#nested + 1 === MAX_FRAMES) throw new Trap(`calls are more than ${MAX_FRAMES} frames deep`, slot);
+        this.#nested++;
         return this.#openFrame();
       },
-      leave: () => void this.#depth--,
+      leave: () => {
+        this.#depth--;
+        this.#nested--;
+      },
       invalid: (slot) => {
         throw new Trap(executable.invalid.get(slot) ?? 'the program ran over its end', slot);
       },
@@ -246,12 +315,65 @@ export class JitMachine<Env extends World> {
       endProgram: () => {
         throw ENDED;
       },
+      tailCall: (slot, ...words) => this.#tailCall(slot, words),
+      mayGoto: (token) => this.#lookAtClock(token),
+      firstCall: (slot, _id, ...words) => this.#firstCall(executable, slot, words),
+      nextCall: (returned) => this.#nextCall(executable, returned),
       callRegister: (slot, low, high, ...words) => {
         const helper = high === 0 ? executable.registry(low) : undefined;
         if (helper === undefined) throw new Trap(`call of unknown helper ${low}`, slot);
         return this.#call(helper, slot, words);
       },
     };
+  }
+
+  /** @returns 1: another program has run in place of this one, and r0 is in the memory */
+  #tailCall(slot: number, [low, high, map, mapHigh, index]: readonly number[]): number {
+    const number = this.#others.numberAt(mapHigh === 0 ? map >>> 0 : 0, index >>> 0, slot);
+    const { view } = this.#space;
+    const count = view.getUint32(this.#area + AREA.TAIL_CALLS, true);
+    if (number === 0 || count === MAX_TAIL_CALLS) return 0;
+    view.setUint32(this.#area + AREA.TAIL_CALLS, count + 1, true);
+    const [depth, nested] = [this.#depth, this.#nested];
+    this.#nested = 0;
+    this.#programs.run(number, low, high, this.#clearFrame());
+    this.#depth = depth;
+    this.#nested = nested;
+    return 1;
+  }
+
+  #lookAtClock(token: number): number {
+    const { clock } = this.env;
+    const now = clock && (() => clock.monotonic());
+    const started = lookAtClock(token === 0 ? 0 : this.#looks[token - 1], now);
+    if (started < 0) return -1;
+    return token === 0 ? this.#looks.push(started) : token;
+  }
+
+  #firstCall(executable: Executable<Env>, slot: number, words: readonly number[]): number {
+    const helper = executable.helpers[slot];
+    if (helper === undefined) throw new InternalError('a call of no helper');
+    this.#file.set(words, 2);
+    const calls = helper(this.env, this.#file, slot);
+    if (calls === undefined) return this.#handOver(0);
+    this.#calls.push({ calls, slot });
+    return this.#nextCall(executable, 0);
+  }
+
+  #nextCall({ functions }: Executable<Env>, returned: number): number {
+    const { calls, slot } = this.#calls[this.#calls.length - 1];
+    if (!functions.has(calls.callback)) throw new Trap(`there is no function at ${calls.callback}`, slot);
+    this.#file.fill(0);
+    if (calls.next(this.#file, returned)) return this.#handOver(calls.callback);
+    this.#calls.pop();
+    return this.#handOver(0);
+  }
+
+  /** Put r0-r5 where compiled code finds them. */
+  #handOver(callback: number): number {
+    const { view } = this.#space;
+    for (let word = 0; word < 12; word++) view.setInt32(this.#area + AREA.REGISTERS + 4 * word, this.#file[word], true);
+    return callback;
   }
 
   #narrow(address: number, size: number): number {

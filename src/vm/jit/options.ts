@@ -43,6 +43,8 @@ export interface JitOptions extends MapOptions {
   readonly frameTop: number;
   /** Mode `verified`: bytes of the main program's frame that it may use. Mode `checked` zeroes all of it. */
   readonly stackDepth: number;
+  /** Compile it as what tail calls start, too. */
+  readonly entry: boolean;
   /** Mode `checked`: count instructions against a budget. */
   readonly budget: boolean;
   /** Absent: the context is plain memory. */

@@ -7,8 +7,8 @@ import { MAX_BPF_STACK } from '../../uapi/index.ts';
 import { ACCESS, Code, ModuleWriter, OP, TYPE } from '../../wasm/index.ts';
 import type { Index } from '../../wasm/index.ts';
 import { CANONICAL } from '../compile.ts';
-import { MAY_GOTO_BUDGET } from '../interpreter.ts';
 import { writeAlu, writeExtension } from './alu.ts';
+import { isCallingHelper, writeCallingHelper } from './callbacks.ts';
 import {
   argumentsOf,
   callHelper,
@@ -26,13 +26,14 @@ import { functionFacts } from './frame.ts';
 import type { FunctionFacts } from './frame.ts';
 import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
 import type { ModuleParts, Program } from './function-writer.ts';
-import { AREA, Imports, MAIN, REPEAT } from './imports.ts';
+import { AREA, ENTER, ENTRY, Imports, MAIN, REPEAT } from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
 import { KNOWN_OPCODES } from './known-opcodes.ts';
 import { isAccess, writeAtomic, writeLoad, writeStore } from './memory.ts';
 import type { JitOptions } from './options.ts';
 import { writeStructured } from './structure.ts';
 import type { BlockWriter } from './structure.ts';
+import { writeTailCall } from './tail-call.ts';
 
 /** Longest function that V8 compiles, in bytes. @source V8's wasm-limits.h, kV8MaxWasmFunctionSize */
 const MAX_FUNCTION = 7_654_321;
@@ -50,24 +51,44 @@ export type Translation =
   /** What there is no translation of. */
   | { readonly ok: false; readonly unsupported: string };
 
+export function hasTailCalls(program: Pick<Program, 'length' | 'op'>): boolean {
+  return has(program, (op) => op === CANONICAL.TAIL_CALL);
+}
+
 /** The module of a program. */
 export function translate(program: Program, options: JitOptions): Translation {
-  if (has(program, (op) => op === CANONICAL.TAIL_CALL)) return { ok: false, unsupported: 'tail calls' };
   for (let slot = 0; slot < program.length; slot += width(program.op[slot])) {
     const op = program.op[slot];
     if (!KNOWN_OPCODES.has(op)) return { ok: false, unsupported: `operation 0x${op.toString(16)}` };
   }
-  const graphs = allFunctions(program);
+  const graphs = allFunctions(program, options.entry);
   const module = new ModuleWriter();
   const helpers = helperImports(program, options);
-  const imports = new Imports(module, neededFunctions(program, options), helpers);
+  const tailCalls = hasTailCalls(program);
+  const imports = new Imports(
+    module,
+    neededFunctions(program, options),
+    helpers,
+    tailCalls && options.mode !== 'checked',
+  );
   const { params, results } = convention(options.mode);
   const main = module.function(module.type([TYPE.I32, TYPE.I32], [TYPE.I32]));
   const localType = module.type(registerTypes(params), registerTypes(results));
   const functions = new Map<number, Index>();
   for (const entry of graphs.locals.keys()) functions.set(entry, module.function(localType));
-  const globals = { budget: module.global(TYPE.I64), mayGoto: module.global(TYPE.I32) };
-  const parts: ModuleParts = { module, program, options, imports, globals, functions, lookups: new Map() };
+  const globals = { budget: module.global(TYPE.I64) };
+  const callbacks = [...program.functionLoads].map((slot) => program.file[program.src[slot]]);
+  const lookups = new Map<number, Index>();
+  const parts: ModuleParts = {
+    module,
+    program,
+    options,
+    imports,
+    globals,
+    functions,
+    callbacks: [...new Set(callbacks)].filter((entry) => functions.has(entry)),
+    lookups,
+  };
   const bodies: [Index, Code][] = [[main, writeMain(parts, graphs.main)]];
   for (const [entry, graph] of graphs.locals) bodies.push([functions.get(entry) as Index, writeLocal(parts, graph)]);
   for (const [fn, code] of bodies) {
@@ -78,7 +99,9 @@ export function translate(program: Program, options: JitOptions): Translation {
   module.body(repeat, writeRepeat(main));
   module.exportFunction(MAIN, main);
   module.exportFunction(REPEAT, repeat);
-  const mayEnd = graphs.locals.size > 0 && has(program, isPacketLoad);
+  if (options.entry) exportEntry(parts);
+  // A program that a tail call starts may end the whole run, too.
+  const mayEnd = tailCalls || (graphs.locals.size > 0 && has(program, isPacketLoad));
   return { ok: true, bytes: module.encode(), helpers, mayEnd };
 }
 
@@ -88,10 +111,12 @@ interface Graphs {
   readonly locals: ReadonlyMap<number, FlowGraph>;
 }
 
-function allFunctions(program: Program): Graphs {
+/** @param entry whether the main program is one of them */
+function allFunctions(program: Program, entry: boolean): Graphs {
   const locals = new Map<number, FlowGraph>();
   const main = flowGraph(program, 0);
   const work = calledFrom(program, main);
+  if (entry) work.push(0);
   for (let entry = work.pop(); entry !== undefined; entry = work.pop()) {
     if (locals.has(entry)) continue;
     const graph = entry === 0 ? main : flowGraph(program, entry);
@@ -101,16 +126,22 @@ function allFunctions(program: Program): Graphs {
   return { main, locals };
 }
 
-/** First slots of the sub-programs that a function calls. */
-function calledFrom({ op, off }: Program, graph: FlowGraph): number[] {
+/** First slots of the sub-programs that a function calls, or whose address it loads. */
+function calledFrom({ op, off, src, file, functionLoads }: Program, graph: FlowGraph): number[] {
   const called = new Set<number>();
   for (const { start, last } of graph.blocks) {
-    for (let at = start; at < last; at += width(op[at])) if (op[at] === CANONICAL.CALL_LOCAL) called.add(off[at]);
+    for (let at = start; at < last; at += width(op[at])) {
+      if (op[at] === CANONICAL.CALL_LOCAL) called.add(off[at]);
+      if (functionLoads.has(at)) called.add(file[src[at]]);
+    }
   }
   return [...called];
 }
 
-function has({ length, op }: Program, predicate: (op: number, slot: number) => boolean): boolean {
+function has(
+  { length, op }: Pick<Program, 'length' | 'op'>,
+  predicate: (op: number, slot: number) => boolean,
+): boolean {
   for (let slot = 0; slot < length; slot += width(op[slot])) if (predicate(op[slot], slot)) return true;
   return false;
 }
@@ -122,6 +153,7 @@ function helperImports({ length, op, imm, helpers }: Program, { mode }: JitOptio
   const found = new Map<number, HelperImport>();
   for (let slot = 0; slot < length; slot += width(op[slot])) {
     if (op[slot] !== CALL_HELPER || helpers[slot] === undefined || found.has(imm[slot])) continue;
+    if (isCallingHelper(imm[slot])) continue;
     found.set(imm[slot], { id: imm[slot], slot, args: argumentsOf(mode, imm[slot]) });
   }
   return [...found.values()];
@@ -135,6 +167,10 @@ function neededFunctions(program: Program, options: JitOptions): FunctionName[] 
   if (options.narrow !== undefined) names.push('kept');
   if (options.budget) names.push('outOfBudget');
   if (has(program, isPacketLoad)) names.push('packet', 'endProgram');
+  if (has(program, (op) => op === (CLASS.JMP | JMP.JCOND))) names.push('mayGoto');
+  if (options.mode === 'checked' && hasTailCalls(program)) names.push('tailCall');
+  if (has(program, (op, slot) => op === CALL_HELPER && isCallingHelper(program.imm[slot])))
+    names.push('firstCall', 'nextCall');
   if (has(program, (op) => op === CALL_REGISTER)) names.push('callRegister');
   if (has(program, (op, slot) => op === CALL_HELPER && program.helpers[slot] === undefined))
     names.push('unknownHelper');
@@ -187,13 +223,49 @@ function writeMain(parts: ModuleParts, graph: FlowGraph): Code {
     code.access(ACCESS.i64_load, AREA.BUDGET);
     code.globalSet(parts.globals.budget);
   }
-  if (has(parts.program, (op) => op === (CLASS.JMP | JMP.JCOND))) {
-    code.i32(MAY_GOTO_BUDGET);
-    code.globalSet(parts.globals.mayGoto);
+  if (parts.options.mode !== 'checked' && hasTailCalls(parts.program)) {
+    code.i32(area);
+    code.i32(0);
+    code.access(ACCESS.i32_store, AREA.TAIL_CALLS);
   }
   zeroFrame(f);
   writeStructured(code, graph, new ProgramBlocks(f, graph));
   return code;
+}
+
+/** Export the program as what tail calls start. */
+function exportEntry({ module, functions, options }: ModuleParts): void {
+  const fn = functions.get(0) as Index;
+  const { params, results } = convention(options.mode);
+  if (options.mode !== 'checked') module.exportFunction(ENTRY, fn);
+  const [low, high, top] = [0, 1, 2];
+  const code = new Code(3);
+  const result = code.local(TYPE.I64);
+  for (const n of params) {
+    if (n === 1) {
+      code.get(low);
+      code.op(OP.i64_extend_i32_u);
+      code.get(high);
+      code.op(OP.i64_extend_i32_u);
+      code.i64(32, 0);
+      code.op(OP.i64_shl);
+      code.op(OP.i64_or);
+    } else if (n === FRAME_POINTER) {
+      code.get(top);
+      code.op(OP.i64_extend_i32_u);
+    } else {
+      code.i64(0, 0);
+    }
+  }
+  code.call(fn);
+  for (let n = results.length; n > 1; n--) code.op(OP.drop);
+  code.set(result);
+  code.i32(options.area);
+  code.get(result);
+  code.access(ACCESS.i64_store, AREA.RESULT);
+  const enter = module.function(module.type([TYPE.I32, TYPE.I32, TYPE.I32], []));
+  module.body(enter, code);
+  module.exportFunction(ENTER, enter);
 }
 
 function writeLocal(parts: ModuleParts, graph: FlowGraph): Code {
@@ -308,6 +380,7 @@ class ProgramBlocks implements BlockWriter {
 function mayTrap(op: number): boolean {
   const cls = op & 7;
   if (op === CANONICAL.CALL_LOCAL || op === CALL_HELPER || op === CALL_REGISTER) return true;
+  if (op === CANONICAL.TAIL_CALL) return true;
   return isAccess(op) || (cls === CLASS.LD && op !== LD_IMM64) || op === CANONICAL.INVALID;
 }
 
@@ -329,5 +402,7 @@ function writeInstruction(f: FunctionWriter, at: number): void {
   }
   if (op === CANONICAL.CALL_LOCAL) return callLocal(f, at);
   if (op === CALL_REGISTER) return callRegister(f, at);
+  if (op === CANONICAL.TAIL_CALL) return writeTailCall(f, at);
+  if (isCallingHelper(f.program.imm[at]) && f.program.helpers[at] !== undefined) return writeCallingHelper(f, at);
   return callHelper(f, at);
 }

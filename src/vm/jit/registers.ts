@@ -13,9 +13,9 @@ import { FRAME_POINTER, REGISTERS } from './function-writer.ts';
 import type { Program } from './function-writer.ts';
 
 /** UNSEEN: no path has come here yet. */
-export const KIND = { UNSEEN: 0, OTHER: 1, MAP: 2, FRAME: 3 } as const;
+export const KIND = { UNSEEN: 0, OTHER: 1, MAP: 2, FRAME: 3, FUNCTION: 4 } as const;
 
-/** A map's header address, or an offset from r10. */
+/** A map's header address, an offset from r10, or a function's first slot. */
 export interface Known {
   readonly kind: Uint8Array;
   readonly value: Int32Array;
@@ -84,8 +84,8 @@ export function step(program: Program, at: number, known: Known, mapLoads: Reado
   const constant = src[at] >= REGISTER_WORDS;
   switch (op[at]) {
     case LD_IMM64:
-      kind[d] = mapLoads.has(at) ? KIND.MAP : KIND.OTHER;
-      value[d] = mapLoads.has(at) ? file[src[at]] : 0;
+      kind[d] = mapLoads.has(at) ? KIND.MAP : program.functionLoads.has(at) ? KIND.FUNCTION : KIND.OTHER;
+      value[d] = kind[d] === KIND.OTHER ? 0 : file[src[at]];
       return;
     case CLASS.ALU64 | ALU.MOV:
       kind[d] = constant ? KIND.OTHER : kind[src[at] >> 1];
@@ -105,6 +105,9 @@ export function step(program: Program, at: number, known: Known, mapLoads: Reado
 }
 
 const CALLER_SAVED: readonly number[] = [0, 1, 2, 3, 4, 5];
+/** Bits of r1-r3. */
+const TAIL_CALL_READS = 0b1110;
+const ARGUMENTS: readonly number[] = [1, 2, 3, 4, 5];
 const NONE: readonly number[] = [];
 
 /** Registers that an instruction changes. */
@@ -121,11 +124,13 @@ function written({ op, dst, src, imm }: Program, at: number): readonly number[] 
     case CLASS.LD:
       return code === LD_IMM64 ? [dst[at] >> 1] : CALLER_SAVED;
   }
+  if (code === CANONICAL.TAIL_CALL) return ARGUMENTS;
   return isCall(code) ? CALLER_SAVED : NONE;
 }
 
+/** Calls that return here. */
 export function isCall(op: number): boolean {
-  return op === CALL_HELPER || op === CANONICAL.CALL_LOCAL || op === 0x8d;
+  return op === CALL_HELPER || op === CANONICAL.CALL_LOCAL || op === 0x8d || op === CANONICAL.TAIL_CALL;
 }
 
 /** Bit `n`: register `n` is live where each block starts, i.e. may be read before it is written. */
@@ -180,6 +185,7 @@ function readBits({ op, dst, src, imm }: Program, at: number): number {
       return (code & 0xf0) === ALU.MOV ? bits & ~(src[at] >> 1 === dst[at] >> 1 ? 0 : 1 << (dst[at] >> 1)) : bits;
   }
   if (!isCall(code)) return bits;
+  if (code === CANONICAL.TAIL_CALL) return TAIL_CALL_READS;
   const args = code === CALL_HELPER ? argumentsOf('verified', imm[at]) : 5;
   return ((1 << args) - 1) << 1;
 }

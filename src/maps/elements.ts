@@ -1,0 +1,72 @@
+/**
+ * The elements of a map one after the other, as `bpf_for_each_map_elem` shows them: every value of an array, every element of
+ * a hash in the order of its chains; of per-CPU types one CPU's value. Elements may be deleted meanwhile: one that was
+ * reached keeps its link. The layout is that of src/memory/layout.ts.
+ */
+import { InternalError } from '../errors/index.ts';
+import type { AddressSpace, Region } from '../memory/index.ts';
+import { HASH_ELEM, MAP_HEADER } from '../memory/index.ts';
+import { MAP_TYPE } from '../uapi/index.ts';
+import type { BpfMap } from './bpf-map.ts';
+
+export interface Element {
+  /** Address of the key. */
+  readonly key: number;
+  /** Address of the value. */
+  readonly value: number;
+}
+
+export interface ElementWorld {
+  readonly space: AddressSpace;
+  readonly cpu: number;
+}
+
+const ARRAYS: ReadonlySet<number> = new Set([MAP_TYPE.ARRAY, MAP_TYPE.PERCPU_ARRAY]);
+const HASHES: ReadonlySet<number> = new Set([
+  MAP_TYPE.HASH,
+  MAP_TYPE.PERCPU_HASH,
+  MAP_TYPE.LRU_HASH,
+  MAP_TYPE.LRU_PERCPU_HASH,
+]);
+
+/** @returns undefined for a map whose elements cannot be gone through */
+export function elementsOf(map: BpfMap, world: ElementWorld): Generator<Element, undefined, undefined> | undefined {
+  if (ARRAYS.has(map.info.type)) return arrayElements(map, world);
+  return HASHES.has(map.info.type) ? hashElements(map, world) : undefined;
+}
+
+/** Places for the index of an array's element: one for each walk that is under way. */
+const indexPlaces = new WeakMap<AddressSpace, Region[]>();
+
+function* arrayElements(map: BpfMap, { space, cpu }: ElementWorld): Generator<Element, undefined, undefined> {
+  const places = indexPlaces.get(space) ?? [];
+  indexPlaces.set(space, places);
+  const place = places.pop() ?? space.allocate(4, { kind: 'mem', name: 'index', writable: false });
+  if (place === undefined) throw new InternalError('no memory for an index');
+  try {
+    for (let index = 0; index < map.info.maxEntries; index++) {
+      space.view.setUint32(place.base, index, true);
+      yield { key: place.base, value: map.lookupElem(place.base, cpu) };
+    }
+  } finally {
+    places.push(place);
+  }
+  return undefined;
+}
+
+function* hashElements(map: BpfMap, { space, cpu }: ElementWorld): Generator<Element, undefined, undefined> {
+  const field = (offset: number): number => space.view.getUint32(map.address + offset, true);
+  const mask = field(MAP_HEADER.BUCKET_MASK);
+  const toValue = field(MAP_HEADER.VALUE_OFFSET) + cpu * field(MAP_HEADER.CPU_STRIDE);
+  // Elements that are added meanwhile come to the front of their chain: no chain goes on for ever.
+  let left = 2 * map.info.maxEntries + 1;
+  for (let bucket = 0; bucket <= mask; bucket++) {
+    let elem = space.view.getUint32(field(MAP_HEADER.BUCKETS) + 4 * bucket, true);
+    for (; elem !== 0; elem = space.view.getUint32(elem + HASH_ELEM.NEXT, true)) {
+      if (left-- === 0 || elem + toValue + map.info.valueSize > space.view.byteLength)
+        throw new InternalError(`the memory of hash map '${map.info.name}' is corrupt: a chain without an end`);
+      yield { key: elem + HASH_ELEM.KEY, value: elem + toValue };
+    }
+  }
+  return undefined;
+}

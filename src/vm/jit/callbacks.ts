@@ -1,0 +1,164 @@
+/**
+ * Helpers that call functions of the program. `bpf_loop` is a loop that calls the function directly; for the others the
+ * machine says before each call which registers it gets. A function's address is its first slot.
+ */
+import { ERRNO } from '../../errors/index.ts';
+import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
+import { CALLING_HELPERS, LOOP, MAX_LOOPS } from '../callbacks.ts';
+import { convention, poison } from './calls.ts';
+import { FRAME_POINTER } from './function-writer.ts';
+import type { FunctionWriter } from './function-writer.ts';
+import { AREA, FRAME_STRIDE, MAX_ARGUMENTS } from './imports.ts';
+
+export function isCallingHelper(id: number): boolean {
+  return CALLING_HELPERS.has(id);
+}
+
+/** The call at `at` of a helper that calls. */
+export function writeCallingHelper(f: FunctionWriter, at: number): void {
+  if (f.program.imm[at] === LOOP && f.options.mode !== 'checked') return writeLoop(f, at);
+  const { code } = f;
+  const target = code.local(TYPE.I32);
+  code.i32(at);
+  code.i32(f.program.imm[at]);
+  for (let n = 1; n <= MAX_ARGUMENTS; n++) f.words(n);
+  code.call(f.parts.imports.of('firstCall'));
+  code.set(target);
+  const done = code.block();
+  const again = code.loop();
+  code.get(target);
+  f.op(OP.i32_eqz);
+  code.brIf(done);
+  const returned = code.local(TYPE.I64);
+  callFunction(
+    f,
+    at,
+    () => code.get(target),
+    (n) => {
+      code.i32(f.options.area);
+      code.access(ACCESS.i64_load, AREA.REGISTERS + 8 * n);
+    },
+    returned,
+  );
+  code.get(returned);
+  f.op(OP.i32_wrap_i64);
+  code.call(f.parts.imports.of('nextCall'));
+  code.set(target);
+  code.br(again);
+  code.end();
+  code.end();
+  code.i32(f.options.area);
+  code.access(ACCESS.i64_load, AREA.REGISTERS);
+  f.setRegister(0);
+  poison(f);
+}
+
+/** `bpf_loop(nr, function, ctx, flags)`: r0 is how many rounds there were, or -errno. */
+function writeLoop(f: FunctionWriter, at: number): void {
+  const { code } = f;
+  const [round, end] = [code.local(TYPE.I64), code.local(TYPE.I64)];
+  const returned = code.local(TYPE.I64);
+  const done = code.block();
+  code.i64(-ERRNO.EINVAL, -1);
+  f.setRegister(0);
+  f.getRegister(4);
+  code.i64(0, 0);
+  f.op(OP.i64_ne);
+  code.brIf(done);
+  code.i64(-ERRNO.E2BIG, -1);
+  f.setRegister(0);
+  f.getRegister(1);
+  f.op(OP.i32_wrap_i64);
+  f.op(OP.i64_extend_i32_u);
+  code.tee(end);
+  code.i64(MAX_LOOPS, 0);
+  f.op(OP.i64_gt_u);
+  code.brIf(done);
+  const ended = code.block();
+  code.i64(0, 0);
+  code.set(round);
+  const again = code.loop();
+  code.get(round);
+  code.get(end);
+  f.op(OP.i64_ge_u);
+  code.brIf(ended);
+  const argument = (n: number): void => {
+    if (n === 1) code.get(round);
+    else if (n === 2) f.getRegister(3);
+    else code.i64(0, 0);
+  };
+  const known = f.facts?.callbacks.get(at);
+  const target = (): void => {
+    f.getRegister(2);
+    f.op(OP.i32_wrap_i64);
+  };
+  callFunction(f, at, target, argument, returned, known);
+  code.get(round);
+  code.i64(1, 0);
+  f.op(OP.i64_add);
+  code.set(round);
+  code.get(returned);
+  f.op(OP.i64_eqz);
+  code.brIf(again);
+  code.end();
+  code.end();
+  code.get(round);
+  f.setRegister(0);
+  code.end();
+}
+
+/**
+ * Call the function whose first slot `target` leaves, with the registers that `argument` leaves, and r0 into a local.
+ * @param known its first slot, where that is known before the run
+ */
+function callFunction(
+  f: FunctionWriter,
+  at: number,
+  target: () => void,
+  argument: (n: number) => void,
+  returned: number,
+  known?: number,
+): void {
+  const { code, parts } = f;
+  const { params, results } = convention(f.options.mode);
+  const call = (entry: number): void => {
+    for (const n of params) {
+      if (n === FRAME_POINTER) continue;
+      if (n >= 1 && n <= MAX_ARGUMENTS) argument(n);
+      else f.getRegister(n);
+    }
+    calleeFrame(f, at);
+    code.call(parts.functions.get(entry) as number);
+    // r0 lies deepest, all others are lost.
+    for (let n = results.length; n > 1; n--) f.op(OP.drop);
+    code.set(returned);
+  };
+  if (known !== undefined) return call(known);
+  const done = code.block();
+  for (const entry of parts.callbacks) {
+    target();
+    code.i32(entry);
+    f.op(OP.i32_eq);
+    code.if();
+    call(entry);
+    code.br(done);
+    code.end();
+  }
+  code.i32(at);
+  code.call(parts.imports.of('invalid'));
+  code.unreachable();
+  code.end();
+}
+
+/** Top of the callee's frame. */
+export function calleeFrame(f: FunctionWriter, at: number): void {
+  if (f.options.mode === 'checked') {
+    f.code.i32(at);
+    f.code.call(f.parts.imports.of('enter'));
+    f.op(OP.i64_extend_i32_u);
+  } else {
+    f.getRegister(FRAME_POINTER);
+    f.code.i64(FRAME_STRIDE, 0);
+    f.op(OP.i64_add);
+  }
+}
