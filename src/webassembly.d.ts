@@ -25,6 +25,8 @@ declare namespace WebAssembly {
   }
   /** Whether the bytes are a module that this engine takes. */
   function validate(bytes: Uint8Array<ArrayBuffer>): boolean;
+  /** Thrown where WebAssembly traps. */
+  class RuntimeError extends Error {}
   type ImportValue = Memory | Table | ((...args: number[]) => number | void);
   class Instance {
     constructor(module: Module, imports?: Record<string, Record<string, ImportValue>>);

@@ -1,6 +1,6 @@
 /**
- * Where everything lies inside a map's memory: the one table that the map types, the interpreter's helpers and compiled
- * code share. All fields are 32-bit little-endian words; offsets and sizes are in bytes; addresses are absolute, 0 is
+ * Where everything lies inside a map's memory: the one table that the map types, the map core (src/maps/core, whose
+ * constants are generated from this file) and compiled code share. All fields are 32-bit little-endian words; offsets and sizes are in bytes; addresses are absolute, 0 is
  * "none". Programs never see the header, the buckets or an element's own header: only keys and values.
  *
  * ```
@@ -8,6 +8,7 @@
  * percpu_array   VALUES → [cpu 0: value 0, value 1, …][cpu 1: …]      CPU_STRIDE bytes between CPUs
  * hash           BUCKETS → [first element of chain 0][of chain 1]…    BUCKET_MASK + 1 words
  *                element = [NEXT HASH STATE LINK][key, padded to 8][value, padded to 8]
+ *                header, buckets and the elements that there are from the start are one region
  * percpu_hash    the same, with one padded value for each CPU, CPU_STRIDE bytes apart
  * ```
  */
@@ -29,7 +30,7 @@ export const MAP_HEADER = {
   BUCKETS: 32,
   /** Hash: buckets - 1; the bucket of hash `h` is `h & BUCKET_MASK`. */
   BUCKET_MASK: 36,
-  /** Hash: start value of `hashKey`. */
+  /** Hash: start value of the keys' hash. */
   SEED: 40,
   /** Hash: elements in the table. */
   COUNT: 44,
@@ -37,24 +38,49 @@ export const MAP_HEADER = {
   FREE: 48,
   /** Hash: bytes from an element to its value; the key lies at HASH_ELEM.KEY. */
   VALUE_OFFSET: 52,
+  /** Hash: oldest of the elements that are RETIRED, chained through LINK, and the newest; how many. */
+  PENDING: 56,
+  PENDING_LAST: 60,
+  PENDING_COUNT: 64,
+  /** The next map that has RETIRED elements; LIST_END behind the last; 0: this map has none. */
+  NEXT_PENDING: 68,
+  /** Hash: elements of the newest slab that were never handed out, from here to there. */
+  UNUSED: 72,
+  UNUSED_END: 76,
+  /** Hash: elements that there are, in whatever state: no honest chain is longer. */
+  CAPACITY: 80,
+  /** Hash: so many RETIRED elements, and the oldest is handed out again at once. */
+  RETAIN: 84,
+  /** Hash: values of an element, one or one for each CPU. */
+  COPIES: 88,
+  SIZE: 128,
+} as const;
+
+/** What the map core keeps for all maps of a memory. */
+export const CORE_STATE = {
+  /** First of the maps that have RETIRED elements, 0: no map has. */
+  PENDING_MAPS: 0,
   SIZE: 64,
 } as const;
+
+/** Behind the last of a list whose members are told by a link that is not 0. */
+export const LIST_END = 1;
 
 /** An element of a hash. */
 export const HASH_ELEM = {
   /** Next element of the chain; kept while the element is RETIRED, so that a reader may walk on. */
   NEXT: 0,
-  /** `hashKey` of its key. */
+  /** Low word of its key's hash. */
   HASH: 4,
-  /** One of ELEM_STATE. */
+  /** Address of its map, which is a whole number of pages, and one of ELEM_STATE. */
   STATE: 8,
-  /** Next element of the free list. */
+  /** Next element of the free list or of the retired ones. */
   LINK: 12,
   KEY: 16,
 } as const;
 
 /** FREE: nobody may touch it. LIVE: in the table. RETIRED: deleted or replaced, readable while a program runs. */
-export const ELEM_STATE = { FREE: 0, LIVE: 1, RETIRED: 2 } as const;
+export const ELEM_STATE = { FREE: 0, LIVE: 1, RETIRED: 2, MASK: 3 } as const;
 
 /** Values and keys are padded to this. */
 export const MAP_ALIGN = 8;
@@ -65,30 +91,9 @@ export function padded(n: number): number {
 }
 
 /**
- * The hash of a key of `size` bytes at `bytes[offset]`: MurmurHash3_x86_32 (Austin Appleby, public domain), chosen because it
- * takes five wasm instructions a word and mixes well enough for chains behind a power-of-two mask. 32 bits, unsigned.
+ * The hash of keys: MurmurHash64A (Austin Appleby, public domain), started with SEED ^ size * HASH_FACTOR, as words of 64 bits.
+ * It takes five wasm instructions for eight bytes and mixes well enough for chains behind a power-of-two mask. The
+ * map core and the JIT write it as WebAssembly; elements keep the low word.
  */
-export function hashKey(bytes: Uint8Array, offset: number, size: number, seed: number): number {
-  let h = seed | 0;
-  const words = offset + (size & ~3);
-  let at = offset;
-  for (; at < words; at += 4) {
-    const word = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
-    h = Math.imul(rotate(h ^ scramble(word), 13), 5) + 0xe6546b64;
-  }
-  let tail = 0;
-  for (let i = (size & 3) - 1; i >= 0; i--) tail = (tail << 8) | bytes[at + i];
-  if (size & 3) h ^= scramble(tail);
-  h ^= size;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-}
-
-function scramble(word: number): number {
-  return Math.imul(rotate(Math.imul(word, 0xcc9e2d51), 15), 0x1b873593);
-}
-
-function rotate(word: number, by: number): number {
-  return (word << by) | (word >>> (32 - by));
-}
+export const HASH_FACTOR = { LOW: 0x5bd1e995, HIGH: 0xc6a4a793 } as const;
+export const HASH_SHIFT = 47;

@@ -5,6 +5,7 @@
 export class Rcu {
   #depth = 0;
   #deferred: (() => void)[] = [];
+  readonly #quiescent: (() => void)[] = [];
 
   /** Whether no program runs: what nobody else holds may be reused at once. */
   get idle(): boolean {
@@ -18,10 +19,17 @@ export class Rcu {
 
   /** A program ends; at the outermost end everything deferred is reclaimed. */
   exit(): void {
-    if (--this.#depth > 0 || this.#deferred.length === 0) return;
+    if (--this.#depth > 0) return;
+    for (const hook of this.#quiescent) hook();
+    if (this.#deferred.length === 0) return;
     const work = this.#deferred;
     this.#deferred = [];
     for (const reclaim of work) reclaim();
+  }
+
+  /** Call `hook` each time the outermost program has ended, before what was deferred. It must be quick. */
+  onQuiescence(hook: () => void): void {
+    this.#quiescent.push(hook);
   }
 
   /** Call `reclaim` once every program that runs now has ended: at once when none runs. */

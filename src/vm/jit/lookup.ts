@@ -3,7 +3,7 @@
  * function of its own, made for its key size. Both read memory as src/memory/layout.ts says. Other maps are looked up by the
  * helper, and so is a hash whose chain has more elements than the map may: the helper says what is wrong.
  */
-import { HASH_ELEM } from '../../memory/index.ts';
+import { HASH_ELEM, HASH_FACTOR, HASH_SHIFT } from '../../memory/index.ts';
 import { MAP_TYPE } from '../../uapi/index.ts';
 import { ACCESS, Code, OP, TYPE } from '../../wasm/index.ts';
 import type { Index } from '../../wasm/index.ts';
@@ -125,64 +125,69 @@ function hashLookup(parts: ModuleParts, shape: MapShape): Index {
   return fn;
 }
 
-/** The same as `hashKey` of src/memory/layout.ts. */
-function hashKey(code: Code, key: Index, { keySize, seed }: MapShape, hash: Index): void {
-  const scramble = (): void => {
-    code.i32(0xcc9e2d51);
-    code.op(OP.i32_mul);
-    code.i32(15);
-    code.op(OP.i32_rotl);
-    code.i32(0x1b873593);
-    code.op(OP.i32_mul);
+/** Low word of the key's hash, as the map core computes it: see HASH_FACTOR. */
+export function hashKey(
+  code: Code,
+  key: Index,
+  { keySize, seed }: Pick<MapShape, 'keySize' | 'seed'>,
+  hash: Index,
+): void {
+  const word = code.local(TYPE.I64);
+  const multiply = (): void => {
+    code.i64(HASH_FACTOR.LOW | 0, HASH_FACTOR.HIGH | 0);
+    code.op(OP.i64_mul);
   };
-  code.i32(seed);
-  for (let at = 0; at + 4 <= keySize; at += 4) {
+  /** The word on the stack, mixed with its own high bits. */
+  const fold = (): void => {
+    code.tee(word);
+    code.get(word);
+    code.i64(HASH_SHIFT, 0);
+    code.op(OP.i64_shr_u);
+    code.op(OP.i64_xor);
+  };
+  code.i64(seed | 0, 0);
+  code.i64(keySize, 0);
+  multiply();
+  code.op(OP.i64_xor);
+  for (let at = 0; at + 8 <= keySize; at += 8) {
     code.get(key);
-    code.access(ACCESS.i32_load, at);
-    scramble();
-    code.op(OP.i32_xor);
-    code.i32(13);
-    code.op(OP.i32_rotl);
-    code.i32(5);
-    code.op(OP.i32_mul);
-    code.i32(0xe6546b64);
-    code.op(OP.i32_add);
+    code.access(ACCESS.i64_load, at);
+    multiply();
+    fold();
+    multiply();
+    code.op(OP.i64_xor);
+    multiply();
   }
-  if (keySize & 3) {
+  if (keySize & 7) {
     loadTail(code, key, keySize);
-    scramble();
-    code.op(OP.i32_xor);
+    code.op(OP.i64_xor);
+    multiply();
   }
-  code.i32(keySize);
-  code.op(OP.i32_xor);
-  for (const [shift, factor] of [
-    [16, 0x85ebca6b],
-    [13, 0xc2b2ae35],
-    [16, 1],
-  ]) {
-    code.tee(hash);
-    code.get(hash);
-    code.i32(shift);
-    code.op(OP.i32_shr_u);
-    code.op(OP.i32_xor);
-    if (factor === 1) continue;
-    code.i32(factor);
-    code.op(OP.i32_mul);
-  }
+  fold();
+  multiply();
+  fold();
+  code.op(OP.i32_wrap_i64);
   code.set(hash);
 }
 
-/** The last one to three bytes of a key as a little-endian word. */
+/** The last one to seven bytes of a key as a little-endian word. */
 function loadTail(code: Code, key: Index, keySize: number): void {
-  const at = keySize & ~3;
-  code.get(key);
-  code.access((keySize & 3) === 1 ? ACCESS.i32_load8_u : ACCESS.i32_load16_u, at);
-  if ((keySize & 3) < 3) return;
-  code.get(key);
-  code.access(ACCESS.i32_load8_u, at + 2);
-  code.i32(16);
-  code.op(OP.i32_shl);
-  code.op(OP.i32_or);
+  let shift = 0;
+  for (const [size, load] of [
+    [4, ACCESS.i64_load32_u],
+    [2, ACCESS.i64_load16_u],
+    [1, ACCESS.i64_load8_u],
+  ] as const) {
+    if (!(keySize & size)) continue;
+    code.get(key);
+    code.access(load, (keySize & ~7) + shift / 8);
+    if (shift > 0) {
+      code.i64(shift, 0);
+      code.op(OP.i64_shl);
+      code.op(OP.i64_or);
+    }
+    shift += 8 * size;
+  }
 }
 
 /** Compare piece by piece; `leave` is called behind each with whether the pieces differ. */

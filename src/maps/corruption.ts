@@ -1,0 +1,13 @@
+/** What the map core finds wrong in a map's memory, by number. */
+export const CORRUPT = { CHAIN: 1, CIRCLE: 2, FREE_LIST: 3, RETIRED: 4 } as const;
+
+const MESSAGES: Readonly<Record<number, string>> = {
+  [CORRUPT.CHAIN]: 'a chain leads to what is no element of it',
+  [CORRUPT.CIRCLE]: 'a chain in a circle',
+  [CORRUPT.FREE_LIST]: 'the free list leads to what is no free element',
+  [CORRUPT.RETIRED]: 'the list of retired elements leads to what is none',
+};
+
+export function corruptionMessage(what: number): string {
+  return MESSAGES[what] ?? 'a link out of the memory';
+}

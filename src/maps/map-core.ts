@@ -1,0 +1,150 @@
+/**
+ * The map core: the algorithms of map types as one WebAssembly instance over the one memory of a userspace kernel, so that
+ * compiled programs call them without crossing into JavaScript. Its sources are src/maps/core/assembly. All arguments are
+ * 32-bit words; addresses that come out are signed until `>>> 0`.
+ *
+ * What JavaScript reads out of that memory is hostile: the core checks the links that it follows and calls `corrupt`, and
+ * a link out of the memory is caught here. Both are an InternalError that names the map.
+ */
+import { InternalError } from '../errors/index.ts';
+import type { AddressSpace, Rcu, Region } from '../memory/index.ts';
+import { CORE_STATE, padded } from '../memory/index.ts';
+import { MAP_CORE } from './core/generated.ts';
+import { corruptionMessage } from './corruption.ts';
+
+/** Functions of the core: see src/maps/core/assembly/index.ts. */
+export interface CoreFunctions {
+  readonly reclaim: () => void;
+  /** (address, size, seed) → low word of the hash. */
+  readonly hash_bytes: (at: number, size: number, seed: number) => number;
+  readonly hash_lookup: (map: number, key: number) => number;
+  readonly hash_update: (map: number, key: number, value: number, flags: number) => number;
+  readonly hash_delete: (map: number, key: number) => number;
+  readonly hash_next: (map: number, key: number) => number;
+  readonly percpu_hash_lookup: (map: number, key: number, cpu: number) => number;
+  readonly percpu_hash_update: (map: number, key: number, value: number, flags: number, cpu: number) => number;
+  readonly percpu_hash_update_all: (map: number, key: number, values: number, flags: number) => number;
+}
+
+/** A map whose algorithms are the core's. */
+export interface CoreMap {
+  readonly name: string;
+  /** Make more elements, see MAP_HEADER.UNUSED. @returns false: the memory is exhausted. */
+  grow(): boolean;
+}
+
+/** Bytes for keys and values of commands at first. */
+const STAGE = 4096 - CORE_STATE.SIZE;
+
+/** Compiled once for all kernels. */
+let compiled: WebAssembly.Module | undefined;
+
+export class MapCore {
+  static readonly #cores = new WeakMap<AddressSpace, MapCore>();
+  readonly #memory: AddressSpace;
+  readonly #maps = new Map<number, CoreMap>();
+  readonly #state: Region;
+  #stage: Region | undefined;
+  #functions: CoreFunctions | undefined;
+
+  /** The core of a memory; made when first asked for. */
+  static of({ memory, rcu }: { readonly memory: AddressSpace; readonly rcu: Rcu }): MapCore {
+    let core = MapCore.#cores.get(memory);
+    if (core === undefined) {
+      core = new MapCore(memory, rcu);
+      MapCore.#cores.set(memory, core);
+    }
+    return core;
+  }
+
+  private constructor(memory: AddressSpace, rcu: Rcu) {
+    this.#memory = memory;
+    const state = this.#allocate(CORE_STATE.SIZE + STAGE);
+    if (state === undefined) throw new InternalError('no memory for the map core');
+    this.#state = state;
+    rcu.onQuiescence(() => {
+      if (memory.view.getUint32(state.base + CORE_STATE.PENDING_MAPS, true) !== 0) this.functions.reclaim();
+    });
+  }
+
+  /** Address of CORE_STATE. */
+  get state(): number {
+    return this.#state.base;
+  }
+
+  get functions(): CoreFunctions {
+    return (this.#functions ??= this.#instantiate());
+  }
+
+  add(address: number, map: CoreMap): void {
+    this.#maps.set(address, map);
+  }
+
+  /** Forget a map, when no program runs any more that may use it. */
+  remove(address: number): void {
+    this.functions.reclaim();
+    this.#maps.delete(address);
+  }
+
+  /**
+   * Put the bytes of a command where the core can read them: `first` at the address that is returned, `second` behind it
+   * at a multiple of 8. Valid until the next call. @returns 0 where the memory is exhausted.
+   */
+  stage(first: Uint8Array, second?: Uint8Array): number {
+    const at = this.#room(padded(first.length) + (second?.length ?? 0));
+    if (at === 0) return 0;
+    this.#memory.bytes.set(first, at);
+    if (second !== undefined) this.#memory.bytes.set(second, at + padded(first.length));
+    return at;
+  }
+
+  /** The error behind one that the core threw: an access out of the memory becomes the map's. */
+  explain(map: number, error: unknown): unknown {
+    return error instanceof WebAssembly.RuntimeError ? this.#corruption(map, 0) : error;
+  }
+
+  #corruption(map: number, what: number): InternalError {
+    const name = this.#maps.get(map)?.name ?? `at 0x${map.toString(16)}`;
+    return new InternalError(`the memory of map '${name}' is corrupt: ${corruptionMessage(what)}`);
+  }
+
+  #room(size: number): number {
+    if (size <= STAGE) return this.#state.base + CORE_STATE.SIZE;
+    if (this.#stage === undefined || this.#stage.size < size) {
+      if (this.#stage !== undefined) this.#memory.free(this.#stage);
+      this.#stage = this.#allocate(size);
+    }
+    return this.#stage?.base ?? 0;
+  }
+
+  #allocate(size: number): Region | undefined {
+    return this.#memory.allocate(size, { kind: 'map', name: 'map core', writable: false, contains: () => false });
+  }
+
+  #instantiate(): CoreFunctions {
+    compiled ??= new WebAssembly.Module(decodeBase64(MAP_CORE));
+    const imports = {
+      grow: (map: number) => Number(this.#maps.get(map >>> 0)?.grow() ?? false),
+      corrupt: (map: number, what: number) => {
+        throw this.#corruption(map >>> 0, what);
+      },
+    };
+    const { exports } = new WebAssembly.Instance(compiled, { env: { memory: this.#memory.memory }, imports });
+    (exports.init as (state: number) => void)(this.#state.base);
+    return exports as unknown as CoreFunctions;
+  }
+}
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+  const digits = text.replace(/=+$/, '');
+  const bytes = new Uint8Array(Math.floor((digits.length * 3) / 4));
+  let bits = 0;
+  let at = 0;
+  for (let i = 0; i < digits.length; i++) {
+    bits = (bits << 6) | ALPHABET.indexOf(digits[i]);
+    if (i % 4 > 0) bytes[at++] = bits >>> (6 - 2 * (i % 4));
+  }
+  return bytes;
+}
