@@ -4,7 +4,6 @@ import { ERRNO } from '../errors/index.ts';
 import { createCpu } from '../hooks/index.ts';
 import type { Cpu, EngineName, Host } from '../hooks/index.ts';
 import { MapCore } from '../maps/index.ts';
-import { MapCore } from '../maps/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import { DescriptorTable } from './descriptors.ts';
 import type { Descriptor } from './descriptors.ts';
@@ -41,7 +40,6 @@ export class Subsystem {
   constructor(host: Host, caps: bigint, mapAt: Map<number, BpfMap>, engine: EngineName, verifyOnly = false) {
     this.verifyOnly = verifyOnly;
     this.host = host;
-    MapCore.of({ memory: host.space, rcu: host.rcu }); // takes its memory now
     MapCore.of({ memory: host.space, rcu: host.rcu }); // takes its memory now
     this.cpu = createCpu(host, engine);
     this.caps = caps;
