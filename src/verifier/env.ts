@@ -69,8 +69,6 @@ export class Env implements Context {
   readonly pending: PendingPath[] = [];
   /** Checkpoints by place, newest first; see prune/bucket.ts. */
   readonly checkpoints: Checkpoint[][];
-  /** The checkpoint that wraps a state, while it is in a list or evicted with paths open. */
-  readonly checkpointOf = new Map<State, Checkpoint>();
   /** Loops being walked, by their name in prune/bucket.ts. */
   readonly openLoops = new Map<string, OpenLoop>();
   /** Backedges of them all. */
@@ -133,7 +131,6 @@ export class Env implements Context {
     this.insnIdx = start;
     this.prevInsnIdx = -1;
     this.checkpoints.forEach((list) => (list.length = 0));
-    this.checkpointOf.clear();
     this.openLoops.clear();
     this.backedges = 0;
     this.aux.lastLine = 0;

@@ -161,18 +161,18 @@ export class LiveStack {
   }
 
   /**
-   * Whether a slot of `frame` may be read by the instruction at `insn` of the last of `frames` or later, also after the
-   * calls in progress have returned.
+   * Which slots of `frame` may be read by the instruction at `insn` of the last of `frames` or later, also after the calls
+   * in progress have returned: bit i for slot 32 * `word` + i.
    */
-  isLive(insn: number, frame: number, slot: number, frames: readonly CallFrame[] = MAIN): boolean {
+  live(insn: number, frame: number, word: number, frames: readonly CallFrame[] = MAIN): number {
+    let slots = 0;
     for (let depth = frame + 1; depth <= frames.length; depth++) {
       const instance = this.#instance(frames, depth);
       const sets = instance.frames[frame];
       const position = depth === frames.length ? insn : frames[depth].callsite + 1;
-      const word = 2 * (position - instance.start) + (slot >>> 5);
-      if (sets && (sets.live[word] >>> (slot & 31)) & 1) return true;
+      if (sets) slots |= sets.live[2 * (position - instance.start) + word];
     }
-    return false;
+    return slots;
   }
 
   /** The instance of the first `depth` frames. */

@@ -14,7 +14,9 @@ export function bucketOf(env: Env, insn: number, state: State): Checkpoint[] {
 
 /** @kernel same_callsites */
 export function sameCallsites(a: State, b: State): boolean {
-  return a.frames.length === b.frames.length && a.frames.every((frame, i) => frame.callsite === b.frames[i].callsite);
+  if (a.frames.length !== b.frames.length) return false;
+  for (let i = a.frames.length - 1; i > 0; i--) if (a.frames[i].callsite !== b.frames[i].callsite) return false;
+  return true;
 }
 
 /**

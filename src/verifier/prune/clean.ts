@@ -11,22 +11,24 @@ import { isIncomplete } from './open-loops.ts';
 
 /** Clean the checkpoints at `insn` whose paths have all ended: only then is it known what they read. */
 export function cleanCheckpoints(env: Env, insn: number, list: readonly Checkpoint[]): void {
-  for (const { state } of list) {
-    if (state.branches > 0 || state.cleaned || state.insn !== insn || !sameCallsites(state, env.cur)) continue;
+  for (let i = 0; i < list.length; i++) {
+    const { state } = list[i];
+    if (state.cleaned || state.branches > 0 || state.insn !== insn || !sameCallsites(state, env.cur)) continue;
     if (isIncomplete(env, state)) continue;
     clean(env, state);
     state.cleaned = true;
   }
 }
 
-function clean(env: Env, state: State): void {
-  state.frames.forEach((frame, i) => {
-    const insn = i === state.frames.length - 1 ? state.insn : state.frames[i + 1].callsite;
-    const live = env.aux.liveRegs[insn];
-    for (let r = 0; r < FP; r++) if (!((live >>> r) & 1)) frame.regs[r] = NOT_INIT;
-    for (let slot = 0; slot < frame.stack.length; slot++) {
-      if (frame.stack[slot] !== EMPTY && !env.liveStack.isLive(state.insn, i, slot, state.frames))
-        frame.stack[slot] = EMPTY;
+function clean(env: Env, { frames, insn }: State): void {
+  for (let f = 0; f < frames.length; f++) {
+    const { regs, stack } = frames[f];
+    const live = env.aux.liveRegs[f === frames.length - 1 ? insn : frames[f + 1].callsite];
+    for (let r = 0; r < FP; r++) if (!((live >>> r) & 1)) regs[r] = NOT_INIT;
+    for (let word = 0; 32 * word < stack.length; word++) {
+      const slots = env.liveStack.live(insn, f, word, frames);
+      const end = Math.min(stack.length, 32 * word + 32);
+      for (let slot = 32 * word; slot < end; slot++) if (!((slots >>> (slot & 31)) & 1)) stack[slot] = EMPTY;
     }
-  });
+  }
 }

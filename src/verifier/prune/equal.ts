@@ -29,31 +29,44 @@ export function statesEqual(env: Env, old: State, cur: State, exact: Exact): boo
   if (old.frames.length !== cur.frames.length) return false;
   ids.reset(env.idGen);
   if (!refsSafe(old.refs, cur.refs)) return false;
-  return old.frames.every((frame, i) => {
+  const last = old.frames.length - 1;
+  for (let i = 0; i <= last; i++) {
+    const frame = old.frames[i];
     const other = cur.frames[i];
     if (frame.callsite !== other.callsite) return false;
-    const insn = i === old.frames.length - 1 ? old.insn : old.frames[i + 1].callsite;
-    return framesEqual(env, frame, other, env.aux.liveRegs[insn], exact);
-  });
+    const live = env.aux.liveRegs[i === last ? old.insn : old.frames[i + 1].callsite];
+    if (!framesEqual(env, frame, other, live, exact)) return false;
+  }
+  return true;
 }
 
 /** The same things acquired in the same order. @kernel refsafe */
 function refsSafe(old: readonly Ref[], cur: readonly Ref[]): boolean {
   if (old.length !== cur.length) return false;
-  return old.every((ref, i) => {
+  for (let i = 0; i < old.length; i++) {
+    const ref = old[i];
     const other = cur[i];
-    return ref.kind === other.kind && ref.map === other.map && ids.match(ref.id, other.id);
-  });
+    if (ref.kind !== other.kind || ref.map !== other.map || !ids.match(ref.id, other.id)) return false;
+  }
+  return true;
 }
 
 function framesEqual(env: Env, old: Frame, cur: Frame, live: number, exact: Exact): boolean {
   if (old.callbackDepth > cur.callbackDepth) return false;
-  for (let r = 0; r < NREGS; r++) {
-    if (!((live >>> r) & 1)) continue;
-    if (!regSafe(env, old.regs[r], cur.regs[r], ((old.preciseRegs >>> r) & 1) !== 0, exact)) return false;
+  for (let left = live & ALL_REGS; left; left &= left - 1) {
+    const r = 31 - Math.clz32(left & -left);
+    const a = old.regs[r];
+    const b = cur.regs[r];
+    if (a === b && isNameless(a)) continue;
+    if (!regSafe(env, a, b, ((old.preciseRegs >>> r) & 1) !== 0, exact)) return false;
   }
   return stackSafe(env, old, cur, exact);
 }
+
+const ALL_REGS = (1 << NREGS) - 1;
+
+/** Without ids to match: nothing but its equal is needed to be safe. */
+const isNameless = (reg: Reg): boolean => (reg.id | reg.refId) === 0;
 
 /** Start matching ids anew, for `regsExact`. */
 export const newComparison = (env: Env): void => ids.reset(env.idGen);
@@ -98,45 +111,47 @@ function regSafe(env: Env, old: Reg, cur: Reg, precise: boolean, exact: Exact): 
   }
 }
 
+const ALL_MISC = all(STACK.MISC);
+
+/** Whether every byte is MISC or INVALID. */
+const isAnything = (types: number): boolean => (types & ~ALL_MISC) === 0;
+
 /** A slot as the number it loads as: a whole spilled one, or eight bytes of anything. */
 function asScalar(env: Env, slot: Slot): Reg | undefined {
   if (isScalarSpill64(slot)) return slot.reg;
-  if (slot.types === all(STACK.MISC)) return env.unknown();
-  if (!env.perfmonCapable) return undefined;
-  for (let i = 0; i < 8; i++) {
-    const kind = kindAt(slot.types, i);
-    if (kind !== STACK.MISC && kind !== STACK.INVALID) return undefined;
-  }
-  return env.unknown();
+  return slot.types === ALL_MISC || (env.perfmonCapable && isAnything(slot.types)) ? env.unknown() : undefined;
 }
 
 /** @kernel stacksafe */
 function stackSafe(env: Env, old: Frame, cur: Frame, exact: Exact): boolean {
-  for (let i = 0; i < old.stack.length; i++) {
-    const slot = old.stack[i];
-    const other = i < cur.stack.length ? cur.stack[i] : undefined;
+  const { stack } = old;
+  const room = cur.stack.length;
+  for (let i = 0; i < stack.length; i++) {
+    const slot = stack[i];
+    const other = i < room ? cur.stack[i] : undefined;
     if (exact !== EXACT.NOT && slot.types !== other?.types) return false;
-    if (slot.types === 0) continue;
+    if (slot.types === 0 || (slot === other && isNameless(slot.reg))) continue;
     if (!slotSafe(env, old, i, slot, other, exact)) return false;
   }
   return true;
 }
 
 function slotSafe(env: Env, old: Frame, i: number, slot: Slot, other: Slot | undefined, exact: Exact): boolean {
+  // Whoever may read garbage reads anything as well as anything else.
+  if (env.perfmonCapable && isAnything(slot.types)) return true;
+  if (!other) return false;
   const precise = old.isSlotPrecise(i);
+  const a = asScalar(env, slot);
+  const b = a && asScalar(env, other);
+  if (a && b) return regSafe(env, a, b, precise && a === slot.reg, exact);
   for (let byte = 0; byte < 8; byte++) {
     const kind = kindAt(slot.types, byte);
     if (kind === STACK.INVALID || (kind === STACK.MISC && env.perfmonCapable)) continue;
-    if (!other) return false;
-    const a = asScalar(env, slot);
-    const b = asScalar(env, other);
-    if (a && b) return regSafe(env, a, b, precise && a === slot.reg, exact);
     const otherKind = kindAt(other.types, byte);
     if (kind === STACK.MISC && otherKind === STACK.ZERO) continue;
     if (kind !== otherKind) return false;
   }
-  const last = kindAt(slot.types, 7);
-  return last !== STACK.SPILL || !other || regSafe(env, slot.reg, other.reg, precise, exact);
+  return kindAt(slot.types, 7) !== STACK.SPILL || regSafe(env, slot.reg, other.reg, precise, exact);
 }
 
 /** Whether the registers are the very same, ids included: a cheap first look for circles. @kernel states_maybe_looping */

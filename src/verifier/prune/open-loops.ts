@@ -30,6 +30,7 @@ export interface OpenLoop {
 /** A checkpoint was taken: perhaps it is the first of a loop. */
 export function enterLoop(env: Env, state: State): void {
   const loop = loopOf(env, state, state.insn);
+  state.loop = loop;
   if (!loop || env.openLoops.has(loop)) return;
   env.openLoops.set(loop, { entry: state, backedges: [] });
   if (env.log.verbose) env.log.write(`SCC enter ${loopText(loop)}\n`);
@@ -37,7 +38,7 @@ export function enterLoop(env: Env, state: State): void {
 
 /** The current path joined `equal`, whose marks are not complete. */
 export function addBackedge(env: Env, equal: State): void {
-  const loop = loopOf(env, equal, equal.insn);
+  const { loop } = equal;
   const open = loop && env.openLoops.get(loop);
   if (!open) return;
   if (env.log.verbose) env.log.write(`SCC backedge ${loopText(loop)}\n`);
@@ -49,14 +50,14 @@ export function addBackedge(env: Env, equal: State): void {
 /** Whether paths behind a checkpoint may still come to need more than its marks say. @kernel incomplete_read_marks */
 export function isIncomplete(env: Env, state: State): boolean {
   if (!env.backedges) return false;
-  const loop = loopOf(env, state, state.insn);
+  const { loop } = state;
   return loop !== undefined && (env.openLoops.get(loop)?.backedges.length ?? 0) > 0;
 }
 
 /** All paths from a checkpoint have ended: perhaps the loop that it opened is done. */
 export function exitLoop(env: Env, state: State): void {
   if (!env.openLoops.size) return;
-  const loop = loopOf(env, state, state.insn);
+  const { loop } = state;
   const open = loop && env.openLoops.get(loop);
   if (!open || open.entry !== state) return;
   env.openLoops.delete(loop);

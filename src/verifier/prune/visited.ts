@@ -113,7 +113,7 @@ function addCheckpoint(env: Env, at: number): void {
   state.insn = at;
   const checkpoint = { state, hits: 0, misses: 0, evicted: false };
   bucketOf(env, at, state).unshift(checkpoint);
-  env.checkpointOf.set(state, checkpoint);
+  state.checkpoint = checkpoint;
   env.totalStates++;
   env.listedStates++;
   updatePeak(env);
@@ -128,16 +128,15 @@ function addCheckpoint(env: Env, at: number): void {
 
 /** Out of its list; what its open paths still need stays until they end. */
 function evict(env: Env, state: State): void {
-  const checkpoint = env.checkpointOf.get(state)!;
-  checkpoint.evicted = true;
+  state.checkpoint!.evicted = true;
   env.listedStates--;
   env.evictedStates++;
   forget(env, state);
 }
 
 function forget(env: Env, state: State): void {
-  if (!env.checkpointOf.get(state)?.evicted || state.branches > 0 || isIncomplete(env, state)) return;
-  env.checkpointOf.delete(state);
+  if (!state.checkpoint?.evicted || state.branches > 0 || isIncomplete(env, state)) return;
+  state.checkpoint = undefined;
   env.evictedStates--;
 }
 

@@ -2,6 +2,7 @@
  * What is known at one point of one path (@kernel bpf_verifier_state): the frames of the calls in progress, and how the
  * path came here. Copying is cheap: arrays of shared, unchanging registers and slots.
  */
+import type { Checkpoint } from '../env.ts';
 import { NOT_INIT, REG, type Reg } from './reg.ts';
 import { NO_REFS, type Ref } from './refs.ts';
 import { isSpill, Slot } from './slot.ts';
@@ -106,6 +107,10 @@ export class State {
   speculative = false;
   /** Registers that nobody reads later were forgotten. */
   cleaned = false;
+  /** Checkpoints only: the outermost loop that it is in, by its name in prune/bucket.ts. */
+  loop: string | undefined;
+  /** Checkpoints only: its place in a list, while it is in one or evicted with paths open. */
+  checkpoint: Checkpoint | undefined;
 
   constructor(frames: Frame[]) {
     this.frames = frames;
