@@ -15,3 +15,4 @@ export * from './ctx-fields.ts';
 export * from './helpers.ts';
 export * from './return-range.ts';
 export * from './sock-access.ts';
+export * from './trusted-members.ts';

@@ -6,7 +6,7 @@
 import { ERRNO } from '../../errors/index.ts';
 import type { Env } from '../env.ts';
 import { leaksPointer } from '../state/access-reg.ts';
-import { RDONLY, typeName } from '../state/reg.ts';
+import { RDONLY, typeName, UNTRUSTED } from '../state/reg.ts';
 import type { Access } from './mem.ts';
 import { checkRegion } from './region.ts';
 
@@ -18,6 +18,11 @@ export function checkMemRegion(env: Env, { ptr, size, write, value }: Access, of
   }
   if (write && value >= 0 && leaksPointer(env, env.regs[value])) {
     return env.fail(ERRNO.EACCES, `R${value} leaks addr into mem`);
+  }
+  if (reg.type & UNTRUSTED) {
+    // Of memory that may not be there any size may be read.
+    if (value >= 0) env.regs[value] = env.unknown();
+    return 0;
   }
   const err = checkRegion(env, ptr, off, size, reg.range, false);
   if (!err && !write && value >= 0) env.regs[value] = env.unknown();

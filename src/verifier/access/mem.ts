@@ -10,6 +10,7 @@ import type { Env } from '../env.ts';
 import { leaksPointer } from '../state/access-reg.ts';
 import { baseType, mayBeNull, REG, type Reg, typeName } from '../state/reg.ts';
 import { checkAlignment } from './alignment.ts';
+import { checkBtfPointer } from './btf.ts';
 import { checkCtx } from './ctx.ts';
 import { checkFlowKeys } from './flow-keys.ts';
 import { checkMapPtr } from './map-ptr.ts';
@@ -120,8 +121,9 @@ function dispatch(env: Env, access: Access, reg: Reg, off: number): number {
       if (!err && value >= 0) env.regs[value] = env.unknown();
       return err;
     }
-    case REG.BUF:
     case REG.BTF_ID:
+      return checkBtfPointer(env, access, off);
+    case REG.BUF:
     case REG.ARENA:
       throw new UnsupportedConstruct(`access through ${typeName(reg.type)}`);
     default:
@@ -130,7 +132,10 @@ function dispatch(env: Env, access: Access, reg: Reg, off: number): number {
 }
 
 /** Kinds whose accesses Linux rewrites: one instruction may meet only one of them. */
-const REWRITTEN = new Set<number>([REG.CTX, REG.SOCKET, REG.SOCK_COMMON, REG.TCP_SOCK, REG.XDP_SOCK]);
+const REWRITTEN = new Set<number>([REG.CTX, REG.SOCKET, REG.SOCK_COMMON, REG.TCP_SOCK, REG.XDP_SOCK, REG.BTF_ID]);
+
+/** Kinds whose loads are guarded where one of them may fault. */
+const isGuarded = (type: number): boolean => baseType(type) === REG.MEM || baseType(type) === REG.BTF_ID;
 
 /** One instruction may not access differently rewritten kinds on different paths. @kernel save_aux_ptr_type */
 export function rememberKind(env: Env, type: number): number {
@@ -138,6 +143,11 @@ export function rememberKind(env: Env, type: number): number {
   const before = ptrType[env.insnIdx];
   if (before === REG.NOT_INIT) {
     ptrType[env.insnIdx] = type;
+    return 0;
+  }
+  if (isGuarded(type) && isGuarded(before)) {
+    // Once guarded as memory, it may meet what memory may meet.
+    if (baseType(type) === REG.MEM) ptrType[env.insnIdx] = type;
     return 0;
   }
   if (type !== before && (REWRITTEN.has(baseType(type)) || REWRITTEN.has(baseType(before)))) {

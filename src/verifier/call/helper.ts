@@ -30,6 +30,7 @@ import type { Env } from '../env.ts';
 import { clobberCallerSaved } from '../state/access-reg.ts';
 import { MAYBE_NULL, NOT_INIT, pointer, REG, type Reg, RINGBUF, scalar } from '../state/reg.ts';
 import { checkArg } from './args.ts';
+import { btfResult } from './btf-result.ts';
 import { startCallback } from './callback.ts';
 import { type CallMeta, newMeta } from './call-meta.ts';
 import { forgetPacketPointers } from './packet-pointers.ts';
@@ -232,7 +233,7 @@ function result(env: Env, proto: HelperProto, meta: CallMeta): Reg {
     case 'ringbufMemOrNull':
       return orNull(env, REG.MEM | RINGBUF).withRange(meta.allocSize);
     case 'btfId':
-      throw new UnsupportedConstruct(`result of ${proto.name}`);
+      return btfResult(env, proto);
     case 'integer':
       if (proto.id !== idOf('get_smp_processor_id')) return env.unknown();
       return scalar(store.withRange(store.UNKNOWN, { umin: 0n, umax: BigInt(NR_CPUS - 1) }));

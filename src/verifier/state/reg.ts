@@ -190,6 +190,9 @@ export function pointer(type: number, zero: number, id = 0, map = -1, range = 0,
 
 export const isPacket = (type: number): boolean => type === REG.PACKET || type === REG.PACKET_META;
 
+/** A kernel object that stays as long as the program uses it. @kernel is_trusted_reg */
+export const isTrusted = (reg: Reg): boolean => reg.refId !== 0 || (reg.type & (TRUSTED | UNTRUSTED)) === TRUSTED;
+
 /** Whether all but ids and references is equal. */
 export function sameValue(a: Reg, b: Reg): boolean {
   return a === b || (a.type === b.type && a.s === b.s && a.off === b.off && a.map === b.map && a.range === b.range);
