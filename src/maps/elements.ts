@@ -35,38 +35,57 @@ export function elementsOf(map: BpfMap, world: ElementWorld): Generator<Element,
   return HASHES.has(map.info.type) ? hashElements(map, world) : undefined;
 }
 
-/** Places for the index of an array's element: one for each walk that is under way. */
-const indexPlaces = new WeakMap<AddressSpace, Region[]>();
+/** Places for keys: one for each walk that is under way. Programs may read a key there, and nothing of an element's header. */
+const places = new WeakMap<AddressSpace, Region[]>();
 
-function* arrayElements(map: BpfMap, { space, cpu }: ElementWorld): Generator<Element, undefined, undefined> {
-  const places = indexPlaces.get(space) ?? [];
-  indexPlaces.set(space, places);
-  const place = places.pop() ?? space.allocate(4, { kind: 'mem', name: 'index', writable: false });
-  if (place === undefined) throw new InternalError('no memory for an index');
+/** Call `walk` with a place for keys of the map, which is given back when the walk has ended. */
+function* withPlace(
+  map: BpfMap,
+  { space }: ElementWorld,
+  walk: (place: number) => Generator<Element, void, void>,
+): Generator<Element, undefined, undefined> {
+  const free = places.get(space) ?? [];
+  places.set(space, free);
+  const { keySize } = map.info;
+  const at = free.findIndex(({ reserved }) => reserved >= keySize);
+  const [place = space.allocate(keySize, { kind: 'mem', name: 'key', writable: false })] =
+    at < 0 ? [] : free.splice(at, 1);
+  if (place === undefined) throw new InternalError('no memory for a key');
+  place.size = keySize;
   try {
-    for (let index = 0; index < map.info.maxEntries; index++) {
-      space.view.setUint32(place.base, index, true);
-      yield { key: place.base, value: map.lookupElem(place.base, cpu) };
-    }
+    yield* walk(place.base);
   } finally {
-    places.push(place);
+    free.push(place);
   }
   return undefined;
 }
 
-function* hashElements(map: BpfMap, { space, cpu }: ElementWorld): Generator<Element, undefined, undefined> {
+function arrayElements(map: BpfMap, world: ElementWorld): Generator<Element, undefined, undefined> {
+  return withPlace(map, world, function* (key) {
+    for (let index = 0; index < map.info.maxEntries; index++) {
+      world.space.view.setUint32(key, index, true);
+      yield { key, value: map.lookupElem(key, world.cpu) };
+    }
+  });
+}
+
+function hashElements(map: BpfMap, world: ElementWorld): Generator<Element, undefined, undefined> {
+  const { space, cpu } = world;
+  const { keySize, valueSize, maxEntries, name } = map.info;
   const field = (offset: number): number => space.view.getUint32(map.address + offset, true);
   const mask = field(MAP_HEADER.BUCKET_MASK);
   const toValue = field(MAP_HEADER.VALUE_OFFSET) + cpu * field(MAP_HEADER.CPU_STRIDE);
-  // Elements that are added meanwhile come to the front of their chain: no chain goes on for ever.
-  let left = 2 * map.info.maxEntries + 1;
-  for (let bucket = 0; bucket <= mask; bucket++) {
-    let elem = space.view.getUint32(field(MAP_HEADER.BUCKETS) + 4 * bucket, true);
-    for (; elem !== 0; elem = space.view.getUint32(elem + HASH_ELEM.NEXT, true)) {
-      if (left-- === 0 || elem + toValue + map.info.valueSize > space.view.byteLength)
-        throw new InternalError(`the memory of hash map '${map.info.name}' is corrupt: a chain without an end`);
-      yield { key: elem + HASH_ELEM.KEY, value: elem + toValue };
+  return withPlace(map, world, function* (key) {
+    // Elements that are added meanwhile come to the front of their chain: no chain goes on for ever.
+    let left = 2 * maxEntries + 1;
+    for (let bucket = 0; bucket <= mask; bucket++) {
+      let elem = space.view.getUint32(field(MAP_HEADER.BUCKETS) + 4 * bucket, true);
+      for (; elem !== 0; elem = space.view.getUint32(elem + HASH_ELEM.NEXT, true)) {
+        if (left-- === 0 || elem + toValue + valueSize > space.view.byteLength)
+          throw new InternalError(`the memory of hash map '${name}' is corrupt: a chain without an end`);
+        space.bytes.copyWithin(key, elem + HASH_ELEM.KEY, elem + HASH_ELEM.KEY + keySize);
+        yield { key, value: elem + toValue };
+      }
     }
-  }
-  return undefined;
+  });
 }
