@@ -23,6 +23,7 @@ import { checkFieldsOfMap } from './call/lock.ts';
 import { UnsupportedConstruct } from './context.ts';
 import type { Context } from './context.ts';
 import { AUX } from './insn-aux.ts';
+import { resolveKernelSymbol } from './ksym.ts';
 import { checkMapUse } from './map-use.ts';
 
 /** Most maps of one program. @kernel MAX_USED_MAPS */
@@ -75,7 +76,7 @@ function resolveImm64(ctx: Context, at: number): number {
     case PSEUDO.FUNC:
       return 0;
     case PSEUDO.BTF_ID:
-      throw new UnsupportedConstruct('ld_imm64 of a kernel variable');
+      return resolveKernelSymbol(ctx, insn, tail);
     case PSEUDO.MAP_FD:
     case PSEUDO.MAP_IDX:
       return tail.imm === 0 ? resolveMap(ctx, at, undefined) : refuse(ctx, 'unrecognized bpf_ld_imm64 insn');
