@@ -15,7 +15,8 @@
  *     message invalid mem access 'map_value_or_null'
  *     processed 7 insns, 1 states, 1 peak, 0 per insn
  *
- * Directives: `.type NAME`, `.attach N`, `.license TEXT`, `.flags strict_alignment|…`, `.caps NAME…` (or `none`),
+ * Directives: `.type NAME`, `.attach N`, `.target NAME` (a function, typedef or struct of the kernel's BTF, or an id),
+ * `.license TEXT`, `.flags strict_alignment|…`, `.caps NAME…` (or `none`),
  * `.map NAME TYPE key= value= max= flags= extra= name= fields= freeze` (the
  * value's fields: see value-btf.ts), `.init MAP KEY VALUE` (hexadecimal), `.tail MAP INDEX N` (a
  * program that returns N in a program array's slot), `.func LABEL static|global PARAM…` (BTF of a function, see
@@ -187,6 +188,10 @@ function directive(draft: Draft, line: string, place: Place, only: boolean): boo
       break;
     case '.attach':
       draft.json['expected_attach_type'] = Number(rest);
+      break;
+    case '.target':
+      draft.json['attach_btf_id'] = /^\d+$/.test(rest) ? Number(rest) : 0;
+      draft.json['attach_btf'] = draft.json['attach_btf_id'] === Number(rest) ? '' : rest;
       break;
     case '.license':
       draft.json['license'] = rest;

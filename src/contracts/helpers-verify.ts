@@ -22,7 +22,7 @@ import { HELPER_NAMES, PROG_TYPE } from '../uapi/index.ts';
  * - `constStr`: a string in a frozen read-only array. @kernel ARG_PTR_TO_CONST_STR
  * - `ctx`, `ctxOrNull`: the program's context, unmodified. @kernel ARG_PTR_TO_CTX
  * - `anything`: any initialised register. @kernel ARG_ANYTHING
- * - `sockCommon`, `sockOrNull`, `btfSockCommon`: a socket; the last also by its BTF type. @kernel ARG_PTR_TO_SOCK_COMMON
+ * - `sockCommon`, `sockOrNull`, `btfSockCommon`, `btfSockCommonOrNull`: a socket; the last two also by its BTF type. @kernel ARG_PTR_TO_SOCK_COMMON
  * - `btfId`, `btfIdOrNull`: a kernel object by its BTF type. @kernel ARG_PTR_TO_BTF_ID
  * - `percpuBtfId`: a per-CPU kernel variable. @kernel ARG_PTR_TO_PERCPU_BTF_ID
  * - `func`: a function of the program; `stackOrNull`: stack memory for it, or NULL. @kernel ARG_PTR_TO_FUNC
@@ -54,6 +54,7 @@ export type ArgKind =
   | 'sockCommon'
   | 'sockOrNull'
   | 'btfSockCommon'
+  | 'btfSockCommonOrNull'
   | 'btfId'
   | 'btfIdOrNull'
   | 'percpuBtfId'
@@ -326,12 +327,15 @@ const ABOUT_PACKET = [P.SCHED_CLS, P.SCHED_ACT, P.LWT_IN, P.LWT_OUT, P.LWT_XMIT,
 /** Helpers that take other arguments in programs of some types. */
 const VARIANTS: readonly (readonly [name: string, progTypes: readonly number[], args: string])[] = [
   ['get_cgroup_classid', ABOUT_PACKET, 'ctx'],
-  ['get_socket_cookie', [P.SK_REUSEPORT, ...BY_BTF], 'btfSockCommon'],
-  ['setsockopt', [P.CGROUP_SOCKOPT], 'btfSockCommon anything anything mem constSize'],
-  ['getsockopt', [P.CGROUP_SOCKOPT], 'btfSockCommon anything anything uninitMem constSize'],
-  ['setsockopt', BY_BTF, 'btfId anything anything mem constSize'],
-  ['getsockopt', BY_BTF, 'btfId anything anything uninitMem constSize'],
+  ['get_socket_cookie', [P.SK_REUSEPORT], 'btfSockCommon'],
+  ['get_socket_cookie', BY_BTF, 'btfSockCommonOrNull'],
+  ['setsockopt', [P.CGROUP_SOCKOPT, P.TRACING, P.STRUCT_OPS], 'btfSockCommon anything anything mem constSize'],
+  ['getsockopt', [P.CGROUP_SOCKOPT, P.TRACING, P.STRUCT_OPS], 'btfSockCommon anything anything uninitMem constSize'],
+  ['setsockopt', [P.LSM], 'btfId anything anything mem constSize'],
+  ['getsockopt', [P.LSM], 'btfId anything anything uninitMem constSize'],
   ['sk_storage_get', [P.CGROUP_SOCK], 'constMapPtr ctx mapValueOrNull anything'],
+  ['sk_storage_get', [P.TRACING, P.LSM], 'constMapPtr btfIdOrNull mapValueOrNull anything'],
+  ['sk_storage_delete', [P.TRACING, P.LSM], 'constMapPtr btfIdOrNull'],
   ['sk_assign', [P.SK_LOOKUP], 'ctx sockOrNull anything'],
   ['xdp_get_buff_len', BY_BTF, 'btfId'],
 ];

@@ -4,6 +4,7 @@
  */
 import type { Instruction } from '../isa/index.ts';
 import type { VerifyInput } from './api.ts';
+import type { AttachTarget } from './attach/attach-target.ts';
 import type { InsnAux } from './insn-aux.ts';
 import type { Log } from './log/log.ts';
 
@@ -26,6 +27,8 @@ export interface Context {
   readonly bpfCapable: boolean;
   /** CAP_PERFMON (or CAP_SYS_ADMIN): pointers may leak and be compared, no Spectre sanitation. */
   readonly perfmonCapable: boolean;
+  /** What the program is attached to, where BTF says it; known once that is checked. */
+  readonly target?: AttachTarget | undefined;
   /** Filled by btf-info, ascending by `insn`. */
   lines: readonly SourceLine[];
 }

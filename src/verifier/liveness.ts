@@ -3,10 +3,11 @@
  * every register that is live before a slot. Pruning ignores the others. At level 2 the result is printed as the block
  * `Live regs before insn:`. Rejects nothing.
  */
-import { helperArgCount, isHelperAllowed } from '../contracts/index.ts';
+import { helperArgCount } from '../contracts/index.ts';
 import { ALU, ATOMIC, CALL, CLASS, EXIT, LD_IMM64, MODE, SRC } from '../isa/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import { CALL_PSEUDO } from '../uapi/index.ts';
+import { isGiven } from './call/allowed.ts';
 import { isConditional, isMayGoto, nextSlot, successors } from './cfg.ts';
 import type { Context } from './context.ts';
 
@@ -72,10 +73,8 @@ function atomicEffect(insn: Instruction): number {
 
 /** Arguments a call reads; all five where it is not known. */
 function callReads(ctx: Context, insn: Instruction): number {
-  const { progType, expectedAttachType } = ctx.input;
-  if (insn.src !== CALL_PSEUDO.HELPER) return ARGS;
-  if (!isHelperAllowed(progType, expectedAttachType, insn.imm, ctx.perfmonCapable)) return ARGS;
-  return ((1 << helperArgCount(insn.imm, progType)) - 1) << 1;
+  if (insn.src !== CALL_PSEUDO.HELPER || !isGiven(ctx, insn.imm)) return ARGS;
+  return ((1 << helperArgCount(insn.imm, ctx.input.progType)) - 1) << 1;
 }
 
 /** The pass. `text` prints the instruction at a slot for the level-2 block. */

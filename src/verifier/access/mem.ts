@@ -10,6 +10,7 @@ import type { Env } from '../env.ts';
 import { leaksPointer } from '../state/access-reg.ts';
 import { baseType, mayBeNull, REG, type Reg, typeName } from '../state/reg.ts';
 import { checkAlignment } from './alignment.ts';
+import { checkBuf } from './buf.ts';
 import { checkBtfPointer } from './btf.ts';
 import { checkCtx } from './ctx.ts';
 import { checkFlowKeys } from './flow-keys.ts';
@@ -121,9 +122,10 @@ function dispatch(env: Env, access: Access, reg: Reg, off: number): number {
       if (!err && value >= 0) env.regs[value] = env.unknown();
       return err;
     }
+    case REG.BUF:
+      return checkBuf(env, ptr, off, size, write, value);
     case REG.BTF_ID:
       return checkBtfPointer(env, access, off);
-    case REG.BUF:
     case REG.ARENA:
       throw new UnsupportedConstruct(`access through ${typeName(reg.type)}`);
     default:

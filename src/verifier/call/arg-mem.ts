@@ -7,6 +7,7 @@ import type { ArgKind, HelperProto } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { MAP_FLAG, MAP_TYPE } from '../../uapi/index.ts';
 import { checkAlignment } from '../access/alignment.ts';
+import { checkBuf } from '../access/buf.ts';
 import { checkFields } from '../access/map-field.ts';
 import { checkMapAccessType } from '../access/map-value.ts';
 import { checkPacket, checkRegion } from '../access/region.ts';
@@ -145,6 +146,8 @@ export function checkMemory(
     case REG.MEM:
       if (write && reg.type & RDONLY) return env.fail(ERRNO.EACCES, `R${r} cannot write into ${typeName(reg.type)}`);
       return checkRegion(env, r, reg.off, size, reg.range, zeroOk);
+    case REG.BUF:
+      return checkBuf(env, r, reg.off, size, write);
     case REG.STACK:
       return checkStackRange(env, r, reg.off, size, zeroOk, write, raw);
     case REG.SCALAR:

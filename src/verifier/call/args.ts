@@ -129,6 +129,7 @@ const RULES: Readonly<Record<CheckedKind, Rule>> = {
   sockOrNull: { accepts: [SOCKETS[1]], orNull: true },
   sockCommon: { accepts: SOCKETS },
   btfSockCommon: btfSock,
+  btfSockCommonOrNull: { ...btfSock, orNull: true },
   btfId,
   btfIdOrNull: { ...btfId, orNull: true, check: unlessNull(btfId.check) },
   percpuBtfId: { accepts: PERCPU, check: beyond('per-CPU variable') },

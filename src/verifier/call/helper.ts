@@ -15,8 +15,6 @@ import {
   helperStruct,
   helperTakesMap,
   isGplCompatible,
-  isHelperAllowed,
-  isHelperAllowedAt,
   isReadOnlyToPrograms,
   kernelStruct,
   type HelperProto,
@@ -29,6 +27,7 @@ import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { clobberCallerSaved } from '../state/access-reg.ts';
 import { MAYBE_NULL, NOT_INIT, pointer, REG, type Reg, RINGBUF, scalar } from '../state/reg.ts';
+import { isGiven } from './allowed.ts';
 import { checkArg } from './args.ts';
 import { btfResult } from './btf-result.ts';
 import { startCallback } from './callback.ts';
@@ -104,12 +103,10 @@ export function checkHelperCall(env: Env, insn: Instruction): number {
 
 /** Whether this program, with its type, licence and capabilities, may call the helper at all. */
 function checkAllowed(env: Env, id: number, name: string, proto: HelperProto | undefined): number {
-  const { progType, expectedAttachType, license } = env.input;
-  const allowed = env.target && isHelperAllowedAt(env.target.path, id);
-  if (!(allowed ?? isHelperAllowed(progType, expectedAttachType, id, env.perfmonCapable))) {
+  if (!isGiven(env, id)) {
     return env.fail(ERRNO.EINVAL, `program of this type cannot use helper ${name}`);
   }
-  if (HELPERS[id].gplOnly && !isGplCompatible(license)) {
+  if (HELPERS[id].gplOnly && !isGplCompatible(env.input.license)) {
     return env.fail(ERRNO.EINVAL, 'cannot call GPL-restricted function from non-GPL compatible program');
   }
   if (NOT_IN_PROBES.has(id) && !isKnownPlace(env, id)) {
