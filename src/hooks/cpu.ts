@@ -51,9 +51,9 @@ export function createCpu(host: Host, engine: EngineName = 'interp'): Cpu {
     packet,
     sock: region(SOCK_SIZE, 'mem', 'sock', false),
   };
+  return cpu;
 }
 
-  return cpu;
 /**
  * Make a program ready to run.
  * @param maps the map behind each entry of `program.maps`
