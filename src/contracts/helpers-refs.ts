@@ -14,10 +14,14 @@ const CASTS = ids(
 );
 /** By helper: the argument that is taken away, counted from 1. */
 const RELEASES: ReadonlyMap<number, number> = new Map(
-  Object.entries({ sk_release: 1, ringbuf_submit: 1, ringbuf_discard: 1, kptr_xchg: 2 }).map(([name, arg]) => [
-    HELPER_NAMES.indexOf(name),
-    arg,
-  ]),
+  Object.entries({
+    sk_release: 1,
+    ringbuf_submit: 1,
+    ringbuf_discard: 1,
+    ringbuf_submit_dynptr: 1,
+    ringbuf_discard_dynptr: 1,
+    kptr_xchg: 2,
+  }).map(([name, arg]) => [HELPER_NAMES.indexOf(name), arg]),
 );
 
 /** Structs that skc_to_*() answer, by helper: the name says it. */

@@ -29,6 +29,7 @@ import { HELPER_NAMES, PROG_TYPE } from '../uapi/index.ts';
  * - `ringbufMem`: memory that ringbuf_reserve gave. @kernel ARG_PTR_TO_RINGBUF_MEM
  * - `spinLock`, `timer`, `kptr`: such a field of a map's value. @kernel ARG_PTR_TO_SPIN_LOCK
  * - `kptrGiven`: a reference for a `kptr` field, or NULL.
+ * - `dynptr`, `uninitDynptr`: a dynptr, and a place on the stack for a new one. @kernel ARG_PTR_TO_DYNPTR
  */
 export type ArgKind =
   | 'constMapPtr'
@@ -64,11 +65,13 @@ export type ArgKind =
   | 'spinLock'
   | 'timer'
   | 'kptr'
-  | 'kptrGiven';
+  | 'kptrGiven'
+  | 'dynptr'
+  | 'uninitDynptr';
 
 /**
  * Kinds of results. `boundedInteger`: -4095 to the most bytes that the memory argument holds; `ringbufMemOrNull`: as many
- * bytes as asked for; `btfIdOrNull`: a kernel object, see `helperStruct`.
+ * bytes as asked for; `sliceOrNull`: the same of a dynptr; `btfIdOrNull`: a kernel object, see `helperStruct`.
  */
 export type RetKind =
   | 'integer'
@@ -82,6 +85,7 @@ export type RetKind =
   | 'sockCommonOrNull'
   | 'tcpSockOrNull'
   | 'ringbufMemOrNull'
+  | 'sliceOrNull'
   | 'kptrOrNull';
 
 export interface HelperProto {
@@ -248,6 +252,14 @@ const PROTOTYPES: readonly Row[] = [
   ['timer_set_callback', 'timer func', 'integer'],
   ['timer_cancel', 'timer', 'integer'],
   ['kptr_xchg', 'kptr kptrGiven', 'kptrOrNull'],
+  ['dynptr_from_mem', 'uninitMem constSizeOrZero anything uninitDynptr', 'integer'],
+  ['ringbuf_reserve_dynptr', 'constMapPtr anything anything uninitDynptr', 'integer'],
+  ['ringbuf_submit_dynptr', 'dynptr anything', 'void'],
+  ['ringbuf_discard_dynptr', 'dynptr anything', 'void'],
+  ['dynptr_read', 'uninitMem constSizeOrZero dynptr anything anything', 'integer'],
+  ['dynptr_write', 'dynptr anything mem constSizeOrZero anything', 'integer'],
+  ['dynptr_data', 'dynptr anything constAllocSize', 'sliceOrNull'],
+  ['user_ringbuf_drain', 'constMapPtr func stackOrNull anything', 'integer'],
   ['csum_level', 'ctx anything', 'integer'],
   ['get_task_stack', 'btfId uninitMem constSizeOrZero anything', 'boundedInteger'],
   ['load_hdr_opt', 'ctx writeMem constSize anything', 'integer'],

@@ -13,9 +13,11 @@ import { tnumText } from '../log/state-text.ts';
 import { markPrecise } from '../precision/backtrack.ts';
 import { pushHistory } from '../precision/history.ts';
 import { leaksPointer, withScalarId } from '../state/access-reg.ts';
+import { isDynptr } from '../state/dynptr.ts';
 import { MAX_VAR_OFF, NOT_INIT, REG, type Reg, scalar } from '../state/reg.ts';
 import { EMPTY, isScalarSpill, isSpill, kindAt, scrub, Slot, spillSize, STACK, withKind } from '../state/slot.ts';
 import { type Frame, HISTORY } from '../state/state.ts';
+import { endDynptr } from './dynptr-slot.ts';
 
 /** Slot of byte `off`, -1 to -512. */
 const slotOf = (off: number): number => (-off - 1) >> 3;
@@ -202,6 +204,8 @@ function writeFixed(env: Env, ptr: Reg, off: number, size: number, src: number):
   const frame = frameOf(env, ptr);
   const index = slotOf(off);
   const place = { frame: ptr.frame, slot: index };
+  const ended = endDynptr(env, ptr.frame, index);
+  if (ended) return ended;
   const slot = frame.stack[index];
   const atStart = off % 8 === 0;
   let reg = src >= 0 ? env.regs[src] : undefined;
@@ -224,7 +228,7 @@ function writeFixed(env: Env, ptr: Reg, off: number, size: number, src: number):
     pushHistory(env, HISTORY.STACK_ACCESS, place);
     return 0;
   }
-  if (reg && reg.type !== REG.SCALAR && reg.type !== REG.NOT_INIT) {
+  if (reg && isSpillable(reg)) {
     if (size !== 8) {
       printLine(env, env.insnIdx, '; ');
       return env.fail(ERRNO.EACCES, 'invalid size of register spill');
@@ -250,6 +254,9 @@ function writeFixed(env: Env, ptr: Reg, off: number, size: number, src: number):
   frame.stack[index] = new Slot(types, NOT_INIT);
   return 0;
 }
+
+/** Pointers that keep their kind on the stack; others become bytes of anything. @kernel is_spillable_regtype */
+const isSpillable = ({ type }: Reg): boolean => type !== REG.SCALAR && type !== REG.NOT_INIT && type !== REG.DYNPTR;
 
 /**
  * Whether a processor that loads before this store is done would see what it must not: something that was no plain
@@ -285,6 +292,10 @@ function writeVariable(env: Env, ptr: Reg, off: number, size: number, src: numbe
   const max = store.smaxN(ptr.s) + off + size;
   const reg = src >= 0 ? env.regs[src] : undefined;
   const isZero = reg ? reg.type === REG.SCALAR && reg.s === store.ZERO : storedImmediate(env) === 0;
+  for (let index = slotOf(max - 1); index <= slotOf(min); index++) {
+    const err = endDynptr(env, ptr.frame, index);
+    if (err) return err;
+  }
   let zeroKept = false;
   for (let at = min; at < max; at++) {
     const index = slotOf(at);
@@ -341,6 +352,10 @@ export function checkStackRange(
     return env.fail(ERRNO.EACCES, `R${r} variable offset stack access prohibited for !root, var_off=${variable}`);
   }
   if (fixed !== undefined && raw) {
+    for (let at = fixed; at < fixed + size; at++) {
+      if (!isDynptr(frameOf(env, ptr).stack[slotOf(at)])) continue;
+      return env.fail(ERRNO.EACCES, `potential write to dynptr at off=${at} disallowed`);
+    }
     raw.reg = r;
     raw.size = size;
     return 0;

@@ -28,6 +28,7 @@ import { checkAllocSize, checkFixed, checkKey, checkSize, checkValue } from './a
 import { checkConstStr } from './arg-str.ts';
 import { rememberFunction } from './callback.ts';
 import type { CallMeta } from './call-meta.ts';
+import { checkDynptr, checkNewDynptr, checkOwnedDynptr } from './dynptr.ts';
 import { checkKptrGiven, checkKptrPlace } from './kptr.ts';
 import { checkSpinLock } from './lock.ts';
 import { checkReference, checkReleasedOffset } from './refs.ts';
@@ -51,6 +52,8 @@ interface Rule {
   readonly reads?: true;
   /** What of its type is looked at before its offset. */
   readonly first?: (env: Env, r: number, proto: HelperProto, meta: CallMeta) => number;
+  /** How it may have been moved, where that is no matter of the register's type. */
+  readonly offset?: (env: Env, r: number, reg: Reg, meta: CallMeta) => number;
   /** What holds besides, once the register's type does. */
   readonly check?: (env: Env, r: number, proto: HelperProto, meta: CallMeta) => number;
 }
@@ -80,6 +83,7 @@ const BTF: readonly Compatible[] = [
   { name: 'ptr_', type: REG.BTF_ID },
   { name: 'trusted_ptr_', type: REG.BTF_ID | TRUSTED },
 ];
+const DYNPTRS: readonly Compatible[] = [MEMORY[0], { name: 'dynptr_ptr', type: REG.DYNPTR }];
 const LOCK: readonly Compatible[] = [VALUE[0], BTF[0]];
 const PERCPU: readonly Compatible[] = [
   { name: 'percpu_ptr_' },
@@ -138,6 +142,13 @@ const RULES: Readonly<Record<CheckedKind, Rule>> = {
     check: (env, r, _, meta) => rememberFunction(env.regs[r], meta),
   },
   stackOrNull: { accepts: [MEMORY[0]], orNull: true },
+  dynptr: {
+    accepts: DYNPTRS,
+    offset: (env, r, reg, meta) =>
+      meta.released === r && reg.type === REG.STACK ? checkOwnedDynptr(env, r) : checkOffset(env, r, reg, meta),
+    check: (env, r, _, meta) => checkDynptr(env, r, meta),
+  },
+  uninitDynptr: { accepts: DYNPTRS, check: (env, r, proto) => checkNewDynptr(env, r, proto.id) },
   ringbufMem: { accepts: [MEMORY[RINGBUF_MEM]] },
   spinLock: { accepts: LOCK, check: (env, r, proto) => checkSpinLock(env, r, proto.id) },
   timer: { accepts: VALUE, check: (env, r, _, meta) => checkTimer(env, r, meta) },
@@ -177,7 +188,10 @@ export function checkArg(env: Env, i: number, proto: HelperProto, meta: CallMeta
   if (resolved === undefined) return env.fail(ERRNO.EINVAL, 'invalid arg_type for sockmap/sockhash');
   const rule = RULES[resolved];
   if (!(rule.orNull && isNull(env, reg))) {
-    err = checkType(env, r, reg, rule) || (rule.first?.(env, r, proto, meta) ?? 0) || checkOffset(env, r, reg, meta);
+    err =
+      checkType(env, r, reg, rule) ||
+      (rule.first?.(env, r, proto, meta) ?? 0) ||
+      (rule.offset ?? checkOffset)(env, r, reg, meta);
     if (err) return err;
   }
   err = checkReference(env, r, reg, kind, meta);

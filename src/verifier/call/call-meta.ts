@@ -1,6 +1,7 @@
 /** What the arguments of a call say of it, gathered while they are checked. @kernel bpf_call_arg_meta */
 import type { MapField } from '../../contracts/index.ts';
 import type { RawWrite } from '../access/stack.ts';
+import type { Reg } from '../state/reg.ts';
 
 export interface CallMeta {
   /** Index of the map argument, -1 = none. */
@@ -21,6 +22,8 @@ export interface CallMeta {
   kptr: MapField | undefined;
   /** Function argument, -1 = none. */
   callback: number;
+  /** What is known of the dynptr argument. */
+  dynptr: Reg | undefined;
   /** Known size of the memory that the helper gives. */
   allocSize: number;
 }
@@ -35,5 +38,6 @@ export const newMeta = (): CallMeta => ({
   timerMap: -1,
   kptr: undefined,
   callback: -1,
+  dynptr: undefined,
   allocSize: 0,
 });

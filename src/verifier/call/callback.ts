@@ -17,6 +17,7 @@ import { markPrecise } from '../precision/backtrack.ts';
 import { bucketOf, sameCallsites } from '../prune/bucket.ts';
 import { widen } from '../prune/widen.ts';
 import { checkReturn } from '../return-value.ts';
+import { DYNPTR, dynptrReg } from '../state/dynptr.ts';
 import { pointer, REG, type Reg } from '../state/reg.ts';
 import type { Frame } from '../state/state.ts';
 import { calleeOf, subprogAt } from '../subprogs.ts';
@@ -28,6 +29,7 @@ import { checkArguments } from './global.ts';
 const idOf = (name: string): number => HELPER_NAMES.indexOf(name);
 const LOOP = idOf('loop');
 const SET_TIMER = idOf('timer_set_callback');
+const DRAIN = idOf('user_ringbuf_drain');
 const FOR_EACH = idOf('for_each_map_elem');
 
 /** Sets the arguments of the callback from those of the call. */
@@ -46,6 +48,12 @@ const passElement: Pass = (env, caller, callee) => {
   callee.regs[2] = pointer(REG.MAP_KEY, env.store.ZERO, 0, map);
   callee.regs[3] = pointer(REG.MAP_VALUE, env.store.ZERO, 0, map);
   callee.regs[4] = caller.regs[3];
+};
+
+/** bpf_user_ringbuf_drain(map, callback, ctx, flags): callback(dynptr, ctx) */
+const passSample: Pass = (env, caller, callee) => {
+  callee.regs[1] = dynptrReg(env.store.ZERO, DYNPTR.LOCAL, ++env.idGen, 0);
+  callee.regs[2] = caller.regs[3];
 };
 
 /** What these callbacks may return: 0 goes on, 1 stops. */
@@ -82,6 +90,7 @@ export function startCallback(env: Env, id: number, meta: CallMeta): number {
   if (meta.callback < 0) return 0;
   if (id === SET_TIMER) return pushAsync(env, meta.callback);
   if (id === LOOP) return startLoop(env, meta.callback);
+  if (id === DRAIN) return pushCallback(env, meta.callback, passSample);
   if (id !== FOR_EACH) throw new UnsupportedConstruct(`callback of bpf_${HELPER_NAMES[id]}`);
   const map = env.aux.maps[meta.map];
   if (!ITERABLE.has(map.type)) return env.fail(ERRNO.ENOTSUPP, 'callback function not allowed for map');

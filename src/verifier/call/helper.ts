@@ -32,6 +32,7 @@ import { checkArg } from './args.ts';
 import { btfResult } from './btf-result.ts';
 import { startCallback } from './callback.ts';
 import { type CallMeta, newMeta } from './call-meta.ts';
+import { checkFromMem, releaseDynptr } from './dynptr.ts';
 import { forgetPacketPointers } from './packet-pointers.ts';
 import { acquire, checkLeaks, release } from './refs.ts';
 import { isSleepable } from './sleep.ts';
@@ -73,6 +74,7 @@ const CHANGE_SOCKETS = new Set<number>([
 const OWN_RULES: ReadonlyMap<number, (env: Env) => number> = new Map([
   [idOf('get_local_storage'), checkLocalStorage],
   [idOf('snprintf'), checkSnprintf],
+  [idOf('dynptr_from_mem'), checkFromMem],
   [TAIL_CALL, (env) => checkLeaks(env, 'tail_call')],
 ]);
 
@@ -155,7 +157,10 @@ function checkLocalStorage(env: Env): number {
 }
 
 function finishCall(env: Env, proto: HelperProto, meta: CallMeta, name: string): number {
-  if (meta.released && meta.refId) release(env, meta.refId);
+  if (meta.released && meta.dynptr) {
+    const err = releaseDynptr(env, meta.released);
+    if (err) return err;
+  } else if (meta.released && meta.refId) release(env, meta.refId);
   clobberCallerSaved(env);
   env.regs[0] = result(env, proto, meta);
   if (meta.map >= 0) {
@@ -229,6 +234,10 @@ function result(env: Env, proto: HelperProto, meta: CallMeta): Reg {
       return orNull(env, REG.BTF_ID, meta.kptr?.struct);
     case 'ringbufMemOrNull':
       return orNull(env, REG.MEM | RINGBUF).withRange(meta.allocSize);
+    case 'sliceOrNull': {
+      const { id, refId } = meta.dynptr!;
+      return orNull(env, REG.MEM).withRange(meta.allocSize).withMap(id).withRef(refId);
+    }
     case 'btfId':
       return btfResult(env, proto);
     case 'integer':

@@ -56,6 +56,8 @@ export function checkReleasedOffset(env: Env, r: number, reg: Reg): number {
 
 /** The reference that an argument points into: at most one a call, and there if the helper takes it away. */
 export function checkReference(env: Env, r: number, reg: Reg, kind: ArgKind, meta: CallMeta): number {
+  // A dynptr's reference is looked for where it lies.
+  if (kind === 'dynptr') return 0;
   if (meta.released === r && !reg.refId && reg.type !== REG.SCALAR) {
     return env.fail(ERRNO.EINVAL, `R${r} must be referenced when passed to release function`);
   }

@@ -6,6 +6,7 @@ import type { ScalarStore } from '../../domain/index.ts';
 import { MAP_TYPE } from '../../uapi/index.ts';
 import type { Env } from '../env.ts';
 import { structName } from '../kernel-types.ts';
+import { dynptrName, isDynptr, isDynptrStart } from '../state/dynptr.ts';
 import { baseType, isPacket, REG, type Reg, typeName } from '../state/reg.ts';
 import { refsText } from '../state/refs.ts';
 import { isSpill, kindAt, letters, STACK } from '../state/slot.ts';
@@ -89,6 +90,7 @@ export function regText(env: Env, reg: Reg, frame: Frame, precise: boolean): str
   if (!isScalar && reg.off) parts.push(`off=${signed(BigInt(reg.off))}`);
   if (isPacket(reg.type)) parts.push(`r=${unsigned(BigInt.asUintN(64, BigInt(reg.range)))}`);
   if (baseType(reg.type) === REG.MEM) parts.push(`sz=${unsigned(BigInt(reg.range))}`);
+  if (reg.type === REG.DYNPTR) parts.push(`type=${dynptrName(reg)}`);
   if (isConst) {
     const value = BigInt.asIntN(64, store.constValue(reg.s));
     if (value !== 0n) parts.push(`imm=${signed(value)}`);
@@ -102,10 +104,18 @@ export function regText(env: Env, reg: Reg, frame: Frame, precise: boolean): str
 function slotText(env: Env, frame: Frame, index: number): string {
   const slot = frame.stack[index];
   const name = ` fp${-(index + 1) * 8}=`;
+  // Shown with its upper half, at its address.
+  if (isDynptr(slot)) return isDynptrStart(slot) ? '' : dynptrText(frame.stack[index + 1].reg, index + 1);
   if (!isSpill(slot)) return slot.types === 0 ? '' : name + letters(slot.types);
   let above = 0;
   while (above < 8 && kindAt(slot.types, above) !== STACK.SPILL) above++;
   return name + letters(slot.types, above) + regText(env, slot.reg, frame, frame.isSlotPrecise(index));
+}
+
+function dynptrText(reg: Reg, index: number): string {
+  const refId = reg.refId ? `,ref_id=${reg.refId}` : '';
+  // What Linux shows last is that this is the first half.
+  return ` fp${-(index + 1) * 8}=dynptr_${dynptrName(reg)}(id=${reg.id}${refId},dynptr_id=1)`;
 }
 
 /** ` R0=0 R10=fp0 fp-8=mmmm????`; only what was touched since the last line, or all. */

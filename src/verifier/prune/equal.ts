@@ -151,8 +151,14 @@ function slotSafe(env: Env, old: Frame, i: number, slot: Slot, other: Slot | und
     if (kind === STACK.MISC && otherKind === STACK.ZERO) continue;
     if (kind !== otherKind) return false;
   }
-  return kindAt(slot.types, 7) !== STACK.SPILL || regSafe(env, slot.reg, other.reg, precise, exact);
+  const last = kindAt(slot.types, 7);
+  if (last === STACK.DYNPTR) return sameDynptr(slot.reg, other.reg);
+  return last !== STACK.SPILL || regSafe(env, slot.reg, other.reg, precise, exact);
 }
+
+/** Half of a dynptr of the same kind: its own id is only a name. */
+const sameDynptr = (old: Reg, cur: Reg): boolean =>
+  old.range === cur.range && old.frame === cur.frame && ids.match(old.refId, cur.refId);
 
 /** Whether the registers are the very same, ids included: a cheap first look for circles. @kernel states_maybe_looping */
 export function maybeLooping(old: State, cur: State): boolean {

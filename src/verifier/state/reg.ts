@@ -119,7 +119,7 @@ export class Reg {
   readonly refId: number;
   /**
    * Index into the program's maps for map pointers, keys and values; the struct's number for
-   * kernel objects, see kernel-types.ts; else -1.
+   * kernel objects, see kernel-types.ts; the dynptr's id for slices of one; else -1.
    */
   readonly map: number;
   /** Packet pointers: bytes from the base that were compared with the end. Memory: size in bytes. */
