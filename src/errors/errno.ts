@@ -6,6 +6,7 @@ const rows = [
   [3, 'ESRCH', 'No such process'],
   [4, 'EINTR', 'Interrupted system call'],
   [5, 'EIO', 'Input/output error'],
+  [6, 'ENXIO', 'No such device or address'],
   [7, 'E2BIG', 'Argument list too long'],
   [9, 'EBADF', 'Bad file descriptor'],
   [11, 'EAGAIN', 'Resource temporarily unavailable'],

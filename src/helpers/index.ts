@@ -2,19 +2,43 @@
 import { HELPER_NAMES } from '../uapi/index.ts';
 import type { HelperFn, HelperRegistry } from '../vm/index.ts';
 import type { Family, HelperEnv } from './env.ts';
+import { checksumFamily } from './checksum.ts';
 import { loopFamily } from './loop.ts';
 import { machineFamily } from './machine.ts';
 import { mapFamily } from './map.ts';
+import { probeFamily } from './probe.ts';
+import { redirectFamily } from './redirect.ts';
 import { skbFamily } from './skb.ts';
+import { skbEditFamily } from './skb-edit.ts';
+import { socketFamily } from './socket.ts';
+import { stringFamily } from './strings.ts';
+import { syncFamily } from './sync.ts';
 import { taskFamily } from './task.ts';
 import { timeFamily } from './time.ts';
 import { traceFamily } from './trace.ts';
+import { xdpFamily } from './xdp.ts';
 
 export type { Clock, HelperEnv, Task } from './env.ts';
 export { MAX_PACKET, PacketBuffer } from './packet-buffer.ts';
 export { formatTrace } from './printf.ts';
 
-const FAMILIES: readonly Family[] = [loopFamily, mapFamily, timeFamily, machineFamily, traceFamily, skbFamily, taskFamily];
+const FAMILIES: readonly Family[] = [
+  loopFamily,
+  mapFamily,
+  timeFamily,
+  machineFamily,
+  traceFamily,
+  skbFamily,
+  skbEditFamily,
+  checksumFamily,
+  xdpFamily,
+  redirectFamily,
+  taskFamily,
+  probeFamily,
+  stringFamily,
+  syncFamily,
+  socketFamily,
+];
 
 const byId: readonly (HelperFn<HelperEnv> | undefined)[] = HELPER_NAMES.map(
   (name) => FAMILIES.find((family) => Object.hasOwn(family, name))?.[name],

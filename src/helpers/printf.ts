@@ -10,14 +10,15 @@
 import type { AddressSpace } from '../memory/index.ts';
 import { toBigInt } from '../vm/index.ts';
 
+/** Of `bpf_trace_printk`. */
 const MAX_ARGS = 3;
 /** Widths beyond are taken as this. */
 const MAX_WIDTH = 0x7fffff;
-/** Most bytes that are kept of a message; its length counts on. */
+/** Most bytes that are kept of a traced message; its length counts on. */
 const KEPT = 1024;
 
 export interface Formatted {
-  /** The message, cut to KEPT bytes. */
+  /** The message, cut to the bytes asked for. */
   readonly bytes: Uint8Array;
   /** Bytes of the whole message. */
   readonly length: number;
@@ -42,6 +43,8 @@ const CONVERSION =
  * Format a message.
  * @param format the format's bytes as the program gave them
  * @param word word of the first argument in `r`
+ * @param maxArgs most conversions
+ * @param kept most bytes kept
  * @returns undefined where the format is refused
  */
 export function formatTrace(
@@ -49,14 +52,16 @@ export function formatTrace(
   format: Uint8Array,
   r: Int32Array,
   word: number,
+  maxArgs = MAX_ARGS,
+  kept = KEPT,
 ): Formatted | undefined {
   const end = format.indexOf(0);
   if (end < 0) return undefined;
   const text = latin1(format.subarray(0, end));
   if (/[^\s\x20-\x7e\x80-\xff]/.test(text)) return undefined;
   const parts = parse(text);
-  if (parts === undefined || parts.filter((part) => typeof part !== 'string').length > MAX_ARGS) return undefined;
-  const out = new Message();
+  if (parts === undefined || parts.filter((part) => typeof part !== 'string').length > maxArgs) return undefined;
+  const out = new Message(kept);
   for (const part of parts) {
     if (typeof part === 'string') out.append(part);
     else {
@@ -64,23 +69,27 @@ export function formatTrace(
       word += 2;
     }
   }
-  return { bytes: out.bytes.subarray(0, Math.min(out.length, KEPT)), length: out.length };
+  return { bytes: out.bytes.subarray(0, out.length), length: out.length };
 }
 
 /** A message under way: its first bytes, and its whole length. */
 class Message {
-  readonly bytes = new Uint8Array(KEPT);
+  readonly bytes: Uint8Array;
   length = 0;
 
+  constructor(kept: number) {
+    this.bytes = new Uint8Array(kept);
+  }
+
   append(text: string): void {
-    const kept = Math.min(text.length, KEPT - this.length);
+    const kept = Math.min(text.length, this.bytes.length - this.length);
     for (let i = 0; i < kept; i++) this.bytes[this.length + i] = text.charCodeAt(i);
     this.length += text.length;
   }
 
   repeat(char: string, count: number): void {
     if (count <= 0) return;
-    if (this.length < KEPT) this.bytes.fill(char.charCodeAt(0), this.length, this.length + count);
+    if (this.length < this.bytes.length) this.bytes.fill(char.charCodeAt(0), this.length, this.length + count);
     this.length += count;
   }
 

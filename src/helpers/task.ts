@@ -1,10 +1,13 @@
 /** The task in whose context the program runs. */
 import { ERRNO } from '../errors/index.ts';
 import type { Family } from './env.ts';
-import { memory, returnInt, uint32 } from './registers.ts';
+import { memory, returnInt, returnUint, uint32 } from './registers.ts';
 
 /** Encode once: `TextEncoder` makes no state. */
 const encoder = new TextEncoder();
+
+/** Cgroups: one, the root of the tree. */
+const ROOT_CGROUP = 1;
 
 export const taskFamily: Family = {
   /** Thread group in the high word, thread in the low. */
@@ -16,6 +19,9 @@ export const taskFamily: Family = {
     r[0] = env.task.uid;
     r[1] = env.task.gid;
   },
+  get_current_cgroup_id: (_env, r) => returnUint(r, ROOT_CGROUP),
+  get_current_ancestor_cgroup_id: (_env, r) => returnUint(r, uint32(r, 1) === 0 ? ROOT_CGROUP : 0),
+  current_task_under_cgroup: (_env, r) => returnInt(r, 1),
   /** Fills the whole buffer: the name, cut to leave a NUL, then zeros. */
   get_current_comm(env, r, slot) {
     const size = uint32(r, 2);

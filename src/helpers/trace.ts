@@ -2,6 +2,7 @@
 import { ERRNO } from '../errors/index.ts';
 import type { Family } from './env.ts';
 import { formatTrace } from './printf.ts';
+import { formatArguments } from './strings.ts';
 import { memory, returnInt, uint32 } from './registers.ts';
 
 /** Most bytes of one message, the NUL included. @kernel BPF_TRACE_PRINTK_SIZE */
@@ -15,6 +16,17 @@ export const traceFamily: Family = {
     const size = uint32(r, 2);
     const address = memory(env.space, r, 1, size, false, slot);
     const text = formatTrace(env.space, env.space.bytes.subarray(address, address + size), r, 6);
+    if (text === undefined) return returnInt(r, -ERRNO.EINVAL);
+    env.trace(decoder.decode(text.bytes.subarray(0, MESSAGE - 1)).replace(/\n$/, ''));
+    returnInt(r, text.length);
+  },
+  /** `(fmt, size, data, dataSize)`: with up to twelve arguments. */
+  trace_vprintk(env, r, slot) {
+    const size = uint32(r, 2);
+    const address = memory(env.space, r, 1, size, false, slot);
+    const args = formatArguments(env, r, 3, slot);
+    const format = env.space.bytes.subarray(address, address + size);
+    const text = args && formatTrace(env.space, format, args, 0, args.length / 2);
     if (text === undefined) return returnInt(r, -ERRNO.EINVAL);
     env.trace(decoder.decode(text.bytes.subarray(0, MESSAGE - 1)).replace(/\n$/, ''));
     returnInt(r, text.length);

@@ -37,6 +37,8 @@ export interface ProgramImage {
   readonly verified: boolean;
   /** Bytes of stack of the main program. */
   readonly stackDepth: number;
+  /** Bytes of context that it may touch. */
+  readonly maxCtxOffset: number;
   /** Slots of the `ld_imm64` that load a map's header. */
   readonly mapLoads: ReadonlySet<number>;
   /** Made by the CPU that runs it first. */

@@ -11,6 +11,8 @@ import { narrowContext } from './narrow-fields.ts';
 import type { Cpu, EngineName, Host, ProgramImage } from './api.ts';
 import { programAt, tailCalled } from './tail-calls.ts';
 
+/** Bytes of the largest context: what a program of system calls is given. */
+const MAX_CTX = 65535;
 /** Bytes of the object behind `__sk_buff.sk`; programs see that it is there and nothing of it. */
 const SOCK_SIZE = 64;
 
@@ -28,13 +30,15 @@ export function createCpu(host: Host, engine: EngineName = 'interp'): Cpu {
     task: host.task,
     cpu: 0,
     packet: undefined,
+    progType: 0,
+    redirect: 0,
     mapAt: (address) => host.mapAt(address),
     random: () => host.random(),
     trace: (line) => host.trace(line),
   };
   const packet = PacketBuffer.create(space);
   if (packet === undefined) throw new InternalError('no memory for packets');
-  const ctx = region(SK_BUFF.size, 'ctx', 'context', true);
+  const ctx = region(MAX_CTX, 'ctx', 'context', true);
   const cpu: Cpu = {
     host,
     env,
@@ -82,6 +86,7 @@ export function createImage(
     expectedAttachType,
     verified,
     stackDepth,
+    maxCtxOffset: program.maxCtxOffset,
     mapLoads,
     compiled: undefined,
     entry: undefined,

@@ -10,7 +10,9 @@ import type { ProgTestRunAttr } from '../sys/index.ts';
 import { PROG_TYPE } from '../uapi/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
 import { clearResults } from './run.ts';
+import { testRunRawTp } from './raw-tp.ts';
 import { testRunSkb } from './skb.ts';
+import { testRunSyscall } from './syscall.ts';
 import { testRunXdp } from './xdp.ts';
 
 export type { Cpu, EngineName, Host, ProgramImage } from './api.ts';
@@ -24,7 +26,14 @@ const TEST_RUNS: Readonly<Record<number, TestRun>> = {
   [PROG_TYPE.SOCKET_FILTER]: testRunSkb,
   [PROG_TYPE.SCHED_CLS]: testRunSkb,
   [PROG_TYPE.SCHED_ACT]: testRunSkb,
+  [PROG_TYPE.CGROUP_SKB]: testRunSkb,
+  [PROG_TYPE.LWT_IN]: testRunSkb,
+  [PROG_TYPE.LWT_OUT]: testRunSkb,
+  [PROG_TYPE.LWT_XMIT]: testRunSkb,
+  [PROG_TYPE.LWT_SEG6LOCAL]: testRunSkb,
   [PROG_TYPE.XDP]: testRunXdp,
+  [PROG_TYPE.RAW_TRACEPOINT]: testRunRawTp,
+  [PROG_TYPE.SYSCALL]: testRunSyscall,
 };
 
 /**

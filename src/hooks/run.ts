@@ -33,6 +33,7 @@ export function contextIn(attr: ProgTestRunAttr, size: number): Uint8Array | num
 export function runRepeated(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr, context?: Context): void {
   const { clock, rcu } = cpu.host;
   const repeat = Math.max(1, attr.repeat ?? 1);
+  cpu.env.progType = image.progType;
   const compiled = compiledBy(cpu, image, context);
   const start = clock.monotonic();
   let retval = 0;

@@ -48,6 +48,7 @@ export function assumeVerified(input: VerifyInput): VerifyResult {
       unreachable: new Set(),
       subprogs: subprogStarts(insns),
       stackDepth: MAX_BPF_STACK,
+      maxCtxOffset: 0,
       stats: NO_STATS,
     },
   };

@@ -68,6 +68,8 @@ export interface VerifiedProgram {
   readonly subprogs: readonly number[];
   /** Bytes of stack of the main program. */
   readonly stackDepth: number;
+  /** Bytes of context that it may touch: from the first to behind the last. */
+  readonly maxCtxOffset: number;
   readonly stats: VerifierStats;
 }
 

@@ -87,6 +87,8 @@ export class Env implements Context {
 
   insnProcessed = 0;
   jmpsProcessed = 0;
+  /** @kernel bpf_prog_aux.max_ctx_offset */
+  maxCtxOffset = 0;
   prevInsnProcessed = 0;
   prevJmpsProcessed = 0;
   totalStates = 0;

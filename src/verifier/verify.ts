@@ -119,6 +119,7 @@ function verified(env: Env, stats: VerifierStats) {
     unreachable,
     subprogs: aux.subprogs.filter((subprog) => isWalked(env, subprog)).map(({ start }) => start),
     stackDepth: aux.subprogs[0].stackDepth + counterSize(env, aux.subprogs[0]),
+    maxCtxOffset: env.maxCtxOffset,
     stats,
   };
 }

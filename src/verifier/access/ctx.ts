@@ -62,6 +62,7 @@ export function checkCtx(
   if (!(write ? rules.canWrite(off, size) : rules.canRead(off, size)) || (signed && kind !== undefined)) {
     return env.fail(ERRNO.EACCES, `invalid bpf_context access off=${off} size=${size}`);
   }
+  if (off + size > env.maxCtxOffset) env.maxCtxOffset = off + size;
   if (write || dst < 0) return 0;
   if (kind === undefined) {
     env.regs[dst] = env.unknown();
