@@ -5,15 +5,14 @@
  * values that this type of map cannot have (-EOPNOTSUPP) or programs may not reach (-EACCES), fields that are not known
  * here (-ENOTSUPP).
  */
-import { KIND } from '../btf/index.ts';
-import type { Btf } from '../btf/index.ts';
 import { checkMapFields, mapFields } from '../contracts/index.ts';
 import { ERRNO } from '../errors/index.ts';
 import type { BpfMap, MapInfo, SlotResolver } from '../maps/index.ts';
-import { checkMap, createMap, DescribedMap } from '../maps/index.ts';
+import { checkMap, createMap, DescribedMap, isImplemented, NEEDS_BTF } from '../maps/index.ts';
 import type { MapCreateAttr } from '../sys/index.ts';
 import { CAP, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import { objectName } from './arguments.ts';
+import { checkMapTypes } from './map-types.ts';
 import { capable, mayCreateMap } from './capabilities.ts';
 import { MapObject } from './objects.ts';
 import type { BtfObject, MapTypes } from './objects.ts';
@@ -25,10 +24,12 @@ export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
   const info = mapInfo(attr);
   if (attr.btfVmlinuxValueTypeId) return -ERRNO.EINVAL;
   if (attr.btfKeyTypeId && !attr.btfValueTypeId) return -ERRNO.EINVAL;
-  const checked = checkMap(info, (attr.numaNode ?? 0) >>> 0);
-  const described = sub.verifyOnly && checked === -ERRNO.ENOTSUPP;
-  const refused = (!described && checked) || checkPermission(sub.caps, info) || checkDevice(attr, info);
+  if (NEEDS_BTF.includes(info.type) && !(attr.btfKeyTypeId && attr.btfValueTypeId)) return -ERRNO.EINVAL;
+  const described = !isImplemented(info.type);
+  const refused =
+    checkMap(info, (attr.numaNode ?? 0) >>> 0) || checkPermission(sub.caps, info) || checkDevice(attr, info);
   if (refused) return refused;
+  if (described && !sub.verifyOnly) return -ERRNO.ENOTSUPP;
   const inner = innerMap(sub, attr, info);
   if (typeof inner === 'number') return inner;
   const map = described ? new DescribedMap(info) : makeMap(sub, info, inner);
@@ -107,24 +108,14 @@ function mapTypes(sub: Subsystem, attr: MapCreateAttr, info: MapInfo): MapTypes 
   const descriptor = sub.get((attr.btfFd ?? 0) | 0, 'btf');
   if (typeof descriptor === 'number') return descriptor;
   const btf: BtfObject = descriptor.object;
-  if (!fits(btf.btf, keyTypeId, valueTypeId, info)) return -ERRNO.EINVAL;
+  const misfit = checkMapTypes(btf.btf, keyTypeId, valueTypeId, info);
+  if (misfit) return misfit;
   const fields = mapFields(btf.btf, valueTypeId);
   if (typeof fields === 'number') return fields;
   if (typeof fields === 'string') return -ERRNO.ENOTSUPP;
   const refused = checkMapFields(info.type, info.flags, fields);
   if (refused) return refused;
   return { btf: sub.btfs.hold(btf), keyTypeId, valueTypeId, fields };
-}
-
-function fits(btf: Btf, key: number, value: number, info: MapInfo): boolean {
-  if (key >>> 0 >= btf.length || value >>> 0 >= btf.length || btf.size(value) !== info.valueSize) return false;
-  // The array behind a section of variables has no key type.
-  const section = info.type === MAP_TYPE.ARRAY && info.maxEntries === 1 && btf.resolve(value).kind === KIND.DATASEC;
-  if (key === 0) return section;
-  if (btf.size(key) !== info.keySize) return false;
-  if (info.type !== MAP_TYPE.ARRAY && info.type !== MAP_TYPE.PERCPU_ARRAY) return true;
-  const index = btf.resolve(key);
-  return index.kind === KIND.INT && index.bits === 32 && index.offset === 0;
 }
 
 function valueReader(sub: Subsystem) {

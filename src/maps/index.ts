@@ -1,6 +1,5 @@
 /** Map types: one file each behind one interface. */
-import { ERRNO } from '../errors/index.ts';
-import { MAP_TYPE, MAP_TYPE_NAMES } from '../uapi/index.ts';
+import { MAP_TYPE } from '../uapi/index.ts';
 import { ArrayMap } from './array.ts';
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
 import { checkMapEntries, checkMapInfo } from './check.ts';
@@ -10,6 +9,7 @@ import { HashMap } from './hash.ts';
 import { HashOfMaps } from './hash-of-maps.ts';
 import { ObjectArray } from './object-array.ts';
 import { PercpuArrayMap } from './percpu-array.ts';
+import { checkShape } from './shape.ts';
 import { XskMap } from './xsk-map.ts';
 
 export * from './bpf-map.ts';
@@ -17,6 +17,7 @@ export { DescribedMap } from './described.ts';
 export { elementsOf } from './elements.ts';
 export type { Element } from './elements.ts';
 export { MapCore } from './map-core.ts';
+export { NEEDS_BTF } from './shape.ts';
 
 /** The map types that there are: what makes one, by number. */
 const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): BpfMap | number }>> = {
@@ -34,13 +35,15 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
 };
 
 /**
- * Whether a map can be made of this, before permissions are asked for and memory is taken.
- * @returns 0; -EINVAL or -E2BIG; -ENOTSUPP for a type that Linux has and this project does not have yet.
+ * Whether Linux makes a map of this, before permissions are asked for and memory is taken.
+ * @returns 0; -EINVAL, -E2BIG or -ENOTSUPP.
  */
 export function checkMap(info: MapInfo, numaNode = 0): number {
-  if (TYPES[info.type] !== undefined) return checkMapInfo(info, numaNode);
-  return info.type > 0 && info.type < MAP_TYPE_NAMES.length ? -ERRNO.ENOTSUPP : -ERRNO.EINVAL;
+  return isImplemented(info.type) ? checkMapInfo(info, numaNode) : checkShape(info);
 }
+
+/** Whether maps of the type can hold elements here; `createMap` knows no other. */
+export const isImplemented = (type: number): boolean => TYPES[type] !== undefined;
 
 /** Make a map that `checkMap` allows. @returns the map; -E2BIG where the table is too large; -ENOMEM. */
 export function createMap(info: MapInfo, deps: MapDeps): BpfMap | number {
