@@ -103,6 +103,9 @@ export class Trap extends Error {
   }
 }
 
+/** A program took more than it was given. */
+export class BudgetTrap extends Trap {}
+
 /** A bug of this project. */
 export class InternalError extends Error {
   constructor(message: string) {

@@ -4,7 +4,7 @@
 import type { Clock, HelperEnv, PacketBuffer, Task } from '../helpers/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import type { AddressSpace, Rcu, Region } from '../memory/index.ts';
-import type { CompiledProgram, Executable, Interpreter, JitMachine, NotCompiled } from '../vm/index.ts';
+import type { CompiledProgram, Executable, Interpreter, JitMachine, Meter, NotCompiled } from '../vm/index.ts';
 import type { NarrowContext } from './narrow-fields.ts';
 import type { ProgramNumbers } from './program-numbers.ts';
 
@@ -43,8 +43,8 @@ export interface ProgramImage {
   readonly mapLoads: ReadonlySet<number>;
   /** Made by the CPU that runs it first. */
   compiled: CompiledProgram | NotCompiled | undefined;
-  /** The same as what tail calls start. */
-  entry: CompiledProgram | NotCompiled | undefined;
+  /** The same compiled in other ways: as what tail calls start, and counting what it takes. */
+  readonly variants: Map<string, CompiledProgram | NotCompiled>;
 }
 
 /** What runs programs: `interp` checks every access; `jit` compiles them to WebAssembly, and leaves to it what it cannot. */
@@ -59,6 +59,8 @@ export interface Cpu {
   readonly jit: JitMachine<HelperEnv> | undefined;
   /** Context structs are made here. */
   readonly ctx: Region;
+  /** What the run that is under way may take. */
+  meter: Meter | undefined;
   /** The same as a `__sk_buff`. */
   readonly skbContext: NarrowContext;
   /** Packets are copied here; `env.packet` while a program runs on one. */

@@ -53,6 +53,7 @@ export function createCpu(host: Host, engine: EngineName = 'interp'): Cpu {
     ctx,
     skbContext: narrowContext(space, ctx, SK_BUFF),
     packet,
+    meter: undefined,
     sock: region(SOCK_SIZE, 'mem', 'sock', false),
   };
   return cpu;
@@ -89,6 +90,6 @@ export function createImage(
     maxCtxOffset: program.maxCtxOffset,
     mapLoads,
     compiled: undefined,
-    entry: undefined,
+    variants: new Map(),
   };
 }

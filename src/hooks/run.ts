@@ -5,7 +5,8 @@
  */
 import { ERRNO } from '../errors/index.ts';
 import type { ProgTestRunAttr } from '../sys/index.ts';
-import type { Context } from '../vm/index.ts';
+import { Meter } from '../vm/index.ts';
+import type { CompileRequest, Context } from '../vm/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
 
 /** Largest context that may be given, whatever its trailing zeros. */
@@ -27,50 +28,68 @@ export function contextIn(attr: ProgTestRunAttr, size: number): Uint8Array | num
 
 /**
  * Run on the prepared context as often as asked; context and packet go on from run to run. Fills `retval` and
- * `duration`.
+ * `duration`. A program that nobody verified and that has a budget is interpreted.
+ * @throws BudgetTrap: it took more than `attr.fuel` or `attr.timeMs`.
  * @throws Trap: the program did what its verification should have excluded.
  */
 export function runRepeated(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr, context?: Context): void {
   const { clock, rcu } = cpu.host;
   const repeat = Math.max(1, attr.repeat ?? 1);
+  const limited = attr.fuel !== undefined || attr.timeMs !== undefined;
   cpu.env.progType = image.progType;
-  const compiled = compiledBy(cpu, image, context);
+  const compiled = limited && !image.verified ? undefined : compiledBy(cpu, image, context, { fuel: limited });
+  cpu.meter = limited ? new Meter(attr, () => clock.monotonic()) : undefined;
   const start = clock.monotonic();
   let retval = 0;
   rcu.enter();
   try {
-    if (cpu.jit !== undefined && compiled?.ok) retval = cpu.jit.repeat(compiled, repeat, cpu.ctx.base, context);
+    if (cpu.jit !== undefined && compiled?.ok)
+      retval = cpu.jit.repeat(compiled, repeat, cpu.ctx.base, context, cpu.meter);
     else retval = interpret(cpu, image, repeat, context);
   } finally {
     rcu.exit();
+    cpu.meter = undefined;
   }
   attr.retval = retval;
   attr.duration = Math.min(0xffffffff, Math.max(0, Math.floor((clock.monotonic() - start) / repeat)));
 }
 
-function interpret({ interpreter, ctx }: Cpu, { executable }: ProgramImage, repeat: number, context?: Context): number {
+function interpret(cpu: Cpu, { executable }: ProgramImage, repeat: number, context?: Context): number {
+  const { interpreter, ctx, meter } = cpu;
   let retval = 0;
-  for (let i = 0; i < repeat; i++) retval = interpreter.run(executable, ctx.base, 0, Infinity, context);
+  for (let i = 0; i < repeat; i++) retval = interpreter.run(executable, ctx.base, 0, Infinity, context, meter);
   return retval;
 }
 
+/** In which way a program is compiled: as what tail calls start; counting what it takes. */
+type Variant = Pick<CompileRequest, 'entry' | 'fuel'>;
+
 /** The program as the CPU's JIT compiles it, once; undefined without a JIT. */
-function compiledBy(cpu: Cpu, image: ProgramImage, context?: Context): ProgramImage['compiled'] {
-  image.compiled ??= compileFor(cpu, image, context, false);
-  return image.compiled;
+export function compiledBy(
+  cpu: Cpu,
+  image: ProgramImage,
+  context: Context | undefined,
+  variant: Variant,
+): ProgramImage['compiled'] {
+  if (!variant.entry && !variant.fuel) return (image.compiled ??= compileFor(cpu, image, context, variant));
+  const key = `${variant.entry ? 'entry' : 'main'}${variant.fuel ? ' with fuel' : ''}`;
+  const known = image.variants.get(key);
+  if (known !== undefined) return known;
+  const compiled = compileFor(cpu, image, context, variant);
+  if (compiled !== undefined) image.variants.set(key, compiled);
+  return compiled;
 }
 
-/** @param entry compile it as what tail calls start */
-export function compileFor(
+function compileFor(
   { jit }: Cpu,
   image: ProgramImage,
   context: Context | undefined,
-  entry: boolean,
+  variant: Variant,
 ): ProgramImage['compiled'] {
   const { executable, verified, stackDepth, mapLoads } = image;
   const narrow = context && { base: context.region.base, size: context.region.size };
   const mode = verified ? 'verified' : 'checked';
-  return jit?.compile(executable, { mode, stackDepth, mapLoads, narrow, entry });
+  return jit?.compile(executable, { mode, stackDepth, mapLoads, narrow, ...variant });
 }
 
 /** `attr` as Linux hands it back where nothing was run: sizes as given, results 0. */

@@ -7,7 +7,7 @@ import { MAP_HEADER } from '../memory/index.ts';
 import { MAP_TYPE, PROG_TYPE } from '../uapi/index.ts';
 import type { Context, OtherPrograms } from '../vm/index.ts';
 import type { Cpu, Host, ProgramImage } from './api.ts';
-import { compileFor } from './run.ts';
+import { compiledBy } from './run.ts';
 
 /** The number in slot `index` of the prog array whose header is at `map`; 0: none. @throws Trap */
 function numberAt({ space, mapAt }: Host, map: number, index: number, slot: number): number {
@@ -33,14 +33,16 @@ function imageOf({ programs }: Host, number: number): ProgramImage {
 export function tailCalled(cpu: () => Cpu): OtherPrograms {
   return {
     numberAt: (map, index, slot) => numberAt(cpu().host, map, index, slot),
-    compiled(number) {
+    compiled(number, fuel) {
       const image = imageOf(cpu().host, number);
-      image.entry ??= compileFor(cpu(), image, contextOf(cpu(), image), true);
-      return image.entry ?? { ok: false, unsupported: 'without a compiler' };
+      const compiled = compiledBy(cpu(), image, contextOf(cpu(), image), { entry: true, fuel });
+      return compiled ?? { ok: false, unsupported: 'without a compiler' };
     },
     interpret(number, r1, tailCalls) {
       const image = imageOf(cpu().host, number);
-      return cpu().interpreter.runTailCalled(image.executable, r1, tailCalls, contextOf(cpu(), image));
+      const { interpreter, jit, meter } = cpu();
+      jit?.surrender();
+      return interpreter.runTailCalled(image.executable, r1, tailCalls, contextOf(cpu(), image), meter);
     },
   };
 }

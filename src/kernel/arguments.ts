@@ -4,7 +4,7 @@ import { BPF_OBJ_NAME_LEN } from '../uapi/index.ts';
 import { LOG_LEVEL } from '../verifier/index.ts';
 
 /** Fields of 64 bits: safe integers. Every other number has 32 bits, signed or not. */
-const WIDE = new Set(['flags', 'mapExtra']);
+const WIDE = new Set(['flags', 'mapExtra', 'fuel', 'timeMs']);
 
 /** @returns 0, or -EINVAL where a number does not fit its field. */
 export function checkNumbers(attr: object): number {

@@ -4,7 +4,7 @@
  */
 import { KernelBtf } from '../btf/index.ts';
 import type { KernelBtfSource } from '../btf/index.ts';
-import { ERRNO, InternalError, Trap, UnsupportedError } from '../errors/index.ts';
+import { BudgetTrap, ERRNO, InternalError, Trap, UnsupportedError } from '../errors/index.ts';
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
 import { ProgramNumbers, testRun } from '../hooks/index.ts';
 import type { EngineName, Host } from '../hooks/index.ts';
@@ -217,7 +217,7 @@ function progTestRun(sub: Subsystem, attr: ProgTestRunAttr): number {
   try {
     return testRun(sub.cpu, object.image, attr);
   } catch (error) {
-    if (object.trusted && error instanceof Trap)
+    if (object.trusted && error instanceof Trap && !(error instanceof BudgetTrap))
       throw new InternalError(`a verified program was stopped: ${error.message}`);
     throw error;
   } finally {

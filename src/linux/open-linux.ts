@@ -90,6 +90,7 @@ class Linux implements LinuxSys {
 
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C]): number {
     if (cmd === BPF_CMD.OBJ_GET_INFO_BY_FD) return this.#getInfo(attr as ObjInfoAttr);
+    if (cmd === BPF_CMD.PROG_TEST_RUN && isLimited(attr as ProgTestRunAttr)) return -ERRNO.EINVAL;
     if (cmd === BPF_CMD.PROG_TEST_RUN && (attr as ProgTestRunAttr).view === 'packet-socket') {
       const run = attr as ProgTestRunAttr;
       const doubled = showWholeFrame(run);
@@ -118,6 +119,7 @@ class Linux implements LinuxSys {
   /** @returns -EFAULT where the kernel would reach past the end of a key or a value. */
   #checkElem(cmd: BpfCmd, attr: object): number {
     if (!('mapFd' in attr)) return 0;
+    if ('count' in attr) return this.#checkBatch(attr as MapBatchAttr);
     const { mapFd, key, value, nextKey } = attr as MapElemAttr & Partial<MapGetNextKeyAttr>;
     if (!key && !value && !nextKey) return 0;
     const sizes = this.#mapSizes(mapFd);
@@ -125,6 +127,16 @@ class Linux implements LinuxSys {
     const short = (bytes: Uint8Array | undefined, size: number): boolean => !!bytes && bytes.length < size;
     const reads = short(key, sizes.key) || short(nextKey, sizes.key);
     return reads || (cmd !== BPF_CMD.MAP_DELETE_ELEM && short(value, sizes.value)) ? -ERRNO.EFAULT : 0;
+  }
+
+  /** @returns -EFAULT where a buffer is shorter than `count` says. */
+  #checkBatch({ mapFd, inBatch, outBatch, keys, values, count }: MapBatchAttr): number {
+    const sizes = this.#mapSizes(mapFd);
+    if (!sizes) return 0;
+    const short = (bytes: Uint8Array | undefined, size: number): boolean => !!bytes && bytes.length < size;
+    const place = Math.max(4, sizes.key);
+    if (short(inBatch, place) || short(outBatch, place)) return -ERRNO.EFAULT;
+    return short(keys, count * sizes.key) || short(values, count * sizes.value) ? -ERRNO.EFAULT : 0;
   }
 
   #mapSizes(fd: number): Sizes | undefined {
@@ -201,3 +213,6 @@ function objectKind(fd: number): ObjectKind | undefined {
 export const ALL_CAPS = (1n << 64n) - 1n;
 /** The capabilities that bpf(2) asks for. */
 export const BPF_CAPS = (1n << BigInt(CAP.BPF)) | (1n << BigInt(CAP.PERFMON)) | (1n << BigInt(CAP.NET_ADMIN));
+
+/** Linux runs a program to its end. */
+const isLimited = ({ fuel, timeMs }: ProgTestRunAttr): boolean => fuel !== undefined || timeMs !== undefined;

@@ -13,6 +13,10 @@ export interface RunOptions {
   repeat?: number;
   /** Wanted back: the packet as the program left it. A buffer is filled; `true` makes one, with room to grow by 256. */
   dataOut?: boolean | Uint8Array;
+  /** Most instructions that all runs together may take; beyond them a BudgetTrap is thrown. Not on Linux. */
+  fuel?: number;
+  /** Most milliseconds that they may take. Not on Linux. */
+  timeMs?: number;
 }
 
 export interface RunResult {
@@ -53,6 +57,8 @@ export class Program {
       repeat: 1,
       retval: 0,
       duration: 0,
+      fuel: undefined,
+      timeMs: undefined,
       view: spec.type === PROG_TYPE.SOCKET_FILTER ? 'packet-socket' : undefined,
     };
   }
@@ -66,12 +72,15 @@ export class Program {
    * Run the program on a packet as its attach point would give it: a socket filter sees the frame as on an AF_PACKET
    * socket (see `ProgTestRunAttr.view`), everything else as PROG_TEST_RUN does.
    * @throws BpfError
+   * @throws BudgetTrap: it took more than it may
    */
   run(options: RunOptions): RunResult {
     const attr = this.#attr;
     attr.dataIn = options.data;
     attr.ctxIn = options.ctx;
     attr.repeat = options.repeat ?? 1;
+    attr.fuel = options.fuel;
+    attr.timeMs = options.timeMs;
     attr.dataOut = options.dataOut === undefined ? undefined : outBuffer(options);
     const result = this.#sys.bpf(BPF_CMD.PROG_TEST_RUN, attr);
     if (result < 0) throw new BpfError(result, 'BPF_PROG_TEST_RUN', `program ${this.name}`);

@@ -38,6 +38,25 @@ export interface MapGetNextKeyAttr {
   nextKey: Uint8Array;
 }
 
+/**
+ * MAP_LOOKUP_BATCH, MAP_LOOKUP_AND_DELETE_BATCH, MAP_UPDATE_BATCH, MAP_DELETE_BATCH: many elements at once. A look-up starts
+ * where `inBatch` says (absent: at the beginning), and leaves in `outBatch` where the next one goes on.
+ */
+export interface MapBatchAttr {
+  mapFd: number;
+  /** What `outBatch` held after the last look-up: 4 bytes for hashes, keySize for other maps, at least 4. */
+  inBatch?: Uint8Array;
+  outBatch?: Uint8Array;
+  /** `count` keys one after another. */
+  keys?: Uint8Array;
+  /** `count` values, each as wide as for MAP_LOOKUP_ELEM. */
+  values?: Uint8Array;
+  /** In: elements there is room for, or that are given. Out: elements that were done. */
+  count: number;
+  elemFlags?: number;
+  flags?: number;
+}
+
 export interface ProgLoadAttr {
   progType: number;
   /** Whole slots, 8 bytes each. */
@@ -89,6 +108,12 @@ export interface ProgTestRunAttr {
    * of any length up to 65,535 bytes are taken.
    */
   view?: 'packet-socket';
+  /**
+   * An extension of this project: most instructions that all runs together may take, and most milliseconds; beyond them the
+   * program is stopped with a BudgetTrap. Linux has no such limit: there both are -EINVAL.
+   */
+  fuel?: number;
+  timeMs?: number;
 }
 
 /** PROG_GET_NEXT_ID, MAP_GET_NEXT_ID, BTF_GET_NEXT_ID. */
@@ -147,6 +172,10 @@ export interface BpfAttrs {
   21: MapElemAttr;
   22: MapFreezeAttr;
   23: GetNextIdAttr;
+  24: MapBatchAttr;
+  25: MapBatchAttr;
+  26: MapBatchAttr;
+  27: MapBatchAttr;
 }
 
 /** A command that has an attribute type here; any other number answers -EINVAL. */

@@ -10,5 +10,7 @@ export { Interpreter, POISON } from './interpreter.ts';
 export type { Context, TailCalls, World } from './interpreter.ts';
 export { JitMachine } from './jit/index.ts';
 export type { CompiledProgram, CompileRequest, NotCompiled, OtherPrograms } from './jit/index.ts';
+export { Meter } from './meter.ts';
+export type { Budget } from './meter.ts';
 export { packetAddress } from './packet.ts';
 export type { Packet } from './packet.ts';

@@ -15,6 +15,7 @@ import { CallStack } from './call-stack.ts';
 import type { Calls, Executable } from './executable.ts';
 import { REGISTER_WORDS } from './executable.ts';
 import type { Now } from './may-goto.ts';
+import type { Meter } from './meter.ts';
 import { loadFromPacket } from './packet.ts';
 import type { Packet } from './packet.ts';
 
@@ -61,6 +62,7 @@ export class Interpreter<Env extends World> {
   #tailCallCount = 0;
   /** Instructions that may still be granted to the loop. */
   #budget = 0;
+  #meter: Meter | undefined;
   /** Instructions until the loop pauses. */
   #untilPause = Infinity;
   #granted = 0;
@@ -105,11 +107,12 @@ export class Interpreter<Env extends World> {
    * Prepare a run: r1 and r2 as given, everything else 0, r10 the top of a zeroed frame.
    * @param budget instructions that may run before a trap; verified programs end by themselves.
    */
-  start(executable: Executable<Env>, r1: number, r2 = 0, budget = Infinity, context?: Context): void {
+  start(executable: Executable<Env>, r1: number, r2 = 0, budget = Infinity, context?: Context, meter?: Meter): void {
     this.#executable = executable;
     this.#context = context;
     this.#slot = this.#tailCallCount = this.#granted = 0;
-    this.#budget = budget;
+    this.#budget = meter === undefined ? budget : 0;
+    this.#meter = meter;
     const r = executable.file;
     for (let word = 0; word < REGISTER_WORDS; word++) r[word] = 0;
     r[2] = r1;
@@ -117,10 +120,11 @@ export class Interpreter<Env extends World> {
     this.#stack.reset(r);
   }
 
-  /** Run to the end. @returns the low word of r0, unsigned. */
-  run(executable: Executable<Env>, r1: number, r2 = 0, budget = Infinity, context?: Context): number {
-    this.start(executable, r1, r2, budget, context);
+  /** Run to the end. @param meter instead of a budget. @returns the low word of r0, unsigned. */
+  run(executable: Executable<Env>, r1: number, r2 = 0, budget = Infinity, context?: Context, meter?: Meter): number {
+    this.start(executable, r1, r2, budget, context, meter);
     this.resume();
+    meter?.giveBack(this.#budget);
     return this.registers[0] >>> 0; // a tail call may have changed the executable
   }
 
@@ -134,11 +138,13 @@ export class Interpreter<Env extends World> {
     [low, high]: readonly [number, number],
     tailCalls: number,
     context?: Context,
+    meter?: Meter,
   ): readonly [low: number, high: number] {
-    this.start(executable, low, 0, Infinity, context);
+    this.start(executable, low, 0, Infinity, context, meter);
     executable.file[3] = high;
     this.#tailCallCount = tailCalls;
     this.resume();
+    meter?.giveBack(this.#budget);
     return [this.registers[0], this.registers[1]];
   }
 
@@ -156,6 +162,7 @@ export class Interpreter<Env extends World> {
   /** How many more instructions the loop may run, the next one not counted; -1: pause. */
   #grant(): number {
     if (this.#untilPause === 0) return -1;
+    if (this.#budget === 0 && this.#meter !== undefined) this.#budget = this.#meter.grant(this.#slot);
     if (this.#budget === 0) throw new Trap('the instruction budget is used up', this.#slot);
     this.observe?.(this);
     const chunk = Math.min(this.observe === undefined ? CHUNK : 1, this.#budget, this.#untilPause);
@@ -620,6 +627,7 @@ export class Interpreter<Env extends World> {
   #end(slot: number, fuel: number): true {
     this.#slot = slot;
     this.#granted -= fuel;
+    this.#budget += fuel;
     return true;
   }
 }

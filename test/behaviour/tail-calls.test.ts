@@ -147,6 +147,9 @@ onBackends('tail-calls', {
     sys.close(target);
     ledger('closed', run(sys, caller));
     sys.close(m.progs);
-    ledger('nobody has the array open', run(sys, caller));
+    // Linux empties it in its own time.
+    let left = run(sys, caller);
+    for (let tries = 0; left === 7 && tries < 10_000; tries++) left = run(sys, caller);
+    ledger('nobody has the array open', left);
   },
 });

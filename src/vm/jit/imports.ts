@@ -32,7 +32,9 @@ export const AREA = {
   TAIL_CALLS: 24,
   /** r0 of a helper that calls functions, and r1-r5 of the function that it calls: 64 bits each. */
   REGISTERS: 32,
-  SIZE: 80,
+  /** Instructions that may run before the machine is asked: 64 bits. */
+  FUEL: 80,
+  SIZE: 88,
 } as const;
 
 /** Bytes from one stack frame to the next one's: a page for the frame and one that belongs to nobody. */
@@ -63,6 +65,8 @@ export const FUNCTIONS = {
   unknownHelper: [2, false],
   /** (slot, instructions) a trap behind so many instructions from `slot` on: the budget is used up. */
   outOfBudget: [2, false],
+  /** (slot) more fuel, or a trap. */
+  outOfFuel: [1, false],
   /** () end the whole program with r0 = 0, from inside a sub-program. */
   endProgram: [0, false],
   /** (slot, low and high words of r1-r3) → whether another program has run, with r0 in the memory. */

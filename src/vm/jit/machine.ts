@@ -12,6 +12,7 @@ import { REGISTER_WORDS } from '../executable.ts';
 import { MAX_TAIL_CALLS } from '../interpreter.ts';
 import type { Context, World } from '../interpreter.ts';
 import { lookAtClock } from '../may-goto.ts';
+import type { Meter } from '../meter.ts';
 import { packetAddress } from '../packet.ts';
 import { width } from './flow-graph.ts';
 import {
@@ -43,7 +44,7 @@ const ENDLESS = 2 ** 53;
 const TWO_32 = 2 ** 32;
 
 export type CompileRequest = Pick<JitOptions, 'mode' | 'narrow'> &
-  Partial<Pick<JitOptions, 'stackDepth' | 'budget' | 'mapLoads' | 'entry'>>;
+  Partial<Pick<JitOptions, 'stackDepth' | 'budget' | 'mapLoads' | 'entry' | 'fuel'>>;
 
 /** A program that a machine can run. */
 export interface CompiledProgram {
@@ -75,7 +76,9 @@ export class JitMachine<Env extends World> {
   readonly env: Env;
   readonly #space: AddressSpace;
   readonly #others: OtherPrograms;
+  /** What tail calls find: programs that do not count what they take, and programs that do. */
   readonly #programs: ProgramTable;
+  readonly #countingPrograms: ProgramTable;
   readonly #stack: Region;
   /** The stack of programs with tail calls; made for the first of them. */
   #deepStack: Region | undefined;
@@ -85,6 +88,7 @@ export class JitMachine<Env extends World> {
   /** r0-r5 of helper calls. */
   readonly #file = new Int32Array(REGISTER_WORDS);
   #context: Context | undefined;
+  #meter: Meter | undefined;
   /** Calls deep; only mode `checked` counts them. */
   #depth = DEEP_FRAMES - 1;
   /** Calls deep in the program that runs, with tail calls more than one; only mode `checked` counts them. */
@@ -112,17 +116,20 @@ export class JitMachine<Env extends World> {
     if (stack === undefined || area === undefined) throw new InternalError('no memory for the stack');
     this.#stack = this.#frames = stack;
     this.#area = area.base;
-    this.#programs = new ProgramTable(env.space, area.base, others);
+    this.#programs = new ProgramTable(env.space, area.base, others, false);
+    this.#countingPrograms = new ProgramTable(env.space, area.base, others, true);
   }
 
   /** Let tail calls find the program with a number: before the number comes into any slot. */
   publish(number: number): void {
     this.#programs.publish(number);
+    this.#countingPrograms.publish(number);
   }
 
   /** The number is given back; no program that runs can call it. */
   withdraw(number: number): void {
     this.#programs.withdraw(number);
+    this.#countingPrograms.withdraw(number);
   }
 
   #allocateStack(frames: number): Region | undefined {
@@ -144,6 +151,7 @@ export class JitMachine<Env extends World> {
       narrow: request.narrow,
       stackDepth: request.stackDepth ?? MAX_BPF_STACK,
       entry: request.entry ?? false,
+      fuel: request.fuel ?? false,
       budget: request.budget ?? false,
       mapLoads: request.mapLoads ?? new Set(),
       maps: (address) => this.#mapShape(address),
@@ -154,7 +162,7 @@ export class JitMachine<Env extends World> {
     if (!translation.ok) return translation;
     const module = this.#module(translation.bytes);
     if (typeof module === 'string') return { ok: false, unsupported: module };
-    const imports = { [MODULE]: this.#imports(executable, translation.helpers) };
+    const imports = { [MODULE]: this.#imports(executable, translation.helpers, options.fuel) };
     const { exports } = new WebAssembly.Instance(module, imports);
     const main = exports[MAIN] as CompiledProgram['main'];
     const repeat = exports[REPEAT] as CompiledProgram['repeat'];
@@ -166,10 +174,11 @@ export class JitMachine<Env extends World> {
   /**
    * Run to the end: r1 and r2 as given, everything else 0, r10 the top of a zeroed frame.
    * @param budget instructions that may run before a trap, for programs compiled to count them
+   * @param meter what programs compiled with `fuel` may take
    * @returns the low word of r0, unsigned.
    */
-  run(program: CompiledProgram, r1: number, r2 = 0, budget = Infinity, context?: Context): number {
-    this.#prepare(program, context);
+  run(program: CompiledProgram, r1: number, r2 = 0, budget = Infinity, context?: Context, meter?: Meter): number {
+    this.#prepare(program, context, meter);
     if (program.options.mode === 'checked') this.#start(program, budget);
     try {
       return program.main(r1, r2) >>> 0;
@@ -178,23 +187,53 @@ export class JitMachine<Env extends World> {
       throw error;
     } finally {
       this.#depth = DEEP_FRAMES - 1;
+      this.surrender();
     }
   }
 
-  #prepare({ options }: CompiledProgram, context: Context | undefined): void {
+  /** Instructions that may run before the machine is asked. */
+  get #fuel(): number {
+    const { view } = this.#space;
+    const at = this.#area + AREA.FUEL;
+    return view.getInt32(at + 4, true) * TWO_32 + view.getUint32(at, true);
+  }
+
+  set #fuel(instructions: number) {
+    const { view } = this.#space;
+    const at = this.#area + AREA.FUEL;
+    view.setInt32(at + 4, Math.floor(instructions / TWO_32), true);
+    view.setUint32(at, instructions % TWO_32, true);
+  }
+
+  /** Give back the fuel that has been granted: others go on with the meter. */
+  surrender(): void {
+    this.#meter?.giveBack(this.#fuel);
+    if (this.#meter !== undefined) this.#fuel = 0;
+  }
+
+  #refuel(slot: number): void {
+    if (this.#meter === undefined) throw new InternalError('a program counts what nobody gave it');
+    let fuel = this.#fuel;
+    while (fuel < 0) fuel += this.#meter.grant(slot);
+    this.#fuel = fuel;
+  }
+
+  #prepare({ options }: CompiledProgram, context: Context | undefined, meter: Meter | undefined): void {
     this.#context = context;
+    this.#meter = meter;
+    if (options.fuel) this.#fuel = 0;
     this.#frames = options.frameTop === this.#stack.base + MAX_BPF_STACK ? this.#stack : (this.#deepStack as Region);
     this.#calls.length = this.#looks.length = 0;
   }
 
   /** Run `count` times, at least once. @returns the low word of the last r0, unsigned. */
-  repeat(program: CompiledProgram, count: number, r1: number, context?: Context): number {
+  repeat(program: CompiledProgram, count: number, r1: number, context?: Context, meter?: Meter): number {
     if (program.options.mode === 'verified' && !program.mayEnd) {
-      this.#prepare(program, context);
+      this.#prepare(program, context, meter);
       return program.repeat(r1, 0, count) >>> 0;
     }
     let result = 0;
-    for (let i = 0; i < count; i++) result = this.run(program, r1, 0, Infinity, context);
+    for (let i = 0; i < count; i++) result = this.run(program, r1, 0, Infinity, context, meter);
     return result;
   }
 
@@ -261,10 +300,14 @@ export class JitMachine<Env extends World> {
     }
   }
 
-  #imports(executable: Executable<Env>, helpers: readonly HelperImport[]): Record<string, WebAssembly.ImportValue> {
+  #imports(
+    executable: Executable<Env>,
+    helpers: readonly HelperImport[],
+    counting: boolean,
+  ): Record<string, WebAssembly.ImportValue> {
     const imports: Record<string, WebAssembly.ImportValue> = {
       [MEMORY]: this.#space.memory,
-      [TABLE]: this.#programs.table,
+      [TABLE]: (counting ? this.#countingPrograms : this.#programs).table,
     };
     Object.assign(imports, this.#functions(executable));
     for (const { id, slot, args } of helpers) {
@@ -312,6 +355,7 @@ export class JitMachine<Env extends World> {
         for (; instructions > 0; instructions--) slot += width(executable.op[slot]);
         throw new Trap('the instruction budget is used up', slot);
       },
+      outOfFuel: (slot) => this.#refuel(slot),
       endProgram: () => {
         throw ENDED;
       },

@@ -45,6 +45,8 @@ export interface JitOptions extends MapOptions {
   readonly stackDepth: number;
   /** Compile it as what tail calls start, too. */
   readonly entry: boolean;
+  /** Mode `verified`: ask the machine for more after a number of instructions, see `fuelOfBlocks`. */
+  readonly fuel: boolean;
   /** Mode `checked`: count instructions against a budget. */
   readonly budget: boolean;
   /** Absent: the context is plain memory. */

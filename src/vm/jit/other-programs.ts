@@ -13,8 +13,8 @@ import { STUB, stubModule } from './tail-call.ts';
 export interface OtherPrograms {
   /** The number in slot `index` of the prog array whose header is at `map`; 0: none. @throws Trap without such a map */
   numberAt(map: number, index: number, slot: number): number;
-  /** The program, compiled with `entry`. */
-  compiled(number: number): CompiledProgram | NotCompiled;
+  /** The program, compiled with `entry`. @param fuel whether it counts what it takes */
+  compiled(number: number, fuel: boolean): CompiledProgram | NotCompiled;
   /**
    * Run it on the interpreter.
    * @param tailCalls of this run, this one counted
@@ -40,9 +40,12 @@ export class ProgramTable {
   readonly #space: AddressSpace;
   readonly #area: number;
   readonly #others: OtherPrograms;
+  readonly #fuel: boolean;
   #stub: WebAssembly.Module | undefined;
 
-  constructor(space: AddressSpace, area: number, others: OtherPrograms) {
+  /** @param fuel whether its programs count what they take */
+  constructor(space: AddressSpace, area: number, others: OtherPrograms, fuel: boolean) {
+    this.#fuel = fuel;
     this.#space = space;
     this.#area = area;
     this.#others = others;
@@ -67,7 +70,7 @@ export class ProgramTable {
 
   /** Run a program in the frame below `top`. r0 lies at AREA.RESULT afterwards. */
   run(number: number, low: number, high: number, top: number): void {
-    const program = this.#others.compiled(number);
+    const program = this.#others.compiled(number, this.#fuel);
     if (program.ok) {
       if (program.entry === undefined || program.enter === undefined)
         throw new InternalError(`program ${number} was not compiled for tail calls`);

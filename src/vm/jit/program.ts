@@ -24,6 +24,7 @@ import { flowGraph, width } from './flow-graph.ts';
 import type { FlowGraph } from './flow-graph.ts';
 import { functionFacts } from './frame.ts';
 import type { FunctionFacts } from './frame.ts';
+import { fuelOfBlocks, writeBurn } from './fuel.ts';
 import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
 import type { ModuleParts, Program } from './function-writer.ts';
 import { AREA, ENTER, ENTRY, Imports, MAIN, REPEAT } from './imports.ts';
@@ -165,6 +166,7 @@ function neededFunctions(program: Program, options: JitOptions): FunctionName[] 
   if (options.mode === 'checked') names.push('check', 'enter', 'leave');
   else if (options.narrow !== undefined) names.push('narrow');
   if (options.narrow !== undefined) names.push('kept');
+  if (options.fuel) names.push('outOfFuel');
   if (options.budget) names.push('outOfBudget');
   if (has(program, isPacketLoad)) names.push('packet', 'endProgram');
   if (has(program, (op) => op === (CLASS.JMP | JMP.JCOND))) names.push('mayGoto');
@@ -312,16 +314,20 @@ function zeroFrame(f: FunctionWriter): void {
 class ProgramBlocks implements BlockWriter {
   readonly #f: FunctionWriter;
   readonly #graph: FlowGraph;
+  readonly #fuel: Int32Array | undefined;
 
   constructor(f: FunctionWriter, graph: FlowGraph) {
     this.#f = f;
     this.#graph = graph;
+    this.#fuel = f.options.fuel ? fuelOfBlocks(graph) : undefined;
   }
 
   body(block: number): void {
     const { start, last, end } = this.#graph.blocks[block];
     const { op } = this.#f.program;
     const behind = end === 'fall' ? last : last + 1;
+    const cost = this.#fuel?.[block] ?? 0;
+    if (cost > 0) writeBurn(this.#f, start, cost);
     let paid = start;
     for (let at = start; at < last; at += width(op[at])) {
       if (at === paid) paid = this.#pay(at, behind);
