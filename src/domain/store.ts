@@ -96,9 +96,9 @@ export class ScalarStore {
 
   /** Forget everything; handles from before are void. */
   reset(): void {
-    this.#count = 0;
     if (this.#table.length > RESET_TABLE) this.#table = new Int32Array(RESET_TABLE);
-    else this.#table.fill(0);
+    else this.#clearTable();
+    this.#count = 0;
     if (++this.#generation >= GENERATIONS) {
       this.#memo.fill(0);
       this.#generation = 1;
@@ -106,6 +106,21 @@ export class ScalarStore {
     setUnknown(this.#a);
     this.#intern(this.#a);
     this.#number(0, 0);
+  }
+
+  /** A few scalars are looked for, many wiped away. */
+  #clearTable(): void {
+    const table = this.#table;
+    if (this.#count * 16 > table.length) {
+      table.fill(0);
+      return;
+    }
+    const last = table.length - 1;
+    for (let handle = 0; handle < this.#count; handle++) {
+      let slot = this.#hashes[handle] & last;
+      while (table[slot] !== handle + 1) slot = (slot + 1) & last;
+      table[slot] = 0;
+    }
   }
 
   // --- interning ------------------------------------------------------------------------------------------------------

@@ -71,6 +71,22 @@ export function successors(insns: readonly Instruction[], at: number, out: Int32
   return 2;
 }
 
+/**
+ * `successors` of every slot: words 2i and 2i+1 hold the fall-through and the jump's target, or the only way and -1, or
+ * -1 and -1. Made when it is first asked for.
+ */
+export function flowOf({ insns, aux }: Context): Int32Array {
+  if (aux.flow) return aux.flow;
+  const flow = aux.arena.int32(2 * insns.length);
+  const next = [0, 0];
+  for (let at = 0; at < insns.length; at++) {
+    const count = successors(insns, at, next);
+    flow[2 * at] = count > 0 ? next[0] : -1;
+    flow[2 * at + 1] = count > 1 ? next[1] : -1;
+  }
+  return (aux.flow = flow);
+}
+
 /** Functions that the instruction at `at` calls or takes the address of: another edge for reachability. */
 function entersFunction(insn: Instruction): boolean {
   return isLocalCall(insn) || isFunctionReference(insn);
@@ -112,23 +128,25 @@ const DONE = 2;
 /** Search from the program's start along all edges, calls included. */
 function explore(ctx: Context): { colour: Uint8Array; err: number } {
   const { insns } = ctx;
-  const colour = new Uint8Array(insns.length);
-  const edge = new Uint8Array(insns.length);
+  const flow = flowOf(ctx);
+  const colour = ctx.aux.arena.uint8(insns.length);
+  /** Ways taken so far. */
+  const edge = ctx.aux.arena.uint8(insns.length);
   const path = [0];
-  const next: number[] = [0, 0, 0];
   colour[0] = ON_PATH;
   while (path.length) {
     const at = path[path.length - 1];
-    let count = successors(insns, at, next);
-    if (entersFunction(insns[at])) next[count++] = calleeOf(insns[at], at);
     if (edge[at] === 0) markPoints(ctx, at);
-    if (edge[at] === count) {
+    let to = -1;
+    if (edge[at] < 2) to = flow[2 * at + edge[at]++];
+    if (to < 0 && edge[at] < 3) {
+      edge[at] = 3;
+      if (entersFunction(insns[at])) to = calleeOf(insns[at], at);
+    }
+    if (to < 0) {
       colour[at] = DONE;
       path.pop();
-      continue;
-    }
-    const to = next[edge[at]++];
-    if (colour[to] === NEW) {
+    } else if (colour[to] === NEW) {
       colour[to] = ON_PATH;
       path.push(to);
     } else if (colour[to] === ON_PATH && !ctx.bpfCapable) {

@@ -6,6 +6,7 @@ import { ScalarStore } from '../domain/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import { CAP, PROG_FLAG } from '../uapi/index.ts';
 import type { VerifyInput } from './api.ts';
+import { Arena } from './arena.ts';
 import type { AttachTarget } from './attach/attach-target.ts';
 import type { Context, SourceLine } from './context.ts';
 import { InsnAux } from './insn-aux.ts';
@@ -68,7 +69,7 @@ export class Env implements Context {
   prunes = true;
   readonly pending: PendingPath[] = [];
   /** Checkpoints by place, newest first; see prune/bucket.ts. */
-  readonly checkpoints: Checkpoint[][];
+  readonly checkpoints: (Checkpoint[] | undefined)[];
   /** Loops being walked, by their name in prune/bucket.ts. */
   readonly openLoops = new Map<string, OpenLoop>();
   /** Backedges of them all. */
@@ -108,22 +109,23 @@ export class Env implements Context {
   /** A path begins: the next instruction prints `from X to Y`. */
   printState = false;
 
-  /** @param store emptied, and void for whoever used it before. */
-  constructor(input: VerifyInput, store = new ScalarStore()) {
+  /** @param store and `arena` are emptied, and void for whoever used them before. */
+  constructor(input: VerifyInput, store = new ScalarStore(), arena = new Arena()) {
     this.input = input;
     this.store = store;
     store.reset();
+    arena.reset();
     this.#unknown = scalar(store.UNKNOWN);
     this.insns = input.insns;
     this.log = new Log(input.logLevel, input.logSize ?? DEFAULT_LOG_SIZE);
-    this.aux = new InsnAux(input.insns.length);
+    this.aux = new InsnAux(input.insns.length, arena);
     const has = (cap: number): boolean => ((input.caps >> BigInt(cap)) & 1n) !== 0n;
     this.bpfCapable = has(CAP.BPF) || has(CAP.SYS_ADMIN);
     this.perfmonCapable = has(CAP.PERFMON) || has(CAP.SYS_ADMIN);
     this.bypassSpectreV1 = this.bypassSpectreV4 = this.perfmonCapable;
     this.strictAlignment = (input.progFlags & PROG_FLAG.STRICT_ALIGNMENT) !== 0;
     this.testStateFreq = (input.progFlags & PROG_FLAG.TEST_STATE_FREQ) !== 0;
-    this.checkpoints = input.insns.map(() => []);
+    this.checkpoints = new Array<Checkpoint[] | undefined>(input.insns.length).fill(undefined);
     this.liveStack = new LiveStack(this);
   }
 
@@ -132,7 +134,7 @@ export class Env implements Context {
     this.cur = state;
     this.insnIdx = start;
     this.prevInsnIdx = -1;
-    this.checkpoints.forEach((list) => (list.length = 0));
+    this.checkpoints.fill(undefined);
     this.openLoops.clear();
     this.backedges = 0;
     this.aux.lastLine = 0;

@@ -6,7 +6,7 @@
  * `Global function %s() doesn't return scalar. Only those are supported.`, `arg#%d reference type('%s %s') size cannot be
  * determined: %d`, `arg#%d has pointer tag, but is not a pointer type`, `Arg#%d type %s in %s() is not supported yet.`
  */
-import { type Btf, KIND, KIND_NAMES } from '../btf/index.ts';
+import { type Btf, type BtfDeclTag, KIND, KIND_NAMES } from '../btf/index.ts';
 import { ERRNO } from '../errors/index.ts';
 import { PROG_TYPE } from '../uapi/index.ts';
 import { type Context, UnsupportedConstruct } from './context.ts';
@@ -122,14 +122,29 @@ class ArgReader {
 
   /** The `arg:` tags of parameter `i`. */
   #tags(i: number): string[] {
-    const tags: string[] = [];
-    for (const type of this.#btf) {
-      if (type.kind !== KIND.DECL_TAG || type.type !== this.#func.type || type.component !== i) continue;
-      if (type.name.startsWith('arg:')) tags.push(type.name.slice(4));
-    }
+    const { type } = this.#func;
+    const tags = declTags(this.#btf)
+      .filter((tag) => tag.type === type && tag.component === i && tag.name.startsWith('arg:'))
+      .map((tag) => tag.name.slice(4));
     if (tags.length && !this.#func.isGlobal) throw new UnsupportedConstruct('tagged parameter of a static function');
     return tags;
   }
+}
+
+const tagsOf = new WeakMap<Btf, readonly BtfDeclTag[]>();
+
+/** All declaration tags, looked for once. */
+function declTags(btf: Btf): readonly BtfDeclTag[] {
+  let tags = tagsOf.get(btf);
+  if (!tags) {
+    const found: BtfDeclTag[] = [];
+    for (let id = 1; id < btf.length; id++) {
+      const type = btf.kind(id) === KIND.DECL_TAG ? btf.type(id) : undefined;
+      if (type?.kind === KIND.DECL_TAG) found.push(type);
+    }
+    tagsOf.set(btf, (tags = found));
+  }
+  return tags;
 }
 
 const kindName = (kind: number): string => (kind === KIND.VOID ? 'UNKNOWN' : KIND_NAMES[kind]);

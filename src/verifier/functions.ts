@@ -14,8 +14,10 @@ import { calleeOf, isFunctionReference, subprogAt } from './subprogs.ts';
 import { walk } from './walk.ts';
 
 /** Whether some path came into the function. */
-export const isWalked = ({ aux }: Env, { start, end }: Subprog): boolean =>
-  aux.flags.subarray(start, end).some((flags) => flags & AUX.SEEN);
+export function isWalked({ aux }: Env, { start, end }: Subprog): boolean {
+  for (let at = start; at < end; at++) if (aux.flags[at] & AUX.SEEN) return true;
+  return false;
+}
 
 /**
  * Linux takes functions out that were never walked, and cannot compile what still loads their address, unless only the main

@@ -1,6 +1,7 @@
 /** What the passes before the walk learn of each instruction, by slot index. */
 import type { Btf } from '../btf/index.ts';
 import type { MapDesc } from '../contracts/index.ts';
+import { Arena } from './arena.ts';
 
 /** Bits of `InsnAux.flags`. */
 export const AUX = {
@@ -72,6 +73,8 @@ export class InsnAux {
   readonly flags: Uint8Array;
   /** Registers read later: bit r of the value before each slot. */
   readonly liveRegs: Uint16Array;
+  /** Where control goes from each slot; see `flowOf`. */
+  flow: Int32Array | undefined;
   /** Number of the strongly connected component with a cycle, 0 where there is none. */
   readonly scc: Int32Array;
   /** Register type that a load or store saw first: the same instruction may not be used with different kinds. */
@@ -97,13 +100,16 @@ export class InsnAux {
   /** Index + 1 of the line that the log showed last. */
   lastLine = 0;
 
-  constructor(count: number) {
-    this.flags = new Uint8Array(count);
-    this.liveRegs = new Uint16Array(count);
-    this.scc = new Int32Array(count);
-    this.ptrType = new Int32Array(count);
-    this.aluState = new Uint8Array(count);
-    this.aluLimit = new Uint32Array(count);
-    this.line = new Uint32Array(count);
+  readonly arena: Arena;
+
+  constructor(count: number, arena = new Arena()) {
+    this.arena = arena;
+    this.flags = arena.uint8(count);
+    this.liveRegs = arena.uint16(count);
+    this.scc = arena.int32(count);
+    this.ptrType = arena.int32(count);
+    this.aluState = arena.uint8(count);
+    this.aluLimit = arena.uint32(count);
+    this.line = arena.uint32(count);
   }
 }

@@ -17,7 +17,8 @@
  *
  * Slots are counted from 0 = fp-8; frames from 0 = the main program's.
  */
-import { successors } from './cfg.ts';
+import type { Arena } from './arena.ts';
+import { flowOf } from './cfg.ts';
 import type { Context } from './context.ts';
 import { AUX } from './insn-aux.ts';
 import { isLocalCall } from './subprogs.ts';
@@ -32,20 +33,15 @@ export interface CallFrame {
 /** The main program alone. */
 const MAIN: readonly CallFrame[] = [{ subprog: 0, callsite: -1 }];
 
-/** Sets of slots of one frame, by instruction: words 2i and 2i+1 hold slots 0-31 and 32-63. */
-class FrameSets {
-  readonly read: Uint32Array;
-  readonly wrote: Uint32Array;
-  readonly written: Uint32Array;
-  readonly live: Uint32Array;
-
-  constructor(count: number) {
-    this.read = new Uint32Array(2 * count);
-    this.wrote = new Uint32Array(2 * count);
-    this.written = new Uint32Array(2 * count);
-    this.live = new Uint32Array(2 * count);
-  }
-}
+/**
+ * Sets of slots of one frame: eight words an instruction, two of each kind, for slots 0-31 and 32-63. The words are signed:
+ * sets are only compared and combined.
+ */
+const STRIDE = 8;
+const READ = 0;
+const WROTE = 2;
+const WRITTEN = 4;
+const LIVE = 6;
 
 /** One function at the end of one chain of calls. */
 class Instance {
@@ -53,7 +49,7 @@ class Instance {
   readonly start: number;
   readonly count: number;
   /** By frame; created at the frame's first access. */
-  readonly frames: (FrameSets | undefined)[] = [];
+  readonly frames: (Int32Array | undefined)[] = [];
   readonly visited: Uint8Array;
   /** Instances of the functions called from here, by call site and function. */
   readonly callees = new Map<number, Instance>();
@@ -62,34 +58,37 @@ class Instance {
   /** An instruction did not write what it wrote before: `written` has to be computed anew. */
   dropped = false;
 
+  readonly #arena: Arena;
+
   constructor(ctx: Context, chain: readonly CallFrame[]) {
+    this.#arena = ctx.aux.arena;
     const { start, end } = ctx.aux.subprogs[chain[chain.length - 1].subprog];
     this.start = start;
     this.count = end - start;
-    this.visited = new Uint8Array(this.count);
+    this.visited = this.#arena.uint8(this.count);
     this.name = `(${[...chain.slice(1).map((frame) => frame.callsite), start].join(',')})`;
   }
 
-  frame(index: number): FrameSets {
-    return (this.frames[index] ??= new FrameSets(this.count));
+  frame(index: number): Int32Array {
+    return (this.frames[index] ??= this.#arena.int32(STRIDE * this.count));
   }
 
   /** Note that the instruction at index `at` read `slots` of word `w`. */
-  addRead(sets: FrameSets, at: number, w: number, slots: number): void {
-    const word = 2 * at + w;
-    sets.read[word] |= slots;
+  addRead(sets: Int32Array, at: number, w: number, slots: number): void {
+    const word = STRIDE * at + w;
+    sets[word + READ] |= slots;
     // What is live already changes nothing.
-    if (slots & ~sets.live[word]) this.dirty = true;
+    if (slots & ~sets[word + LIVE]) this.dirty = true;
   }
 
   /** Note what a visit of the instruction wrote; the first visit decides, later ones can only take away. */
-  addWrite(sets: FrameSets, at: number, w: number, slots: number): void {
-    const word = 2 * at + w;
+  addWrite(sets: Int32Array, at: number, w: number, slots: number): void {
+    const word = STRIDE * at + w + WROTE;
     if (!this.visited[at]) {
-      sets.wrote[word] = slots;
+      sets[word] = slots;
       if (slots) this.dirty = true;
-    } else if (sets.wrote[word] & ~slots) {
-      sets.wrote[word] &= slots;
+    } else if (sets[word] & ~slots) {
+      sets[word] &= slots;
       this.dirty = this.dropped = true;
     }
   }
@@ -125,7 +124,7 @@ export class LiveStack {
   /** The instruction may read a slot, or part of it. */
   recordRead(frame: number, slot: number): void {
     const instance = this.#current!;
-    instance.addRead(instance.frame(frame), this.#at, slot >>> 5, (1 << (slot & 31)) >>> 0);
+    instance.addRead(instance.frame(frame), this.#at, slot >>> 5, 1 << (slot & 31));
   }
 
   /** The instruction overwrites a whole slot, whatever happens. */
@@ -144,8 +143,8 @@ export class LiveStack {
     for (let f = 0; f < instance.frames.length; f++) {
       const sets = instance.frames[f];
       if (!sets) continue;
-      instance.addWrite(sets, at, 0, (this.#writes[2 * f] ?? 0) >>> 0);
-      instance.addWrite(sets, at, 1, (this.#writes[2 * f + 1] ?? 0) >>> 0);
+      instance.addWrite(sets, at, 0, this.#writes[2 * f] ?? 0);
+      instance.addWrite(sets, at, 1, this.#writes[2 * f + 1] ?? 0);
     }
     instance.visited[at] = 1;
   }
@@ -170,7 +169,7 @@ export class LiveStack {
       const instance = this.#instance(frames, depth);
       const sets = instance.frames[frame];
       const position = depth === frames.length ? insn : frames[depth].callsite + 1;
-      if (sets) slots |= sets.live[2 * (position - instance.start) + word];
+      if (sets) slots |= sets[STRIDE * (position - instance.start) + LIVE + word];
     }
     return slots;
   }
@@ -200,8 +199,8 @@ export class LiveStack {
       const from = callee.frames[f];
       if (!from) continue;
       for (let w = 0; w < 2; w++) {
-        caller.addRead(caller.frame(f), at, w, from.live[w]);
-        caller.addWrite(caller.frame(f), at, w, from.written[w]);
+        caller.addRead(caller.frame(f), at, w, from[LIVE + w]);
+        caller.addWrite(caller.frame(f), at, w, from[WRITTEN + w]);
       }
     }
     caller.visited[at] = 1;
@@ -209,7 +208,7 @@ export class LiveStack {
 
   /** Iterate the data flow of one instance until nothing changes. */
   #flow(instance: Instance, subprog: number): void {
-    if (instance.dropped) for (const sets of instance.frames) sets?.written.fill(0);
+    if (instance.dropped) for (const sets of instance.frames) forgetWritten(sets);
     instance.dirty = instance.dropped = false;
     const order = this.#postorder(instance, subprog);
     let iterations = 0;
@@ -225,50 +224,54 @@ export class LiveStack {
   }
 
   /** One round over the instructions for one frame. @returns whether a set changed. */
-  #round(instance: Instance, frame: number, sets: FrameSets, order: Int32Array): boolean {
-    const { insns } = this.#ctx;
-    const { read, wrote, written, live } = sets;
+  #round(instance: Instance, frame: number, sets: Int32Array, order: Int32Array): boolean {
+    const flow = flowOf(this.#ctx);
     const { start } = instance;
-    const verbose = this.#ctx.log.verbose;
-    const next = [0, 0];
+    const { verbose } = this.#ctx.log;
     let changed = false;
     for (let i = 0; i < order.length; i++) {
       const at = order[i];
-      const count = successors(insns, at, next);
-      const word = 2 * (at - start);
-      const old = verbose ? [live[word], live[word + 1], written[word], written[word + 1]] : undefined;
+      const first = flow[2 * at];
+      const second = flow[2 * at + 1];
+      const word = STRIDE * (at - start);
+      const old = verbose ? sets.slice(word + WRITTEN, word + STRIDE) : undefined;
       let insnChanged = false;
       for (let w = word; w < word + 2; w++) {
         let liveAfter = 0;
-        let writtenAfter = count ? -1 : 0;
-        for (let n = 0; n < count; n++) {
-          const to = 2 * (next[n] - start) + (w - word);
-          liveAfter |= live[to];
-          writtenAfter &= written[to];
+        let writtenAfter = 0;
+        if (first >= 0) {
+          const to = STRIDE * (first - start) + (w - word);
+          liveAfter = sets[to + LIVE];
+          writtenAfter = sets[to + WRITTEN];
         }
-        const liveBefore = (read[w] | (liveAfter & ~wrote[w])) >>> 0;
-        const writtenBefore = (wrote[w] | writtenAfter) >>> 0;
-        if (liveBefore === live[w] && writtenBefore === written[w]) continue;
-        live[w] = liveBefore;
-        written[w] = writtenBefore;
+        if (second >= 0) {
+          const to = STRIDE * (second - start) + (w - word);
+          liveAfter |= sets[to + LIVE];
+          writtenAfter &= sets[to + WRITTEN];
+        }
+        const live = sets[w + READ] | (liveAfter & ~sets[w + WROTE]);
+        const written = sets[w + WROTE] | writtenAfter;
+        if (live === sets[w + LIVE] && written === sets[w + WRITTEN]) continue;
+        sets[w + LIVE] = live;
+        sets[w + WRITTEN] = written;
         insnChanged = true;
       }
       if (!insnChanged) continue;
       changed = true;
       if (old && this.#isShown(instance, sets, at)) {
         const prefix = `${instance.name} frame ${frame} insn ${at} `;
-        this.#print(prefix, 'live', old[0], old[1], live[word], live[word + 1]);
-        this.#print(prefix, 'written', old[2], old[3], written[word], written[word + 1]);
+        this.#print(prefix, 'live', old[2], old[3], sets[word + LIVE], sets[word + LIVE + 1]);
+        this.#print(prefix, 'written', old[0], old[1], sets[word + WRITTEN], sets[word + WRITTEN + 1]);
       }
     }
     return changed;
   }
 
   /** Linux shows changes where a state may be compared, where the function begins and where it accesses the stack. */
-  #isShown(instance: Instance, { read, wrote }: FrameSets, at: number): boolean {
-    const word = 2 * (at - instance.start);
+  #isShown(instance: Instance, sets: Int32Array, at: number): boolean {
+    const word = STRIDE * (at - instance.start);
     if (at === instance.start || this.#ctx.aux.flags[at] & AUX.PRUNE_POINT) return true;
-    return (read[word] | read[word + 1] | wrote[word] | wrote[word + 1]) !== 0;
+    return (sets[word + READ] | sets[word + READ + 1] | sets[word + WROTE] | sets[word + WROTE + 1]) !== 0;
   }
 
   #print(prefix: string, what: string, oldLow: number, oldHigh: number, low: number, high: number): void {
@@ -285,27 +288,33 @@ export class LiveStack {
   #postorder(instance: Instance, subprog: number): Int32Array {
     const known = this.#orders.get(subprog);
     if (known) return known;
-    const { insns } = this.#ctx;
-    const seen = new Uint8Array(instance.count);
-    const stack = [instance.start];
+    const { start, count } = instance;
+    const { arena } = this.#ctx.aux;
+    const flow = flowOf(this.#ctx);
+    const seen = arena.uint8(count);
+    const stack = [start];
     const order: number[] = [];
-    const next = [0, 0];
     seen[0] = 1;
     while (stack.length) {
       const at = stack[stack.length - 1];
       const size = stack.length;
-      const count = successors(insns, at, next);
-      for (let n = 0; n < count; n++) {
-        if (seen[next[n] - instance.start]) continue;
-        seen[next[n] - instance.start] = 1;
-        stack.push(next[n]);
+      for (let n = 2 * at; n < 2 * at + 2; n++) {
+        const to = flow[n];
+        if (to < 0 || seen[to - start]) continue;
+        seen[to - start] = 1;
+        stack.push(to);
       }
       if (stack.length === size) order.push(stack.pop()!);
     }
-    const result = Int32Array.from(order);
+    const result = arena.int32(order.length);
+    for (let i = 0; i < order.length; i++) result[i] = order[i];
     this.#orders.set(subprog, result);
     return result;
   }
+}
+
+function forgetWritten(sets: Int32Array | undefined): void {
+  if (sets) for (let word = WRITTEN; word < sets.length; word += STRIDE) sets[word] = sets[word + 1] = 0;
 }
 
 /** `-8,-16` for slots 0 and 1. */

@@ -8,7 +8,7 @@ import { ALU, ATOMIC, CALL, CLASS, EXIT, LD_IMM64, MODE, SRC } from '../isa/inde
 import type { Instruction } from '../isa/index.ts';
 import { CALL_PSEUDO } from '../uapi/index.ts';
 import { isGiven } from './call/allowed.ts';
-import { isConditional, isMayGoto, nextSlot, successors } from './cfg.ts';
+import { flowOf, isConditional, isMayGoto, nextSlot } from './cfg.ts';
 import type { Context } from './context.ts';
 
 const bit = (reg: number): number => 1 << reg;
@@ -80,15 +80,17 @@ function callReads(ctx: Context, insn: Instruction): number {
 /** The pass. `text` prints the instruction at a slot for the level-2 block. */
 export function computeLiveRegs(ctx: Context, text: (index: number) => string): number {
   const { insns } = ctx;
-  const { liveRegs } = ctx.aux;
-  const effects = insns.map((insn) => effectOf(ctx, insn));
-  const next = [0, 0];
+  const { liveRegs, arena } = ctx.aux;
+  const flow = flowOf(ctx);
+  const effects = arena.int32(insns.length);
+  for (let at = 0; at < insns.length; at++) effects[at] = effectOf(ctx, insns[at]);
   // Going backwards settles straight code in one round; each loop adds rounds by its depth.
   for (let changed = true; changed;) {
     changed = false;
     for (let at = insns.length - 1; at >= 0; at--) {
-      let after = 0;
-      for (let n = successors(insns, at, next) - 1; n >= 0; n--) after |= liveRegs[next[n]];
+      const first = flow[2 * at];
+      const second = flow[2 * at + 1];
+      const after = (first < 0 ? 0 : liveRegs[first]) | (second < 0 ? 0 : liveRegs[second]);
       const before = (after & ~(effects[at] >>> 16)) | (effects[at] & 0xffff);
       if (before !== liveRegs[at]) {
         liveRegs[at] = before;

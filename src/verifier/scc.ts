@@ -4,22 +4,22 @@
  * edges here: a loop around a call does not contain the callee. Rejects nothing.
  */
 import { LD_IMM64 } from '../isa/index.ts';
-import { successors } from './cfg.ts';
+import { flowOf } from './cfg.ts';
 import type { Context } from './context.ts';
 
 /** The pass. The search keeps its own stack: a path through a program may be a million instructions long. */
 export function computeScc(ctx: Context): number {
   const { insns } = ctx;
-  const { scc } = ctx.aux;
+  const { scc, arena } = ctx.aux;
+  const flow = flowOf(ctx);
   /** Order of discovery from 1, 0 = not yet. */
-  const order = new Int32Array(insns.length);
+  const order = arena.int32(insns.length);
   /** Earliest instruction still open that can be reached from here. */
-  const low = new Int32Array(insns.length);
-  const edge = new Uint8Array(insns.length);
-  const closed = new Uint8Array(insns.length);
+  const low = arena.int32(insns.length);
+  const edge = arena.uint8(insns.length);
+  const closed = arena.uint8(insns.length);
   const open: number[] = [];
   const path: number[] = [];
-  const next = [0, 0];
   let discovered = 0;
   let components = 0;
 
@@ -41,17 +41,14 @@ export function computeScc(ctx: Context): number {
   };
 
   /** Whether an instruction is its own successor. */
-  const leadsTo = (at: number): boolean => {
-    const count = successors(insns, at, next);
-    return (count > 0 && next[0] === at) || (count > 1 && next[1] === at);
-  };
+  const leadsTo = (at: number): boolean => flow[2 * at] === at || flow[2 * at + 1] === at;
 
   for (let start = 0; start < insns.length; start++) {
     if (order[start] === 0) enter(start);
     while (path.length) {
       const at = path[path.length - 1];
-      if (edge[at] < successors(insns, at, next)) {
-        const to = next[edge[at]++];
+      const to = edge[at] < 2 ? flow[2 * at + edge[at]++] : -1;
+      if (to >= 0) {
         if (order[to] === 0) enter(to);
         else if (!closed[to]) low[at] = Math.min(low[at], order[to]);
         continue;

@@ -5,6 +5,7 @@ import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ScalarStore } from '../domain/index.ts';
 import { ERRNO, InternalError, type VerifierStats } from '../errors/index.ts';
 import { MAX_INSNS, PROG_FLAG } from '../uapi/index.ts';
+import { Arena } from './arena.ts';
 import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
 import { checkConversions } from './access/socket.ts';
 import { checkAttachTarget } from './attach/target.ts';
@@ -24,12 +25,13 @@ import { computeScc } from './scc.ts';
 import { checkStackDepth, inlinedLoopSize } from './stack-depth.ts';
 import { checkSubprogs, findSubprogs } from './subprogs.ts';
 
-/** A store is a megabyte: programs that nobody looks into afterwards share one. */
-const shared = new ScalarStore();
+/** A store is a megabyte: programs that nobody looks into afterwards share one, and one arena. */
+const sharedStore = new ScalarStore();
+const sharedArena = new Arena();
 
 /** Verify one program. Never throws for a program, however malformed. */
 export function verify(input: VerifyInput): VerifyResult {
-  return judge(new Env(input, shared));
+  return judge(new Env(input, sharedStore, sharedArena));
 }
 
 /** The same in a workspace that may have been given an observer. */

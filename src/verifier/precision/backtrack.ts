@@ -79,7 +79,7 @@ function markArguments(state: State, track: Track, changed?: { value: boolean })
 function walkBack(env: Env, state: State, track: Track, last: number, subsequent: number, skip: boolean): number {
   const { verbose } = env.log;
   const { firstInsn } = state;
-  const concerns = (env.concerns ??= concernsOf(env.insns));
+  const concerns = (env.concerns ??= concernsOf(env));
   let entry = state.history;
   let at = last;
   let wanted = track.regs[track.frame] | FRAMES_CHANGE;
@@ -114,8 +114,8 @@ const tells = (entry: HistoryEntry): boolean => entry.flags !== 0 || entry.linke
 const FRAMES_CHANGE = 1 << 15;
 
 /** Registers that make an instruction worth undoing when they are looked for, by slot: bit r. */
-function concernsOf(insns: readonly Instruction[]): Uint16Array {
-  const concerns = new Uint16Array(insns.length);
+function concernsOf({ insns, aux }: Env): Uint16Array {
+  const concerns = aux.arena.uint16(insns.length);
   for (let i = 0; i < insns.length; i++) concerns[i] = concernOf(insns[i]);
   return concerns;
 }

@@ -10,10 +10,10 @@ export class Track {
   /** Frame that the instruction under examination runs in. */
   frame = 0;
   /** Bit r of each frame. */
-  readonly regs = new Uint16Array(FRAMES);
+  readonly regs = new Array<number>(FRAMES).fill(0);
   /** Slots 0-31 and 32-63 of each frame. */
-  readonly low = new Int32Array(FRAMES);
-  readonly high = new Int32Array(FRAMES);
+  readonly low = new Array<number>(FRAMES).fill(0);
+  readonly high = new Array<number>(FRAMES).fill(0);
 
   /** Look for nothing, from frame `frame` on. */
   start(frame: number): this {

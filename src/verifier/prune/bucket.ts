@@ -9,7 +9,7 @@ import type { State } from '../state/state.ts';
 
 /** The checkpoints that a state at `insn` may be compared with, and perhaps some others. @kernel explored_state */
 export function bucketOf(env: Env, insn: number, state: State): Checkpoint[] {
-  return env.checkpoints[((insn ^ state.top.callsite) >>> 0) % env.insns.length];
+  return (env.checkpoints[((insn ^ state.top.callsite) >>> 0) % env.insns.length] ??= []);
 }
 
 /** @kernel same_callsites */
