@@ -125,6 +125,10 @@ class UserspaceKernel implements Kernel {
     this.#sub.kernelBtf = kernelBtf && !(kernelBtf instanceof KernelBtf) ? new KernelBtf(kernelBtf) : kernelBtf;
   }
 
+  get kernelBtf(): KernelBtf | undefined {
+    return this.#sub.kernelBtf;
+  }
+
   get memoryBytes(): number {
     return this.#sub.host.space.used;
   }

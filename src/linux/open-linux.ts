@@ -12,6 +12,7 @@ import type {
   BpfAttrs,
   BpfCmd,
   BpfSys,
+  MapBatchAttr,
   MapElemAttr,
   MapGetNextKeyAttr,
   MapView,
@@ -22,6 +23,7 @@ import type {
 } from '../sys/index.ts';
 import { BPF_CMD, CAP, MAP_TYPE } from '../uapi/index.ts';
 import { hideHeader, showWholeFrame } from './packet-socket.ts';
+import { runningTypes } from './vmlinux-btf.ts';
 
 /** Why there is no real kernel to talk to, in one sentence. */
 export class LinuxUnavailableError extends Error {
@@ -76,6 +78,7 @@ interface Sizes {
 class Linux implements LinuxSys {
   readonly backend = 'linux';
   readonly possibleCpus = countCpus(readFileSync('/sys/devices/system/cpu/possible', 'utf8'));
+  readonly kernelBtf = runningTypes;
   readonly #libc: Libc;
   readonly #retries: number;
   readonly #attr = new Uint8Array(ATTR_SIZE);

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { KernelBtf } from '../btf/index.ts';
 
-const types = new KernelBtf(readVmlinuxBtf);
+/** Read when they are needed first. */
+export const runningTypes = new KernelBtf(readVmlinuxBtf);
 
 /** The running kernel's BTF, raw. @throws where the kernel offers none. */
 export function readVmlinuxBtf(): Uint8Array {
@@ -11,5 +12,5 @@ export function readVmlinuxBtf(): Uint8Array {
 
 /** @returns the id of the first type with that name whose kind is one of `kinds`, in their order, or undefined. */
 export function findBtfId(name: string, kinds: readonly number[]): number | undefined {
-  return types.find(name, kinds);
+  return runningTypes.find(name, kinds);
 }

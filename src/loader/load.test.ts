@@ -235,7 +235,7 @@ describe('what cannot be loaded is named', () => {
     [
       'sections.o',
       ['tracing_program'],
-      "section '?fentry/bpf_fentry_test1' of program tracing_program: attaching by BTF",
+      'program tracing_program: the types of a kernel are needed to find bpf_fentry_test1',
     ],
   ])('%s %s', (file, programs, construct) => {
     const sys = new FakeSys();

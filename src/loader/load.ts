@@ -2,11 +2,13 @@
  * From a CollectionSpec to live objects, in libbpf's order: BTF, maps with their first contents, programs. Speaks only to
  * the seam. What fails closes everything made so far.
  */
+import type { KernelBtf } from '../btf/index.ts';
 import { encodeFuncInfo, encodeLineInfo, FUNC_INFO_SIZE, LINE_INFO_SIZE } from '../btf/index.ts';
 import { BpfError, ERRNO, UnsupportedError, VerifierError } from '../errors/index.ts';
 import { encode } from '../isa/index.ts';
 import type { BpfSys, MapCreateAttr, ProgLoadAttr } from '../sys/index.ts';
 import { BPF_CMD, BPF_OBJ_NAME_LEN, MAP_TYPE, MAP_TYPE_NAMES, PSEUDO } from '../uapi/index.ts';
+import { attachPoint } from './attach.ts';
 import { Collection } from './collection.ts';
 import { LiveMap } from './live-map.ts';
 import { Program } from './program.ts';
@@ -52,7 +54,7 @@ const MAX_TRIES = 5;
 export function loadCollection(spec: CollectionSpec, sys: BpfSys, options: LoadOptions): Collection {
   const programs = choosePrograms(spec, options.programs);
   const maps = chooseMaps(spec, options.programs && programs);
-  checkSupported(programs);
+  checkSupported(programs, sys.kernelBtf);
   const loader = new Loader(spec, sys, options.logLevel ?? 0);
   try {
     for (const [key, map] of maps) loader.createMap(key, map);
@@ -86,7 +88,7 @@ function chooseMaps(spec: CollectionSpec, users: readonly ProgramSpec[] | undefi
   return Object.entries(spec.maps).filter(([key]) => used === undefined || used.has(key));
 }
 
-function checkSupported(programs: readonly ProgramSpec[]): void {
+function checkSupported(programs: readonly ProgramSpec[], types: KernelBtf | undefined): void {
   for (const program of programs) {
     const { name, section } = program;
     if (program.unsupported.length > 0) throw new UnsupportedError(`program ${name}: ${program.unsupported[0]}`);
@@ -94,10 +96,7 @@ function checkSupported(programs: readonly ProgramSpec[]): void {
       throw new UnsupportedError(
         `section '${section}' of program ${name}: it names no program type; set the spec’s type`,
       );
-    if (program.attachesToBtf && program.attachBtfId === 0)
-      throw new UnsupportedError(
-        `section '${section}' of program ${name}: attaching by BTF; set the spec’s attachBtfId`,
-      );
+    attachPoint(program, types);
   }
 }
 
@@ -221,14 +220,15 @@ class Loader {
   #progAttr(spec: ProgramSpec): ProgLoadAttr {
     const attr: ProgLoadAttr = {
       progType: spec.type,
-      expectedAttachType: spec.expectedAttachType,
       insns: encode(this.#resolved(spec)),
       license: spec.license,
       kernVersion: spec.kernVersion,
       progFlags: spec.flags,
       progName: spec.name.slice(0, BPF_OBJ_NAME_LEN - 1),
     };
-    if (spec.attachBtfId) attr.attachBtfId = spec.attachBtfId;
+    const { attachBtfId, expectedAttachType } = attachPoint(spec, this.#sys.kernelBtf);
+    attr.expectedAttachType = expectedAttachType;
+    if (attachBtfId) attr.attachBtfId = attachBtfId;
     if (this.#btfFd >= 0 && spec.funcInfo.length > 0) {
       attr.progBtfFd = this.#btfFd;
       attr.funcInfoRecSize = FUNC_INFO_SIZE;

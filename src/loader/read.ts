@@ -1,5 +1,6 @@
 /** From the bytes of an object to its CollectionSpec. */
 import { FormatError } from '../errors/index.ts';
+import { readStructOps } from './attach.ts';
 import { readFunctions } from './code.ts';
 import type { CodeFunction } from './code.ts';
 import { Linker } from './link.ts';
@@ -34,9 +35,11 @@ export function loadCollectionSpec(bytes: Uint8Array, options: { file?: string }
   }
   if (functions.length > 0 && !functions.some(isProgram))
     spec.warnings.push('no programs: functions without a section of their own (.text) are only ever called');
-  for (const { name, size } of object.elf.sections)
-    if (size > 0 && /^\.struct_ops(\.link)?$/.test(name))
-      spec.warnings.push(`${name} is not supported yet and not loaded`);
+  for (const section of object.elf.sections) {
+    if (section.size === 0 || !/^\.struct_ops(\.link)?$/.test(section.name)) continue;
+    readStructOps(object, section, spec);
+    spec.warnings.push(`${section.name} is not supported yet and not loaded`);
+  }
   return spec;
 }
 

@@ -89,8 +89,10 @@ export class ProgramSpec {
   attachTo = '';
   /** Whether the kernel needs `attachBtfId` for this kind of program. */
   attachesToBtf = false;
-  /** BTF id of what it attaches to; 0 unless set. */
+  /** BTF id of what it attaches to; 0: what `attachTo` or `structOps` names. */
   attachBtfId = 0;
+  /** The member of a struct of functions that it is. */
+  structOps: { readonly struct: string; readonly member: string } | undefined;
   /** Whether `load` takes it when no programs are named. */
   autoload = true;
   license = '';

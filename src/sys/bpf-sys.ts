@@ -2,6 +2,7 @@
  * The seam. Everything above it (loader, links, readers, command line, language API) speaks only to `BpfSys`; the
  * userspace subsystem and the real kernel implement it.
  */
+import type { KernelBtf } from '../btf/index.ts';
 import type { BpfAttrs, BpfCmd } from './attr.ts';
 
 /** A view of an object's memory; `bytes` stays valid until `unmap()`. */
@@ -18,6 +19,8 @@ export interface BpfSys {
   readonly backend: string;
   /** CPUs that per-CPU values are kept for: `value` of such a map holds this many slots. */
   readonly possibleCpus: number;
+  /** The types of the kernel that programs are for, where they are known. */
+  readonly kernelBtf?: KernelBtf;
   /** @returns a descriptor or 0, or -errno. */
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C]): number;
   close(fd: number): void;

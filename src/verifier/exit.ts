@@ -16,6 +16,7 @@ import { REG, typeName } from './state/reg.ts';
 export function checkExit(env: Env): number {
   if (env.cur.top.asyncEntry) return checkAsyncExit(env);
   if (env.cur.top.subprog) return checkGlobalExit(env);
+  if (env.target?.returnsNothing) return 0;
   let err = readReg(env, 0);
   if (err) return err;
   const reg = env.regs[0];

@@ -19,6 +19,8 @@ export interface AttachTarget {
   /** Types of all parameters and of the result: each takes as many words of the context as it needs. */
   readonly slots: readonly number[];
   readonly result: number;
+  /** The program takes the place of a function without a result: nobody looks at r0. */
+  readonly returnsNothing?: boolean;
   /** Name of a struct, and of the one that pointers to it show. */
   readonly seenAs?: readonly [string, string];
 }

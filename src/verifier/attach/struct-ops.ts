@@ -67,6 +67,7 @@ function setTarget(
     }),
     slots: params.map(({ type }) => type),
     result,
+    returnsNothing: result === 0,
     seenAs,
   };
   return 0;
