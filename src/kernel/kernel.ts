@@ -18,6 +18,7 @@ import { checkNumbers } from './arguments.ts';
 import { assumeVerified } from './assume-verified.ts';
 import { btfLoad } from './btf-load.ts';
 import { getFdById, getNextId } from './ids.ts';
+import { mapBatch } from './map-batch.ts';
 import { mapCreate } from './map-create.ts';
 import { mapDelete, mapFreeze, mapGetNextKey, mapLookup, mapLookupAndDelete, mapMmap, mapUpdate } from './map-elem.ts';
 import { objGetInfo } from './obj-info.ts';
@@ -98,6 +99,10 @@ const COMMANDS: { readonly [C in BpfCmd]: Command<C> } = {
   [CMD.MAP_GET_NEXT_KEY]: mapGetNextKey,
   [CMD.MAP_LOOKUP_AND_DELETE_ELEM]: mapLookupAndDelete,
   [CMD.MAP_FREEZE]: mapFreeze,
+  [CMD.MAP_LOOKUP_BATCH]: mapBatch(CMD.MAP_LOOKUP_BATCH),
+  [CMD.MAP_LOOKUP_AND_DELETE_BATCH]: mapBatch(CMD.MAP_LOOKUP_AND_DELETE_BATCH),
+  [CMD.MAP_UPDATE_BATCH]: mapBatch(CMD.MAP_UPDATE_BATCH),
+  [CMD.MAP_DELETE_BATCH]: mapBatch(CMD.MAP_DELETE_BATCH),
   [CMD.PROG_LOAD]: (sub, attr) => progLoad(sub, attr),
   [CMD.PROG_TEST_RUN]: progTestRun,
   [CMD.BTF_LOAD]: btfLoad,

@@ -84,6 +84,9 @@ export interface BpfMap {
   /** MAP_GET_NEXT_KEY; `key` undefined, or one that is not in the map: the first key. -ENOENT after the last. */
   sysGetNextKey(key: Uint8Array | undefined, nextKey: Uint8Array): number;
 
+  /** Hashes: the keys of a bucket, as many as there are; undefined behind the last bucket. */
+  bucketKeys?(bucket: number): Uint8Array[] | undefined;
+
   /** Address of byte `offset` of the values of an array, for `ld_imm64 BPF_PSEUDO_MAP_VALUE`; -errno elsewhere. */
   directValueAddress(offset: number): number;
 

@@ -88,6 +88,10 @@ export class HashOfMaps implements BpfMap {
     return this.#hash.sysGetNextKey(key, nextKey);
   }
 
+  bucketKeys(bucket: number): Uint8Array[] | undefined {
+    return this.#hash.bucketKeys?.(bucket);
+  }
+
   directValueAddress(): number {
     return -ERRNO.ENOTSUPP;
   }

@@ -12,6 +12,7 @@ import type { Region } from '../memory/index.ts';
 import { ELEM_STATE, HASH_ELEM, MAP_HEADER, padded } from '../memory/index.ts';
 import { MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
+import { bucketKeys } from './buckets.ts';
 import { MapCore } from './map-core.ts';
 import type { CoreFunctions, CoreMap } from './map-core.ts';
 import { allocateValues, writeHeader } from './storage.ts';
@@ -177,6 +178,10 @@ export class HashMap implements BpfMap, CoreMap {
       nextKey.set(this.#deps.memory.bytes.subarray(from, from + this.info.keySize));
       return 0;
     });
+  }
+
+  bucketKeys(bucket: number): Uint8Array[] | undefined {
+    return bucketKeys(this.#deps.memory, this.info, this.address, bucket);
   }
 
   directValueAddress(_offset: number): number {

@@ -8,6 +8,7 @@ import type {
   BtfLoadAttr,
   GetFdByIdAttr,
   GetNextIdAttr,
+  MapBatchAttr,
   MapCreateAttr,
   MapElemAttr,
   MapFreezeAttr,
@@ -28,6 +29,8 @@ export interface ScalarRow<F extends string = string> {
   readonly at: number;
   /** `out`: written by the kernel, never read. */
   readonly out: boolean;
+  /** Both read and written. */
+  readonly inOut?: boolean;
 }
 
 /** A 64-bit user pointer. How many bytes it points to is said by another field, or by nobody (`size`). */
@@ -39,8 +42,11 @@ export interface PointerRow<F extends string = string> {
   readonly count: number;
   /** Bytes of an element, or the field that says so. */
   readonly unit: number | F;
-  /** Where no field counts: a map's key, a map's value, a NUL-terminated text, an array of descriptors. */
-  readonly size: 'counted' | 'key' | 'value' | 'text' | 'fds';
+  /**
+   * Where no field counts: a map's key, a map's value, `count` of either, a place in a batch, a NUL-terminated text, an
+   * array of descriptors.
+   */
+  readonly size: 'counted' | 'key' | 'value' | 'keys' | 'values' | 'place' | 'text' | 'fds';
 }
 
 /** Bytes that Linux knows and the typed attributes do not carry; only zero, or what a missing flag makes meaningless. */
@@ -61,6 +67,13 @@ export interface Layout {
 const u32 = <F extends string>(field: F, at: number): Row<F> => ({ kind: 'u32', field, at, out: false });
 const u64 = <F extends string>(field: F, at: number): Row<F> => ({ kind: 'u64', field, at, out: false });
 const out32 = <F extends string>(field: F, at: number): Row<F> => ({ kind: 'u32', field, at, out: true });
+const inOut32 = <F extends string>(field: F, at: number): Row<F> => ({
+  kind: 'u32',
+  field,
+  at,
+  out: false,
+  inOut: true,
+});
 const name = <F extends string>(field: F, at: number): Row<F> => ({ kind: 'name', field, at, out: false });
 const ignored = (at: number, bytes: number): IgnoredRow => ({ kind: 'ignored', at, bytes });
 const buffer = <F extends string>(field: F, at: number, count: number, unit: number | F = 1): Row<F> => ({
@@ -86,6 +99,18 @@ function layout<A>(command: string, end: number, rows: readonly Row<keyof A & st
 
 const getNextId = (kind: string): Layout =>
   layout<GetNextIdAttr>(`${kind}_GET_NEXT_ID`, 8, [u32('startId', 0), out32('nextId', 4), u32('openFlags', 8)]);
+
+const batch = (command: string): Layout =>
+  layout<MapBatchAttr>(`MAP_${command}_BATCH`, 56, [
+    pointer('inBatch', 0, 'place'),
+    pointer('outBatch', 8, 'place'),
+    pointer('keys', 16, 'keys'),
+    pointer('values', 24, 'values'),
+    inOut32('count', 32),
+    u32('mapFd', 36),
+    u64('elemFlags', 40),
+    u64('flags', 48),
+  ]);
 
 /** One layout a command; a command that is not here answers -EINVAL. */
 export const LAYOUTS: { readonly [C in BpfCmd]: Layout } = {
@@ -191,6 +216,10 @@ export const LAYOUTS: { readonly [C in BpfCmd]: Layout } = {
   ]),
   22: layout<MapFreezeAttr>('MAP_FREEZE', 4, [u32('mapFd', 0)]),
   23: getNextId('BTF'),
+  24: batch('LOOKUP'),
+  25: batch('LOOKUP_AND_DELETE'),
+  26: batch('UPDATE'),
+  27: batch('DELETE'),
 };
 
 /** An array that an info struct points to. */

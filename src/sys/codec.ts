@@ -115,14 +115,15 @@ function int32s(values: readonly number[]): Uint8Array {
 export function readResults<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C], from: Uint8Array): void {
   const view = new DataView(from.buffer, from.byteOffset, from.byteLength);
   for (const row of LAYOUTS[cmd].rows)
-    if (row.kind === 'u32' && row.out) (attr as unknown as Fields)[row.field] = view.getUint32(row.at, true);
+    if (row.kind === 'u32' && (row.out || row.inOut))
+      (attr as unknown as Fields)[row.field] = view.getUint32(row.at, true);
 }
 
 /** Copy what the subsystem wrote into the typed attribute to the caller's binary one, as far as that one reaches. */
 export function writeResults<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C], to: Uint8Array): void {
   const view = new DataView(to.buffer, to.byteOffset, to.byteLength);
   for (const row of LAYOUTS[cmd].rows) {
-    if (row.kind !== 'u32' || !row.out || row.at + 4 > to.length) continue;
+    if (row.kind !== 'u32' || !(row.out || row.inOut) || row.at + 4 > to.length) continue;
     const value = (attr as unknown as Fields)[row.field];
     if (typeof value === 'number') view.setUint32(row.at, value, true);
   }
@@ -202,7 +203,19 @@ function decodePointer(
   if (!address) return undefined;
   const sizes = memory.mapSizes(fields['mapFd'] as number);
   if (!sizes) return -ERRNO.EBADF;
-  return memory.bytes(address, sizes[row.size]) ?? -ERRNO.EFAULT;
+  return memory.bytes(address, pointedTo(row.size, sizes, fields['count'] as number)) ?? -ERRNO.EFAULT;
+}
+
+type Sized = 'key' | 'value' | 'keys' | 'values' | 'place';
+
+/** Bytes behind a pointer of a command on a map's elements. */
+function pointedTo(
+  size: Sized,
+  { key, value }: { readonly key: number; readonly value: number },
+  count: number,
+): number {
+  const bytes = { key, value, keys: key * count, values: value * count, place: Math.max(4, key) };
+  return bytes[size];
 }
 
 function readText(address: number, memory: AttrMemory): string | number {
