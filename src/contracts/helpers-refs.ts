@@ -24,9 +24,6 @@ const RELEASES: ReadonlyMap<number, number> = new Map(
   }).map(([name, arg]) => [HELPER_NAMES.indexOf(name), arg]),
 );
 
-/** Structs that skc_to_*() answer, by helper: the name says it. */
-export const helperStruct = (id: number): string => HELPER_NAMES[id].replace(/^skc_to_/, '');
-
 /** Whether the result must be given back. @kernel is_acquire_function */
 export const helperAcquires = (id: number): boolean => ACQUIRES.has(id);
 /** Whether the result points into the same object as the argument. @kernel is_ptr_cast_function */

@@ -5,6 +5,7 @@ export * from './attach.ts';
 export * from './helpers-allowed.ts';
 export * from './helpers-verify.ts';
 export * from './helpers-refs.ts';
+export * from './helper-structs.ts';
 export * from './map-rules.ts';
 export * from './map-struct.ts';
 export * from './map-fields.ts';

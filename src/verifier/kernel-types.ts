@@ -40,6 +40,9 @@ export function kernelId(ctx: Context, name: string): number {
   return id;
 }
 
+/** Whether struct `number` is one that is known without BTF. */
+export const isNamed = (number: number): boolean => number < IDS;
+
 /** The name of struct `number`, as the log spells it. */
 export function structName(ctx: Context, number: number): string {
   return number < IDS ? KERNEL_STRUCTS[number] : kernelTypes(ctx).type(number - IDS).name;

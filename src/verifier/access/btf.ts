@@ -15,8 +15,11 @@ import type { Access } from './mem.ts';
 import { type Found, walkStruct } from './struct-walk.ts';
 import { loadedFlags } from './trust.ts';
 
+/** An access of any number of bytes: of a helper. */
+type AnyAccess = Omit<Access, 'size'> & { readonly size: number };
+
 /** Access at `off`, the pointer's fixed offset included; a load fills the register. @returns 0 or -errno */
-export function checkBtfPointer(env: Env, { ptr, size, write, value }: Access, off: number): number {
+export function checkBtfPointer(env: Env, { ptr, size, write, value }: AnyAccess, off: number): number {
   const reg = env.regs[ptr];
   const name = structName(env, reg.map);
   const refuse = (text: string, errno: number = ERRNO.EACCES): number => env.fail(errno, text);

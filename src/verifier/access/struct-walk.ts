@@ -139,3 +139,19 @@ function pointee(btf: Btf, id: number): BtfComposite | undefined {
   if (type.kind === KIND.TYPE_TAG) throw new UnsupportedConstruct(`kernel pointer with tag ${type.name}`);
   return type.kind === KIND.STRUCT ? type : type.kind === KIND.UNION ? type : undefined;
 }
+
+/**
+ * Whether struct `id` holds one of id `wanted` that begins at `off`, itself or inside others.
+ * @returns true, or what refuses the offset, or '' where something else lies there
+ */
+export function holdsStruct(btf: Btf, id: number, off: number, wanted: number): true | string {
+  if (off === 0 && id === wanted) return true;
+  const type = btf.type(id);
+  if (!isStruct(type)) throw new UnsupportedConstruct(`kernel type ${nameOf(type)}, which is no struct`);
+  let place: Place | Found = { type, off, size: 1, inUnion: false };
+  for (;;) {
+    place = step(btf, place);
+    if ('kind' in place) return place.kind === 'refused' ? place.message : '';
+    if (place.off === 0 && place.type.id === wanted) return true;
+  }
+}

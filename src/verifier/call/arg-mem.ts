@@ -8,6 +8,7 @@ import { ERRNO } from '../../errors/index.ts';
 import { MAP_FLAG, MAP_TYPE } from '../../uapi/index.ts';
 import { checkAlignment } from '../access/alignment.ts';
 import { checkBuf } from '../access/buf.ts';
+import { checkBtfPointer } from '../access/btf.ts';
 import { checkFields } from '../access/map-field.ts';
 import { checkMapAccessType } from '../access/map-value.ts';
 import { checkPacket, checkRegion } from '../access/region.ts';
@@ -148,6 +149,9 @@ export function checkMemory(
       return checkRegion(env, r, reg.off, size, reg.range, zeroOk);
     case REG.BUF:
       return checkBuf(env, r, reg.off, size, write);
+    case REG.BTF_ID:
+      // Linux asks only whether it can be read, also of what the helper writes.
+      return checkBtfPointer(env, { ptr: r, off: 0, size, write: false, value: -1 }, reg.off);
     case REG.STACK:
       return checkStackRange(env, r, reg.off, size, zeroOk, write, raw);
     case REG.SCALAR:

@@ -10,7 +10,6 @@ import { checkUnmoved } from '../access/ctx.ts';
 import { mayAccessPacket } from '../access/mem.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
-import { structName } from '../kernel-types.ts';
 import { leaksPointer, readReg } from '../state/access-reg.ts';
 import {
   baseType,
@@ -24,6 +23,7 @@ import {
   TRUSTED,
   typeName,
 } from '../state/reg.ts';
+import { checkSockStruct, checkStruct } from './arg-btf.ts';
 import { checkAllocSize, checkFixed, checkKey, checkSize, checkValue } from './arg-mem.ts';
 import { checkConstStr } from './arg-str.ts';
 import { rememberFunction } from './callback.ts';
@@ -50,6 +50,8 @@ interface Rule {
   readonly orNull?: true;
   /** The helper only reads through it: read-only memory may be passed. */
   readonly reads?: true;
+  /** It says so of itself: kernel objects may be passed. @kernel MEM_RDONLY */
+  readonly onlyReads?: true;
   /** What of its type is looked at before its offset. */
   readonly first?: (env: Env, r: number, proto: HelperProto, meta: CallMeta) => number;
   /** How it may have been moved, where that is no matter of the register's type. */
@@ -91,21 +93,13 @@ const PERCPU: readonly Compatible[] = [
   { name: 'percpu_trusted_ptr_' },
 ];
 
-/** All structs of sockets begin with what they have in common. */
-function checkSockStruct(env: Env, r: number): number {
-  const reg = env.regs[r];
-  if (baseType(reg.type) === REG.BTF_ID && !structName(env, reg.map).endsWith('_sock')) {
-    throw new UnsupportedConstruct(`${structName(env, reg.map)} as socket`);
-  }
-  return 0;
-}
-
 /** A kind whose further rules are not known here. */
 const beyond = (construct: string) => (): number => {
   throw new UnsupportedConstruct(`${construct} as argument of a helper`);
 };
-const btfId: Rule = { accepts: [...BTF, { name: 'rcu_ptr_' }], check: beyond('pointer to a BTF type') };
+const btfId: Rule = { accepts: [...BTF, { name: 'rcu_ptr_', type: REG.BTF_ID | RCU }], first: checkStruct };
 const btfSock: Rule = { accepts: [...SOCKETS, ...BTF], first: checkSockStruct };
+const memory: Rule = { accepts: MEMORY, reads: true, onlyReads: true };
 const fixed: Rule = { accepts: MEMORY, check: checkFixed };
 const value: Rule = { accepts: MEMORY, check: checkMapValueArg };
 
@@ -116,12 +110,12 @@ const RULES: Readonly<Record<CheckedKind, Rule>> = {
   mapValueOrNull: { ...value, reads: true, orNull: true, check: unlessNull(value.check) },
   uninitMapValue: value,
   // Memory is checked with its size, which follows.
-  mem: { accepts: MEMORY, reads: true },
-  memOrNull: { accepts: MEMORY, reads: true, orNull: true },
+  mem: memory,
+  memOrNull: { ...memory, orNull: true },
   writeMem: { accepts: MEMORY },
   writeMemOrNull: { accepts: MEMORY, orNull: true },
   uninitMem: { accepts: MEMORY },
-  fixedMem: { ...fixed, reads: true },
+  fixedMem: { ...fixed, reads: true, onlyReads: true },
   fixedWriteMem: fixed,
   fixedUninitMem: fixed,
   constSize: { accepts: SCALAR, check: (env, r, proto, meta) => checkSize(env, r, proto, false, meta) },
@@ -135,7 +129,7 @@ const RULES: Readonly<Record<CheckedKind, Rule>> = {
   btfSockCommon: btfSock,
   btfSockCommonOrNull: { ...btfSock, orNull: true },
   btfId,
-  btfIdOrNull: { ...btfId, orNull: true, check: unlessNull(btfId.check) },
+  btfIdOrNull: { ...btfId, orNull: true },
   percpuBtfId: { accepts: PERCPU, check: beyond('per-CPU variable') },
   func: {
     accepts: [{ name: 'func', type: REG.FUNC }],
@@ -190,6 +184,7 @@ export function checkArg(env: Env, i: number, proto: HelperProto, meta: CallMeta
   if (!(rule.orNull && isNull(env, reg))) {
     err =
       checkType(env, r, reg, rule) ||
+      checkNotWritten(env, r, reg, rule, proto) ||
       (rule.first?.(env, r, proto, meta) ?? 0) ||
       (rule.offset ?? checkOffset)(env, r, reg, meta);
     if (err) return err;
@@ -228,6 +223,13 @@ function checkType(env: Env, r: number, reg: Reg, { accepts, orNull, reads }: Ru
   return env.fail(ERRNO.EACCES, `R${r} type=${typeName(reg.type)} expected=${accepts.map((c) => c.name).join(', ')}`);
 }
 
+/** Kernel objects are no memory that a helper may write. */
+function checkNotWritten(env: Env, r: number, reg: Reg, { accepts, onlyReads }: Rule, { name }: HelperProto): number {
+  if (accepts !== MEMORY || onlyReads || baseType(reg.type) !== REG.BTF_ID) return 0;
+  const text = `${name}() may write into memory pointed by R${r} type=${typeName(reg.type)}`;
+  return env.fail(ERRNO.EACCES, text);
+}
+
 /** Memory and numbers may be anywhere; all else must be passed as it was given. @kernel check_func_arg_reg_off */
 function checkOffset(env: Env, r: number, reg: Reg, meta: CallMeta): number {
   if (meta.released === r) return checkReleasedOffset(env, r, reg) || checkUnmoved(env, reg, r);
@@ -241,6 +243,8 @@ function checkOffset(env: Env, r: number, reg: Reg, meta: CallMeta): number {
     case REG.BUF:
     case REG.SCALAR:
       return 0;
+    case REG.BTF_ID:
+      return checkUnmoved(env, reg, r, true);
     default:
       return checkUnmoved(env, reg, r);
   }

@@ -12,11 +12,9 @@ import {
   helperProto,
   helperReleases,
   HELPERS,
-  helperStruct,
   helperTakesMap,
   isGplCompatible,
   isReadOnlyToPrograms,
-  kernelStruct,
   type HelperProto,
 } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
@@ -229,7 +227,7 @@ function result(env: Env, proto: HelperProto, meta: CallMeta): Reg {
     case 'tcpSockOrNull':
       return orNull(env, REG.TCP_SOCK);
     case 'btfIdOrNull':
-      return orNull(env, REG.BTF_ID, kernelStruct(helperStruct(proto.id)));
+      return btfResult(env, proto, true);
     case 'kptrOrNull':
       return orNull(env, REG.BTF_ID, meta.kptr?.struct);
     case 'ringbufMemOrNull':
@@ -239,7 +237,7 @@ function result(env: Env, proto: HelperProto, meta: CallMeta): Reg {
       return orNull(env, REG.MEM).withRange(meta.allocSize).withMap(id).withRef(refId);
     }
     case 'btfId':
-      return btfResult(env, proto);
+      return btfResult(env, proto, false);
     case 'integer':
       if (proto.id !== idOf('get_smp_processor_id')) return env.unknown();
       return scalar(store.withRange(store.UNKNOWN, { umin: 0n, umax: BigInt(NR_CPUS - 1) }));
