@@ -74,6 +74,8 @@ export class Env implements Context {
   readonly openLoops = new Map<string, OpenLoop>();
   /** Backedges of them all. */
   backedges = 0;
+  /** The immediates of instructions that were walked, as registers. */
+  readonly immediates: (Reg | undefined)[];
   /** What backtracking looks for; one at a time. */
   readonly track = new Track();
   /** Registers that matter to backtracking at each slot; made when it is first needed. */
@@ -125,6 +127,7 @@ export class Env implements Context {
     this.bypassSpectreV1 = this.bypassSpectreV4 = this.perfmonCapable;
     this.strictAlignment = (input.progFlags & PROG_FLAG.STRICT_ALIGNMENT) !== 0;
     this.testStateFreq = (input.progFlags & PROG_FLAG.TEST_STATE_FREQ) !== 0;
+    this.immediates = new Array<Reg | undefined>(input.insns.length).fill(undefined);
     this.checkpoints = new Array<Checkpoint[] | undefined>(input.insns.length).fill(undefined);
     this.liveStack = new LiveStack(this);
   }

@@ -152,5 +152,6 @@ export function pointerAlu(env: Env, insn: Instruction, ptr: Reg, off: Reg, swap
   return checkMovedBounds(env, dst) || sanitizeMoved(env, insn, mask, swapped);
 }
 
-/** A register as the immediate of an instruction. */
-export const immediate = (env: Env, imm: number): Reg => scalar(env.store.constantNumber(imm));
+/** The immediate of the current instruction, as a register. */
+export const immediate = (env: Env, imm: number): Reg =>
+  (env.immediates[env.insnIdx] ??= scalar(env.store.constantNumber(imm)));

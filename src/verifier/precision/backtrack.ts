@@ -94,6 +94,7 @@ function walkBack(env: Env, state: State, track: Track, last: number, subsequent
       if (track.empty) return STRETCH.FOUND;
       wanted = track.regs[track.frame] | FRAMES_CHANGE;
     }
+    if (here !== undefined && !verbose && wasFound(here, track)) return STRETCH.FOUND;
     subsequent = at;
     if (at === firstInsn && (entry === undefined || (here !== undefined && here.before === undefined))) {
       return STRETCH.BEGINNING;
@@ -105,6 +106,20 @@ function walkBack(env: Env, state: State, track: Track, last: number, subsequent
       at--;
     }
   }
+}
+
+/**
+ * Whether all that is looked for before a step was looked for there before: the way back from it is the same, and every
+ * mark on it is made. What is looked for of callers is not remembered.
+ */
+function wasFound(entry: HistoryEntry, track: Track): boolean {
+  if (!track.isLocal) return false;
+  const regs = track.regs[track.frame];
+  const slots = track.low[track.frame];
+  if (((regs & ~entry.foundRegs) | (slots & ~entry.foundSlots)) === 0) return true;
+  entry.foundRegs |= regs;
+  entry.foundSlots |= slots;
+  return false;
 }
 
 /** Whether an entry says more than that the path came by. */

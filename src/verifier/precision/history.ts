@@ -35,6 +35,8 @@ export function pushHistory(
     frame: place.frame,
     slot: place.slot,
     linked,
+    foundRegs: 0,
+    foundSlots: 0,
   };
   env.curHistory = env.cur.history = entry;
 }

@@ -55,6 +55,12 @@ export class Track {
     else this.high[frame] &= ~(1 << (slot - 32));
   }
 
+  /** Whether nothing is looked for but registers and slots 0-31 of the current frame. */
+  get isLocal(): boolean {
+    for (let f = 0; f < this.frame; f++) if (this.regs[f] | this.low[f] | this.high[f]) return false;
+    return this.high[this.frame] === 0;
+  }
+
   get empty(): boolean {
     for (let f = 0; f <= this.frame; f++) if (this.regs[f] || this.low[f] || this.high[f]) return false;
     return true;

@@ -28,6 +28,9 @@ export interface HistoryEntry {
   slot: number;
   /** Registers and slots that one comparison taught something together. */
   linked: readonly LinkedReg[] | undefined;
+  /** What backtracking looked for before this step, and found: registers and slots 0-31 of the frame it runs in. */
+  foundRegs: number;
+  foundSlots: number;
 }
 
 /** A register (`slot` < 0) or a spilled one. */
