@@ -175,8 +175,10 @@ function place(env: Env, insn: number): Pick<ExplainedStep, 'insn' | 'instructio
 
 function sourceOf(env: Env, insn: number): SourceLine | undefined {
   const index = env.aux.line[insn];
-  const line = index ? env.lines[index - 1] : env.lines.findLast((one) => one.insn <= insn);
-  return line?.line ? { ...line, text: line.text.trim() } : undefined;
+  const found = index ? env.lines[index - 1] : env.lines.findLast((one) => one.insn <= insn);
+  if (!found?.line) return undefined;
+  const { insn: first, file, line, column, text } = found;
+  return { insn: first, file, line, column, text: text.trim() };
 }
 
 function instructionText(env: Env, index: number): string {
