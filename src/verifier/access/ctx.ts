@@ -7,8 +7,9 @@ import { ctxAccess } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
+import { kernelId, kernelPointer } from '../kernel-types.ts';
 import { tnumText } from '../log/state-text.ts';
-import { MAYBE_NULL, pointer, REG, type Reg, typeName } from '../state/reg.ts';
+import { MAYBE_NULL, pointer, REG, type Reg, TRUSTED, typeName } from '../state/reg.ts';
 import { checkTargetCtx } from './ctx-btf.ts';
 
 /** The kinds that the contracts table names. */
@@ -22,6 +23,9 @@ const KINDS: Record<string, number> = {
   sock_common_or_null: REG.SOCK_COMMON | MAYBE_NULL,
   tp_buffer: REG.TP_BUFFER,
 };
+
+/** Before the name of a struct. */
+const KERNEL_OBJECT = 'trusted_ptr_';
 
 /** Whether a pointer is used where it was given. @kernel check_ptr_off_reg */
 export function checkUnmoved(env: Env, reg: Reg, r: number, fixedOk = false): number {
@@ -66,6 +70,10 @@ export function checkCtx(
   if (write || dst < 0) return 0;
   if (kind === undefined) {
     env.regs[dst] = env.unknown();
+    return 0;
+  }
+  if (kind.startsWith(KERNEL_OBJECT)) {
+    env.regs[dst] = kernelPointer(env, TRUSTED, kernelId(env, kind.slice(KERNEL_OBJECT.length)));
     return 0;
   }
   const type = KINDS[kind];
