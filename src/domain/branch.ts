@@ -15,6 +15,7 @@ import { JMP } from '../isa/index.ts';
 import { sync } from './sync.ts';
 import {
   anyRange,
+  isExact,
   lessS,
   lessU,
   lowerS,
@@ -259,6 +260,7 @@ function learn(op: number, a: Words, b: Words, is32: boolean, taken: boolean): v
 /** Both drafts after `if a op b` was or was not taken. Only for jumps that are not decided. */
 export function refine(op: number, is32: boolean, a: Words, b: Words, taken: boolean): void {
   learn(op, a, b, is32, taken);
-  sync(a);
-  sync(b);
+  // One number has nothing to learn.
+  if (!isExact(a, 0)) sync(a);
+  if (!isExact(b, 0)) sync(b);
 }

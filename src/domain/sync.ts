@@ -34,6 +34,7 @@ import {
   UMIN,
   UMIN32,
   VALUE,
+  WORDS,
   type Words,
 } from './words.ts';
 
@@ -193,13 +194,24 @@ function tnumFromRanges(r: Words): void {
   r[VALUE] = (r[VALUE] | (r[UMIN32] & ~free)) & ~r[MASK];
 }
 
+/** Ranges before a round. */
+const before: Words = new Int32Array(WORDS);
+
+function isSame(r: Words): boolean {
+  for (let i = SMIN; i < WORDS; i++) if (before[i] !== r[i]) return false;
+  return true;
+}
+
 /** Lets everything that is known of one number learn from everything else. */
 export function sync(r: Words): void {
   rangesFromTnum(r);
   for (let round = 0; round < 3; round++) {
+    for (let i = SMIN; i < WORDS; i++) before[i] = r[i];
     deduceHalf(r);
     deduceWhole(r);
     deduceWholeFromHalf(r);
+    // What taught nothing once teaches nothing the next time.
+    if (isSame(r)) break;
   }
   tnumFromRanges(r);
   rangesFromTnum(r);
