@@ -36,9 +36,17 @@ export function checkBtfPointer(env: Env, { ptr, size, write, value }: AnyAccess
     );
   }
   if (write) return refuse('only read is supported');
-  const found = walkStruct(kernelTypes(env), structId(env, reg.map), off + env.store.constNumber(reg.s), size);
-  if (found.kind === 'refused') return refuse(found.message, found.errno);
-  if (value >= 0) env.regs[value] = loaded(env, reg, found);
+  return loadMember(env, reg, structId(env, reg.map), off + env.store.constNumber(reg.s), size, value);
+}
+
+/**
+ * Read `size` bytes at `off` of struct `id`, to which register `through` points, into register `value` unless it is
+ * negative. @returns 0 or -errno
+ */
+export function loadMember(env: Env, through: Reg, id: number, off: number, size: number, value: number): number {
+  const found = walkStruct(kernelTypes(env), id, off, size);
+  if (found.kind === 'refused') return env.fail(found.errno, found.message);
+  if (value >= 0) env.regs[value] = loaded(env, through, found);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Loads through map pointers (@kernel check_ptr_to_map_access): numbers of the kernel's own structure can be read.
+ * Loads through map pointers (@kernel check_ptr_to_map_access): members of the kernel's own structure can be read; without
+ * the kernel's types only its numbers.
  * Rejects: callers without CAP_PERFMON (`'struct %s' access is allowed only to …`, EPERM); (EACCES) `R%d is %s invalid
  * negative access: off=%d`, `only read from %s is supported`, `access beyond struct %s at off %u size %u`, `access beyond the
  * end of member %s …`, `cannot access ptr member %s …`; (EINVAL) `struct %s doesn't have field at offset %d`.
@@ -8,6 +9,8 @@ import { MAP_MEMBERS, MAP_STRUCT_SIZE, type MapMember, mapStruct } from '../../c
 import { ERRNO } from '../../errors/index.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
+import { kernelId } from '../kernel-types.ts';
+import { loadMember } from './btf.ts';
 
 /** Access through `r`, which points to a map; a load fills `dst` unless it is negative. */
 export function checkMapPtr(env: Env, r: number, off: number, size: number, write: boolean, dst: number): number {
@@ -20,6 +23,7 @@ export function checkMapPtr(env: Env, r: number, off: number, size: number, writ
   }
   if (off < 0) return env.fail(ERRNO.EACCES, `R${r} is ${name} invalid negative access: off=${off}`);
   if (write) return env.fail(ERRNO.EACCES, `only read from ${name} is supported`);
+  if (env.input.kernelBtf?.btf) return loadMember(env, env.regs[r], kernelId(env, name), off, size, dst);
   if (struct.size !== undefined && off + size > struct.size) {
     return env.fail(ERRNO.EACCES, `access beyond struct ${name} at off ${off} size ${size}`);
   }

@@ -12,6 +12,7 @@ import type { Instruction } from '../../isa/index.ts';
 import { HELPER_NAMES, MAP_TYPE } from '../../uapi/index.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
+import { kernelId, kernelPointer } from '../kernel-types.ts';
 import { pushPath } from '../paths.ts';
 import { markPrecise } from '../precision/backtrack.ts';
 import { bucketOf, sameCallsites } from '../prune/bucket.ts';
@@ -31,6 +32,7 @@ const LOOP = idOf('loop');
 const SET_TIMER = idOf('timer_set_callback');
 const DRAIN = idOf('user_ringbuf_drain');
 const FOR_EACH = idOf('for_each_map_elem');
+const FIND_VMA = idOf('find_vma');
 
 /** Sets the arguments of the callback from those of the call. */
 type Pass = (env: Env, caller: Frame, callee: Frame) => void;
@@ -54,6 +56,13 @@ const passElement: Pass = (env, caller, callee) => {
 const passSample: Pass = (env, caller, callee) => {
   callee.regs[1] = dynptrReg(env.store.ZERO, DYNPTR.LOCAL, ++env.idGen, 0);
   callee.regs[2] = caller.regs[3];
+};
+
+/** bpf_find_vma(task, address, callback, ctx, flags): callback(task, vma, ctx) */
+const passVma: Pass = (env, caller, callee) => {
+  callee.regs[1] = caller.regs[1];
+  callee.regs[2] = kernelPointer(env, 0, kernelId(env, 'vm_area_struct'));
+  callee.regs[3] = caller.regs[4];
 };
 
 /** What these callbacks may return: 0 goes on, 1 stops. */
@@ -91,6 +100,7 @@ export function startCallback(env: Env, id: number, meta: CallMeta): number {
   if (id === SET_TIMER) return pushAsync(env, meta.callback);
   if (id === LOOP) return startLoop(env, meta.callback);
   if (id === DRAIN) return pushCallback(env, meta.callback, passSample);
+  if (id === FIND_VMA) return pushCallback(env, meta.callback, passVma);
   if (id !== FOR_EACH) throw new UnsupportedConstruct(`callback of bpf_${HELPER_NAMES[id]}`);
   const map = env.aux.maps[meta.map];
   if (!ITERABLE.has(map.type)) return env.fail(ERRNO.ENOTSUPP, 'callback function not allowed for map');
