@@ -4,6 +4,7 @@
 import { createReadStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KernelBtf } from '../btf/index.ts';
+import type { Profile } from '../contracts/index.ts';
 import { UnsupportedError } from '../errors/index.ts';
 import { answerLines } from '../loader/index.ts';
 import type { ExchangeBackend, ExchangeOptions } from '../loader/index.ts';
@@ -31,17 +32,19 @@ export function wholeNumber(option: string, text: string, min: number, max: numb
 /**
  * @param verifyOnly in user space: verdicts only, also for programs that could not run there.
  * @param btfFile in user space: the types of the kernel that programs are for; see `kernelBtfSource`.
+ * @param profile in user space: whose verdicts; by default those of Linux 6.18.
  * @throws LinuxUnavailableError where the kernel cannot be reached.
  */
 export async function openExchangeBackend(
   name: BackendName,
   verifyOnly = false,
   btfFile?: string,
+  profile?: Profile,
 ): Promise<ExchangeBackend> {
   if (name === 'linux') return openLinuxBackend();
   const { createKernel } = await import('../kernel/index.ts');
   const kernelBtf = new KernelBtf(kernelBtfSource(btfFile));
-  return new UserspaceBackend(() => createKernel({ verifyOnly, kernelBtf }), kernelBtf);
+  return new UserspaceBackend(() => createKernel({ verifyOnly, kernelBtf, profile }), kernelBtf);
 }
 
 async function openLinuxBackend(): Promise<ExchangeBackend> {

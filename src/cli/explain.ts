@@ -15,6 +15,7 @@ import type { Command, Io } from './command.ts';
 import { btfIdIn, btfReader, openBatch } from './exchange.ts';
 import { explanationJson, explanationText, setupText } from './explain-report.ts';
 import { inputName, readInput } from './input.ts';
+import { chosenProfile } from './profile.ts';
 
 const help = `usage: skep explain OBJ [PROGRAM] [--json]
        skep explain --batch [FILE|-]
@@ -25,6 +26,7 @@ the verifier missed, and what usually helps. Exit code 0 if the program is accep
 
   --json               one JSON object
   --caps LIST          as a caller who holds only these capabilities: names with commas between; all (default), none
+  --profile NAME       whose verdict: linux-6.18 (default) or lwn-2014, the patch set of July 2014
   --btf FILE           raw BTF of the kernel that the program is for (default $SKEP_BTF or /sys/kernel/btf/vmlinux)
 
 With --batch: program objects in, one JSON object a line; explanations out, one JSON object a line in the same order.
@@ -40,6 +42,7 @@ examples:
 const options = {
   json: { type: 'boolean' },
   caps: { type: 'string' },
+  profile: { type: 'string' },
   batch: { type: 'boolean' },
   btf: { type: 'string' },
   'btf-dir': { type: 'string' },
@@ -48,8 +51,9 @@ const options = {
 async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const { createKernel } = await import('../kernel/index.ts');
+  const profile = chosenProfile(values.profile);
   const kernelBtf = new KernelBtf(kernelBtfSource(values.btf));
-  const create = (): Kernel => createKernel({ verifyOnly: true, kernelBtf });
+  const create = (): Kernel => createKernel({ verifyOnly: true, kernelBtf, profile });
   if (values.batch) {
     if (positionals.length > 1) throw new UsageError('--batch takes one file');
     await explainBatch(positionals[0], io, create, kernelBtf, values['btf-dir']);
@@ -129,6 +133,10 @@ class AskingSys implements BpfSys {
   poll(...args: Parameters<BpfSys['poll']>): Promise<void> {
     return this.#kernel.poll(...args);
   }
+  openPerfEvent(cpu: number): number {
+    return this.#kernel.openPerfEvent(cpu);
+  }
+
   setsockopt(...args: Parameters<BpfSys['setsockopt']>): number {
     return this.#kernel.setsockopt(...args);
   }

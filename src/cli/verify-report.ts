@@ -40,7 +40,15 @@ const WORDS = {
   unsupported: 'unsupported',
 } as const;
 
-export function textReport(items: readonly Item[], withLog: boolean): string {
+/** Who was compared with whom. */
+export interface Compared {
+  /** Profile of skep's verdicts. */
+  readonly profile: string;
+  /** Release and machine of the running kernel. */
+  readonly kernel: string;
+}
+
+export function textReport(items: readonly Item[], withLog: boolean, between?: Compared): string {
   const several = new Set(items.map(({ file }) => file)).size > 1;
   const compared = items.some((item) => isVerdict(item) && item.linux);
   const heading = ['PROGRAM', 'TYPE', 'VERDICT', ...(compared ? ['LINUX'] : []), 'INSNS', 'STATES', 'PEAK', 'STACK', 'TIME']; // prettier-ignore
@@ -51,7 +59,9 @@ export function textReport(items: readonly Item[], withLog: boolean): string {
   const details = items
     .map((item) => (isVerdict(item) ? detailsOf(item, withLog) : `${item.problem}\n`))
     .filter(Boolean);
-  return [formatTable([[...(several ? ['OBJECT'] : []), ...heading], ...rows]), ...details].join('\n');
+  const table = formatTable([[...(several ? ['OBJECT'] : []), ...heading], ...rows]);
+  const head = between ? `skep as ${between.profile}, compared with the running kernel, Linux ${between.kernel}\n` : '';
+  return [head + table, ...details].join('\n');
 }
 
 const verdictText = ({ verdict, errno }: Verdict): string =>
@@ -131,14 +141,14 @@ function sourceLine({ program, insn }: Verdict): SourceLine | undefined {
 }
 
 /** One row a program, or a file that could not be read. */
-export function jsonReport(items: readonly Item[], withLog: boolean): string {
+export function jsonReport(items: readonly Item[], withLog: boolean, between?: Compared): string {
   const rows = items.map((item) =>
-    isVerdict(item) ? jsonRow(item, withLog) : { file: item.file, verdict: 'unreadable', error: item.problem },
+    isVerdict(item) ? jsonRow(item, withLog, between) : { file: item.file, verdict: 'unreadable', error: item.problem },
   );
   return `${JSON.stringify(rows, null, 2)}\n`;
 }
 
-function jsonRow(verdict: Verdict, withLog: boolean): Record<string, unknown> {
+function jsonRow(verdict: Verdict, withLog: boolean, between?: Compared): Record<string, unknown> {
   const { file, program, insn, linux } = verdict;
   const source = sourceLine(verdict);
   return {
@@ -149,6 +159,7 @@ function jsonRow(verdict: Verdict, withLog: boolean): Record<string, unknown> {
     ...answer(verdict, withLog),
     ...(insn >= 0 && { insn, instruction: instructionText(verdict) }),
     ...(source && { source }),
+    ...(linux && between && { compared: between }),
     ...(linux && { linux: answer(linux, withLog), differences: differences(verdict, linux) }),
   };
 }

@@ -1,5 +1,7 @@
 /** `skep verify`: what Linux's verifier says of every program of an object, or of a stream of program objects. */
+import { machine, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import type { Profile } from '../contracts/index.ts';
 import { BpfError, ERRNO, UnsupportedError, VerifierError } from '../errors/index.ts';
 import { CollectionSpec, loadCollectionSpec, reasonOf, statsOf } from '../loader/index.ts';
 import type { ExchangeBackend, ProgramSpec } from '../loader/index.ts';
@@ -9,6 +11,7 @@ import type { Command, Io } from './command.ts';
 import { backendName, openExchangeBackend, runBatch, wholeNumber } from './exchange.ts';
 import { answerOf } from './failure.ts';
 import { inputName, readInput } from './input.ts';
+import { chosenProfile } from './profile.ts';
 import { differences } from './verify-compare.ts';
 import { isVerdict, jsonReport, textReport } from './verify-report.ts';
 import type { FileProblem, Item, Verdict } from './verify-report.ts';
@@ -28,6 +31,7 @@ file could not be read or is no object (the others are verified all the same).
                        or the statistics; exit code 1 if it does anywhere, 0 if not, whatever the verdicts are
   --caps LIST          as a caller who holds only these capabilities: names with commas between, as in bpf,net_admin;
                        all (default), none
+  --profile NAME       whose verdict: linux-6.18 (default) or lwn-2014, the patch set of July 2014
   --nonperfmon         as a caller without CAP_PERFMON and CAP_SYS_ADMIN: pointers may not leak
 
   --btf FILE           raw BTF of the kernel that the programs are for (default $SKEP_BTF or /sys/kernel/btf/vmlinux)
@@ -52,6 +56,7 @@ const options = {
   backend: { type: 'string' },
   compare: { type: 'string' },
   caps: { type: 'string' },
+  profile: { type: 'string' },
   nonperfmon: { type: 'boolean' },
   batch: { type: 'boolean' },
   level: { type: 'string' },
@@ -63,7 +68,8 @@ const options = {
 async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const caps = heldCaps(values.caps, values.nonperfmon);
-  const backend = await openExchangeBackend(backendName(values.backend), true, values.btf);
+  const profile = profileFor(values);
+  const backend = await openExchangeBackend(backendName(values.backend), true, values.btf, profile);
   const linux = await kernelToCompare(values);
   if (values.batch) {
     if (positionals.length > 1) throw new UsageError('--batch takes one file');
@@ -84,8 +90,17 @@ async function run(args: string[], io: Io): Promise<number> {
     if (!(spec instanceof CollectionSpec)) items.push(spec);
     else items.push(...verdictsOn(spec, values.program, backend, linux, caps, level));
   }
-  io.out(values.json ? jsonReport(items, level !== undefined) : textReport(items, level !== undefined));
+  const report = values.json ? jsonReport : textReport;
+  io.out(report(items, level !== undefined, linux && { profile: profile.name, kernel: `${release()} ${machine()}` }));
   return exitCode(items);
+}
+
+/** The profile that user space answers for: Linux answers for itself. */
+function profileFor(values: { profile?: string; backend?: string }): Profile {
+  const profile = chosenProfile(values.profile);
+  if (profile.limits && backendName(values.backend) === 'linux')
+    throw new UsageError(`--profile ${profile.name} goes with --backend userspace`);
+  return profile;
 }
 
 /** The kernel that `--compare` names. */

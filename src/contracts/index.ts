@@ -12,6 +12,7 @@ export * from './map-fields.ts';
 export * from './kernel-structs.ts';
 export * from './ctx-access.ts';
 export * from './license.ts';
+export * from './profile.ts';
 export * from './ctx-fields.ts';
 export * from './helpers.ts';
 export * from './return-range.ts';

@@ -4,6 +4,7 @@
  */
 import { KernelBtf } from '../btf/index.ts';
 import type { KernelBtfSource } from '../btf/index.ts';
+import type { Profile } from '../contracts/index.ts';
 import { BudgetTrap, ERRNO, InternalError, Trap, UnsupportedError } from '../errors/index.ts';
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
 import { ProgramNumbers, testRun } from '../hooks/index.ts';
@@ -53,6 +54,8 @@ export interface KernelOptions {
    * first needs it, or what another subsystem was given. Without it programs that need one are `unsupported`.
    */
   kernelBtf?: KernelBtfSource | KernelBtf;
+  /** Whose verdicts PROG_LOAD gives; by default those of Linux 6.18. */
+  profile?: Profile;
   /** Called with each line of `bpf_trace_printk`; by default they are lost. */
   trace?: (line: string) => void;
   /** Called before each instruction that a program runs, with registers as they are: for traces and assertions. Slow. */
@@ -126,6 +129,7 @@ class UserspaceKernel implements Kernel {
     const host = createHost(options, this.possibleCpus, mapAt);
     this.#sub = new Subsystem(host, options.caps ?? ALL_CAPS, mapAt, options.engine ?? 'interp', options.verifyOnly);
     this.#sub.cpu.interpreter.observe = options.observe;
+    this.#sub.profile = options.profile;
     const { kernelBtf } = options;
     this.#sub.kernelBtf = kernelBtf && !(kernelBtf instanceof KernelBtf) ? new KernelBtf(kernelBtf) : kernelBtf;
   }

@@ -140,6 +140,7 @@ function verifyInput(sub: Subsystem, attr: ProgLoadAttr, btf: ProgramBtf | undef
     fdArray: attr.fdArray,
     btf,
     kernelBtf: sub.kernelBtf,
+    profile: sub.profile,
     attachBtfId: attr.attachBtfId,
     attachesToProgram: !!attr.attachProgFd,
     logLevel: log.level,

@@ -1,5 +1,6 @@
 /** What all commands share: the memory, the objects and who holds them. */
 import type { KernelBtf } from '../btf/index.ts';
+import type { Profile } from '../contracts/index.ts';
 import { ERRNO } from '../errors/index.ts';
 import { createCpu } from '../hooks/index.ts';
 import type { Cpu, EngineName, Host } from '../hooks/index.ts';
@@ -31,6 +32,8 @@ export class Subsystem {
   readonly btfs = new ObjectTable<BtfObject>();
   /** Types of the kernel that programs are for. */
   kernelBtf: KernelBtf | undefined;
+  /** Whose verdicts PROG_LOAD gives; undefined: those of the kernel that the tables describe. */
+  profile: Profile | undefined;
   /** Programs are verified and never run. */
   readonly verifyOnly: boolean;
   readonly progArrays: ProgArrays = new WeakMap();

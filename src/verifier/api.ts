@@ -3,7 +3,7 @@
  * that is not implemented yet is a verdict of its own that names it, never a guess.
  */
 import type { Btf, KernelBtf } from '../btf/index.ts';
-import type { MapDesc } from '../contracts/index.ts';
+import type { MapDesc, Profile } from '../contracts/index.ts';
 import type { VerifierStats } from '../errors/index.ts';
 import type { Instruction } from '../isa/index.ts';
 
@@ -44,6 +44,8 @@ export interface VerifyInput {
   readonly btf?: ProgramBtf;
   /** The types of the kernel that the program is for; without them whatever asks for one is `unsupported`. */
   readonly kernelBtf?: KernelBtf;
+  /** Whose verdict is asked for; absent: that of the kernel which all tables describe. */
+  readonly profile?: Profile;
   /** LOG_LEVEL bits; 0 writes no log. */
   readonly logLevel: number;
   /** Most bytes of log kept; default 16 MiB. */

@@ -3,8 +3,8 @@
  * an `ld_imm64`, and `aux.flags` says where the walk compares states (PRUNE_POINT), where it records how it came
  * (JMP_POINT) and where it always takes a checkpoint (FORCE_CHECKPOINT).
  *
- * Rejects: `unreachable insn %d`, `jump into the middle of ldimm64 insn %d`, and for callers without CAP_BPF
- * `back-edge from insn %d to %d`.
+ * Rejects: `unreachable insn %d`, `jump into the middle of ldimm64 insn %d`, and for callers without CAP_BPF, or in
+ * a profile without loops, `back-edge from insn %d to %d`.
  */
 import { ERRNO } from '../errors/index.ts';
 import { CALL, CLASS, EXIT, JMP, LD_IMM64 } from '../isa/index.ts';
@@ -12,6 +12,7 @@ import type { Instruction } from '../isa/index.ts';
 import { CALL_PSEUDO, HELPER_NAMES } from '../uapi/index.ts';
 import type { Context } from './context.ts';
 import { AUX } from './insn-aux.ts';
+import { profileHasLoops } from './profile.ts';
 import { calleeOf, isFunctionReference, isLocalCall } from './subprogs.ts';
 
 const GOTO = CLASS.JMP | JMP.JA;
@@ -129,6 +130,7 @@ const DONE = 2;
 function explore(ctx: Context): { colour: Uint8Array; err: number } {
   const { insns } = ctx;
   const flow = flowOf(ctx);
+  const loops = ctx.bpfCapable && profileHasLoops(ctx);
   const colour = ctx.aux.arena.uint8(insns.length);
   /** Ways taken so far. */
   const edge = ctx.aux.arena.uint8(insns.length);
@@ -149,7 +151,7 @@ function explore(ctx: Context): { colour: Uint8Array; err: number } {
     } else if (colour[to] === NEW) {
       colour[to] = ON_PATH;
       path.push(to);
-    } else if (colour[to] === ON_PATH && !ctx.bpfCapable) {
+    } else if (colour[to] === ON_PATH && !loops) {
       ctx.log.write(`back-edge from insn ${at} to ${to}\n`);
       return { colour, err: -ERRNO.EINVAL };
     }

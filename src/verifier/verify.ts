@@ -21,6 +21,7 @@ import { computeLiveRegs } from './liveness.ts';
 import { insnText } from './log/insn-text.ts';
 import { lastMessage } from './log/message.ts';
 import { counterSize } from './may-goto.ts';
+import { checkProfile, checkProfileMaps } from './profile.ts';
 import { computeScc } from './scc.ts';
 import { checkStackDepth, inlinedLoopSize } from './stack-depth.ts';
 import { checkSubprogs, findSubprogs } from './subprogs.ts';
@@ -61,11 +62,13 @@ function runPasses(env: Env): number {
     throw new UnsupportedConstruct('BPF_F_TEST_REG_INVARIANTS without CAP_PERFMON');
   }
   const err =
+    checkProfile(env) ||
     checkFuncInfo(env) ||
     findSubprogs(env) ||
     checkSubprogs(env) ||
     checkBtfInfo(env) ||
     resolveInsns(env) ||
+    checkProfileMaps(env) ||
     checkCfg(env) ||
     checkAttachTarget(env) ||
     computeScc(env) ||
