@@ -59,6 +59,8 @@ export interface Cpu {
   readonly jit: JitMachine<HelperEnv> | undefined;
   /** Context structs are made here. */
   readonly ctx: Region;
+  /** How verified programs are compiled. */
+  readonly mode: 'verified' | 'hardened';
   /** What the run that is under way may take. */
   meter: Meter | undefined;
   /** The same as a `__sk_buff`. */

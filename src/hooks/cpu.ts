@@ -3,6 +3,7 @@ import { InternalError } from '../errors/index.ts';
 import { SK_BUFF } from '../contracts/index.ts';
 import { PacketBuffer, helperRegistry } from '../helpers/index.ts';
 import type { HelperEnv } from '../helpers/index.ts';
+import { MapCore } from '../maps/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import type { RegionKind, Region } from '../memory/index.ts';
 import type { VerifiedProgram } from '../verifier/index.ts';
@@ -17,7 +18,7 @@ const MAX_CTX = 65535;
 const SOCK_SIZE = 64;
 
 /** Take the memory of a CPU: once per kernel. */
-export function createCpu(host: Host, engine: EngineName = 'interp'): Cpu {
+export function createCpu(host: Host, engine: EngineName = 'interp', mode: Cpu['mode'] = 'verified'): Cpu {
   const { space } = host;
   const region = (size: number, kind: RegionKind, name: string, writable: boolean): Region => {
     const made = space.allocate(size, { kind, name, writable });
@@ -36,6 +37,8 @@ export function createCpu(host: Host, engine: EngineName = 'interp'): Cpu {
     random: () => host.random(),
     trace: (line) => host.trace(line),
   };
+  const core = MapCore.of({ memory: space, rcu: host.rcu });
+  core.mapAt = env.mapAt;
   const packet = PacketBuffer.create(space);
   if (packet === undefined) throw new InternalError('no memory for packets');
   const ctx = region(MAX_CTX, 'ctx', 'context', true);
@@ -48,11 +51,13 @@ export function createCpu(host: Host, engine: EngineName = 'interp'): Cpu {
         ? new JitMachine(
             env,
             tailCalled(() => cpu),
+            { core: () => core.linked, cpu: () => env.cpu },
           )
         : undefined,
     ctx,
     skbContext: narrowContext(space, ctx, SK_BUFF),
     packet,
+    mode,
     meter: undefined,
     sock: region(SOCK_SIZE, 'mem', 'sock', false),
   };

@@ -81,14 +81,14 @@ export function compiledBy(
 }
 
 function compileFor(
-  { jit }: Cpu,
+  { jit, mode: verifiedMode }: Cpu,
   image: ProgramImage,
   context: Context | undefined,
   variant: Variant,
 ): ProgramImage['compiled'] {
   const { executable, verified, stackDepth, mapLoads } = image;
   const narrow = context && { base: context.region.base, size: context.region.size };
-  const mode = verified ? 'verified' : 'checked';
+  const mode = verified ? verifiedMode : 'checked';
   return jit?.compile(executable, { mode, stackDepth, mapLoads, narrow, ...variant });
 }
 

@@ -44,6 +44,11 @@ export interface KernelOptions {
   /** What runs programs: `interp` (the default) or `jit`, which compiles them to WebAssembly. */
   engine?: EngineName;
   /**
+   * On engine `jit`, verified programs are held to memory that programs may touch, should the verifier be wrong: some 10 %
+   * slower, and look-ups in hashes several times. Without it even a wrong verifier cannot leave the one memory.
+   */
+  hardened?: boolean;
+  /**
    * Programs are only verified: PROG_LOAD passes what the verifier passes, also where a helper has no implementation,
    * MAP_CREATE makes maps of every type, those without an implementation without elements, and PROG_TEST_RUN answers
    * -ENOTSUPP.
@@ -127,7 +132,14 @@ class UserspaceKernel implements Kernel {
     this.possibleCpus = options.cpus ?? 1;
     const mapAt = new Map<number, BpfMap>();
     const host = createHost(options, this.possibleCpus, mapAt);
-    this.#sub = new Subsystem(host, options.caps ?? ALL_CAPS, mapAt, options.engine ?? 'interp', options.verifyOnly);
+    this.#sub = new Subsystem(
+      host,
+      options.caps ?? ALL_CAPS,
+      mapAt,
+      options.engine ?? 'interp',
+      options.verifyOnly,
+      options.hardened,
+    );
     this.#sub.cpu.interpreter.observe = options.observe;
     this.#sub.profile = options.profile;
     const { kernelBtf } = options;

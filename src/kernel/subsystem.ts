@@ -40,11 +40,18 @@ export class Subsystem {
   readonly #mapAt: Map<number, BpfMap>;
 
   /** @param mapAt the maps by header address: the table that `host.mapAt` reads. */
-  constructor(host: Host, caps: bigint, mapAt: Map<number, BpfMap>, engine: EngineName, verifyOnly = false) {
+  constructor(
+    host: Host,
+    caps: bigint,
+    mapAt: Map<number, BpfMap>,
+    engine: EngineName,
+    verifyOnly = false,
+    hardened = false,
+  ) {
     this.verifyOnly = verifyOnly;
     this.host = host;
     MapCore.of({ memory: host.space, rcu: host.rcu }); // takes its memory now
-    this.cpu = createCpu(host, engine);
+    this.cpu = createCpu(host, engine, hardened ? 'hardened' : 'verified');
     this.caps = caps;
     this.#mapAt = mapAt;
   }

@@ -87,7 +87,7 @@ export class ArrayMap implements BpfMap {
     return refused;
   }
 
-  sysDelete(): number {
+  sysDelete(_key: Uint8Array): number {
     return -ERRNO.EINVAL;
   }
 
@@ -123,9 +123,8 @@ export function build<T>(
   const elemSize = padded(info.valueSize);
   const header = allocateHeader(info, deps, 0);
   if (header === undefined) return -ERRNO.ENOMEM;
-  const values = allocateValues(info, deps, info.maxEntries * elemSize * copies, (offset, size) => {
-    return (offset % elemSize) + size <= info.valueSize;
-  });
+  const inside = (offset: number, size: number): boolean => (offset % elemSize) + size <= info.valueSize;
+  const values = allocateValues(info, deps, info.maxEntries * elemSize * copies, inside, true);
   if (values === undefined) {
     deps.memory.free(header);
     return -ERRNO.ENOMEM;

@@ -27,18 +27,23 @@ export function writeHeader(info: MapInfo, deps: MapDeps, address: number): void
   view.setUint32(address + MAP_HEADER.FLAGS, info.flags, true);
 }
 
-/** `size` bytes that hold values: programs may touch what `contains` allows, and write unless BPF_F_RDONLY_PROG. */
+/**
+ * `size` bytes that hold values: programs may touch what `contains` allows, and write unless BPF_F_RDONLY_PROG.
+ * @param padded nothing but padding lies between values
+ */
 export function allocateValues(
   info: MapInfo,
   deps: MapDeps,
   size: number,
   contains: (offset: number, size: number) => boolean,
+  padded = false,
 ): Region | undefined {
   return deps.memory.allocate(size, {
     kind: 'map-value',
     name: `map ${info.name}`,
     writable: (info.flags & MAP_FLAG.RDONLY_PROG) === 0,
     contains,
+    padded,
   });
 }
 

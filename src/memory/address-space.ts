@@ -10,6 +10,12 @@ export const PAGE = 4096;
 const WASM_PAGE = 65536;
 const GUARD = WASM_PAGE;
 
+/** What compiled programs may do with a page at once; anything else is checked exactly. Bits of the table of pages. */
+export const PAGE_OPEN = { READ: 1, WRITE: 2 } as const;
+
+/** Regions of which programs may touch whatever lies on their pages: nothing else does. */
+const OPEN_KINDS: ReadonlySet<RegionKind> = new Set(['stack', 'ctx', 'packet']);
+
 export type RegionKind = 'stack' | 'ctx' | 'packet' | 'mem' | 'map' | 'map-value';
 
 /** A live range of memory and what may be done with it. */
@@ -35,17 +41,23 @@ export interface AllocateOptions {
   name: string;
   writable?: boolean;
   contains?(offset: number, size: number): boolean;
+  /** With `contains`: what lies on the pages and is not contained is of no use to anybody, such as padding. */
+  padded?: boolean;
 }
 
 export class AddressSpace {
   readonly memory: WebAssembly.Memory;
   /** Region of each page, by page number. */
   #pages: (Region | undefined)[] = [];
+  /** Regions whose pages are open to programs. */
+  readonly #open = new Set<Region>();
   /** Free page runs: [first page, pages], in address order, never adjacent. */
   #free: [number, number][] = [];
   #end: number;
   #used = 0;
   readonly #limit: number;
+  /** The table of pages, once somebody has asked for it. */
+  #table: Region | undefined;
   #bytes!: Uint8Array;
   #view!: DataView;
 
@@ -93,7 +105,31 @@ export class AddressSpace {
     };
     this.#pages.fill(region, first, first + pages);
     this.#used += region.reserved;
+    const uniform = OPEN_KINDS.has(region.kind) || region.contains === undefined || options.padded === true;
+    if (uniform) this.#open.add(region);
+    this.#writeTable(region, uniform);
     return region;
+  }
+
+  /**
+   * A table with a byte for each page of all that the memory may grow to, see PAGE_OPEN, kept up to date from the first call
+   * on. @returns its address; undefined where the memory is exhausted
+   */
+  pageTable(): number | undefined {
+    if (this.#table === undefined) {
+      const size = (this.#limit * WASM_PAGE) / PAGE;
+      this.#table = this.allocate(size, { kind: 'mem', name: 'pages', writable: false, contains: () => false });
+      for (const region of this.#open) this.#writeTable(region, true);
+    }
+    return this.#table?.base;
+  }
+
+  #writeTable({ base, reserved, writable, kind }: Region, open: boolean): void {
+    if (this.#table === undefined) return;
+    const writes = writable || OPEN_KINDS.has(kind);
+    const value = open ? PAGE_OPEN.READ | (writes ? PAGE_OPEN.WRITE : 0) : 0;
+    const from = this.#table.base + base / PAGE;
+    this.#bytes.fill(value, from, from + reserved / PAGE);
   }
 
   /** Give a region back; its bytes are zeroed and its addresses belong to nobody. */
@@ -103,6 +139,8 @@ export class AddressSpace {
     if (this.#pages[first] !== region) return;
     this.#bytes.fill(0, region.base, region.base + region.reserved);
     this.#pages.fill(undefined, first, first + pages);
+    this.#open.delete(region);
+    this.#writeTable(region, false);
     this.#givePages(first, pages + 1);
     this.#used -= region.reserved;
   }

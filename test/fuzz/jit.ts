@@ -1,6 +1,7 @@
 /**
  * Random programs on the interpreter and compiled to WebAssembly. Programs that compute, and those around the stack, run
- * checked and verified, and all registers and the stack must come out alike; wild ones run checked, and r0 or the trap, the memory and the instruction where
+ * in every mode, and all registers and the stack must come out alike; wild ones run checked, and r0 or the trap, the memory
+ * and the instruction where
  * the budget ends must be the same.
  */
 import { formatProgram } from '../../src/asm/index.ts';
@@ -117,10 +118,10 @@ interface Kind {
   readonly requests: readonly CompileRequest[];
 }
 
-const BOTH: readonly CompileRequest[] = [{ mode: 'checked' }, { mode: 'verified' }];
+const ALL: readonly CompileRequest[] = [{ mode: 'checked' }, { mode: 'verified' }, { mode: 'hardened' }];
 const KINDS: readonly Kind[] = [
-  { make: (r) => randomProgram(r, LENGTH, 0), budget: () => Infinity, memory: VALUE_SIZE, requests: BOTH },
-  { make: (r) => frameProgram(r, LENGTH, 2), budget: () => Infinity, memory: FRAME_MEMORY, requests: BOTH },
+  { make: (r) => randomProgram(r, LENGTH, 0), budget: () => Infinity, memory: VALUE_SIZE, requests: ALL },
+  { make: (r) => frameProgram(r, LENGTH, 2), budget: () => Infinity, memory: FRAME_MEMORY, requests: ALL },
   {
     make: (r) => wildProgram(r, MEMORY_SIZE, HELPER_IDS),
     budget: (r) => r.below(r.below(2) ? 2000 : 60),

@@ -23,6 +23,7 @@ interface Convention {
 const CONVENTIONS: Readonly<Record<JitOptions['mode'], Convention>> = {
   checked: { params: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, FRAME_POINTER], results: [0, 1, 2, 3, 4, 5] },
   verified: { params: [1, 2, 3, 4, 5, FRAME_POINTER], results: [0] },
+  hardened: { params: [1, 2, 3, 4, 5, FRAME_POINTER], results: [0] },
 };
 
 export function convention(mode: JitOptions['mode']): Convention {
@@ -38,7 +39,7 @@ export function registerTypes(registers: readonly number[]): ValueType[] {
 export function callHelper(f: FunctionWriter, at: number): void {
   const { helpers, imm } = f.program;
   const { imports } = f.parts;
-  if (writeLookup(f, at)) return;
+  if (f.options.mode !== 'hardened' && writeLookup(f, at)) return;
   f.code.i32(at);
   if (helpers[at] === undefined) {
     f.code.i32(imm[at]);

@@ -30,6 +30,8 @@ export interface FunctionFacts {
   readonly tables: ReadonlyMap<number, number>;
   /** First slot of the function in r2, by the slot of a call of a helper that calls it. */
   readonly callbacks: ReadonlyMap<number, number>;
+  /** Loads and stores of the function's own frame that stay memory. */
+  readonly inFrame: ReadonlySet<number>;
   /** Bytes below r10 that memory must hold. */
   readonly frameSize: number;
 }
@@ -139,7 +141,7 @@ class FrameUse {
     this.#accesses.push({ at, off, size, plain });
   }
 
-  promote(): Pick<FunctionFacts, 'promoted' | 'slots' | 'frameSize'> {
+  promote(): Pick<FunctionFacts, 'promoted' | 'slots' | 'frameSize' | 'inFrame'> {
     // One entry for each byte below r10: the access that owns it; null where accesses differ.
     const owner: (Access | null | undefined)[] = [];
     for (const access of this.#accesses) {
@@ -152,18 +154,20 @@ class FrameUse {
     }
     const slotOf = new Map<number, number>();
     const promoted = new Map<number, number>();
+    const inFrame = new Set<number>();
     let frameSize = this.#escaped === -MAX_BPF_STACK ? this.#frame : -this.#escaped;
     for (const { at, off, size } of this.#accesses) {
       let whole = true;
       for (let byte = off; byte < off + size; byte++) whole &&= owner[-byte] !== null;
       if (!whole) {
         frameSize = Math.max(frameSize, -off);
+        if (off >= -MAX_BPF_STACK && off + size <= 0) inFrame.add(at);
         continue;
       }
       const slot = slotOf.get(off) ?? slotOf.size;
       slotOf.set(off, slot);
       promoted.set(at, slot);
     }
-    return { promoted, slots: slotOf.size, frameSize };
+    return { promoted, slots: slotOf.size, frameSize, inFrame };
   }
 }

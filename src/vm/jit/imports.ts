@@ -15,7 +15,7 @@ export const MAIN = 'main';
 /** The exported loop around it: words of r1 and r2, and how many times, at least once. */
 export const REPEAT = 'repeat';
 
-/** The exported program as tail calls start it: r1-r5 and the top of its frame to r0, all i64; mode `verified`. */
+/** The exported program as tail calls start it: r1-r5 and the top of its frame to r0, all i64; not in mode `checked`. */
 export const ENTRY = 'entry';
 /** The same for callers in JavaScript: low and high word of r1, top of its frame; all of r0 in the memory. */
 export const ENTER = 'enter program';
@@ -57,6 +57,8 @@ export const FUNCTIONS = {
   packet: [2, true],
   /** (slot) → top of the callee's frame, which is opened, or a trap. */
   enter: [1, true],
+  /** (slot) a trap: there is no frame for a function that starts at `slot`. */
+  tooDeep: [1, false],
   /** () the callee's frame is closed. */
   leave: [0, false],
   /** (slot) a trap for what cannot run. */

@@ -51,7 +51,7 @@ export interface CompiledProgram {
   readonly ok: true;
   /** Words of r1 and r2 to the low word of r0. */
   readonly main: (r1: number, r2: number) => number;
-  /** The same, `count` times; mode `verified`. */
+  /** The same, `count` times; not in mode `checked`. */
   readonly repeat: (r1: number, r2: number, count: number) => number;
   /** Compiled with `entry`: as the table of programs holds it, and as JavaScript calls it: words of r1, top of the frame. */
   readonly entry: unknown;
@@ -71,6 +71,12 @@ export interface NotCompiled {
 
 /** Thrown by the import that ends a program from inside a sub-program. */
 const ENDED = { name: 'program ended' };
+
+/** What WebAssembly itself stops is what no verified program does: an access behind the end of the memory, recursion. */
+function told(error: unknown): unknown {
+  if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) return error;
+  return new InternalError(`a compiled program was stopped: ${error.message}`);
+}
 
 export class JitMachine<Env extends World> {
   readonly env: Env;
@@ -146,8 +152,12 @@ export class JitMachine<Env extends World> {
     let stack: Region | undefined = this.#stack;
     if (hasTailCalls(executable)) stack = this.#deepStack ??= this.#allocateStack(DEEP_FRAMES);
     if (stack === undefined) return { ok: false, unsupported: 'tail calls with so little memory' };
+    const pages = request.mode === 'hardened' ? this.#space.pageTable() : 0;
+    if (pages === undefined) return { ok: false, unsupported: 'checks with so little memory' };
     const options: JitOptions = {
       mode: request.mode,
+      pages,
+      frames: stack === this.#stack ? MAX_FRAMES : DEEP_FRAMES,
       narrow: request.narrow,
       stackDepth: request.stackDepth ?? MAX_BPF_STACK,
       entry: request.entry ?? false,
@@ -184,7 +194,7 @@ export class JitMachine<Env extends World> {
       return program.main(r1, r2) >>> 0;
     } catch (error) {
       if (error === ENDED) return this.#endedEarly();
-      throw error;
+      throw told(error);
     } finally {
       this.#depth = DEEP_FRAMES - 1;
       this.surrender();
@@ -228,9 +238,13 @@ export class JitMachine<Env extends World> {
 
   /** Run `count` times, at least once. @returns the low word of the last r0, unsigned. */
   repeat(program: CompiledProgram, count: number, r1: number, context?: Context, meter?: Meter): number {
-    if (program.options.mode === 'verified' && !program.mayEnd) {
+    if (program.options.mode !== 'checked' && !program.mayEnd) {
       this.#prepare(program, context, meter);
-      return program.repeat(r1, 0, count) >>> 0;
+      try {
+        return program.repeat(r1, 0, count) >>> 0;
+      } catch (error) {
+        throw told(error);
+      }
     }
     let result = 0;
     for (let i = 0; i < count; i++) result = this.run(program, r1, 0, Infinity, context, meter);
@@ -307,7 +321,7 @@ export class JitMachine<Env extends World> {
   ): Record<string, WebAssembly.ImportValue> {
     const imports: Record<string, WebAssembly.ImportValue> = {
       [MEMORY]: this.#space.memory,
-      [TABLE]: (counting ? this.#countingPrograms : this.#programs).table,
+      [TABLE]: (options.fuel ? this.#countingPrograms : this.#programs).table,
     };
     Object.assign(imports, this.#functions(executable));
     for (const { id, slot, args } of helpers) {
@@ -340,6 +354,9 @@ export class JitMachine<Env extends World> {
         if (this.#nested + 1 === MAX_FRAMES) throw new Trap(`calls are more than ${MAX_FRAMES} frames deep`, slot);
         this.#nested++;
         return this.#openFrame();
+      },
+      tooDeep: (slot) => {
+        throw new Trap(`calls are more than ${MAX_FRAMES} frames deep`, slot);
       },
       leave: () => {
         this.#depth--;

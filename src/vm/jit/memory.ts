@@ -7,6 +7,7 @@ import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
 import type { AccessOp, Index } from '../../wasm/index.ts';
 import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter } from './function-writer.ts';
+import { writeGuard } from './guard.ts';
 import { ACCESS_NARROW, ACCESS_WRITE } from './imports.ts';
 
 type Size = 1 | 2 | 4 | 8;
@@ -35,7 +36,7 @@ export function writeLoad(f: FunctionWriter, at: number): void {
   const base = src[at] >> 1;
   const narrow = !signed && size <= 2 && f.options.narrow !== undefined && base !== FRAME_POINTER;
   const offset = pushAddress(f, at, base, size, narrow ? ACCESS_NARROW : 0);
-  if (narrow && f.options.mode === 'verified') narrowLoad(f, size);
+  if (narrow && f.options.mode !== 'checked') narrowLoad(f, size);
   f.code.access((signed ? LOAD_SIGNED : LOAD)[size], offset);
   f.setDst64(at);
 }
@@ -78,6 +79,15 @@ function pushAddress(f: FunctionWriter, at: number, base: number, size: Size, ac
   }
   f.getRegister(base);
   f.op(OP.i32_wrap_i64);
+  if (f.options.mode === 'hardened' && !f.facts?.inFrame.has(at)) {
+    const address = f.scratch(TYPE.I32);
+    code.i32(off);
+    f.op(OP.i32_add);
+    code.set(address);
+    writeGuard(f, at, address, size, access);
+    code.get(address);
+    return 0;
+  }
   // The sum of a verified access never wraps: the first and the last 64 KiB of addresses belong to nobody.
   if (off >= 0 && !(access & ACCESS_NARROW)) return off;
   if (off !== 0) {

@@ -35,8 +35,13 @@ export interface JitOptions extends MapOptions {
   /**
    * `checked`: every access is checked, for programs that nobody verified; traps are the interpreter's.
    * `verified`: no checks.
+   * `hardened`: as `verified`, and every access is held to memory that programs may touch; helpers do all that touches maps.
    */
-  readonly mode: 'checked' | 'verified';
+  readonly mode: 'checked' | 'verified' | 'hardened';
+  /** Mode `hardened`: address of the table of pages. */
+  readonly pages: number;
+  /** Frames that the stack has. */
+  readonly frames: number;
   /** Address of the engine's own page, see `AREA`. */
   readonly area: number;
   /** Top of the main program's stack frame. */

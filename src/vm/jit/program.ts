@@ -25,6 +25,7 @@ import type { FlowGraph } from './flow-graph.ts';
 import { functionFacts } from './frame.ts';
 import type { FunctionFacts } from './frame.ts';
 import { fuelOfBlocks, writeBurn } from './fuel.ts';
+import { writeFrameGuard } from './guard.ts';
 import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
 import type { ModuleParts, Program } from './function-writer.ts';
 import { AREA, ENTER, ENTRY, Imports, MAIN, REPEAT } from './imports.ts';
@@ -164,7 +165,8 @@ function helperImports({ length, op, imm, helpers }: Program, { mode }: JitOptio
 function neededFunctions(program: Program, options: JitOptions): FunctionName[] {
   const names: FunctionName[] = ['invalid'];
   if (options.mode === 'checked') names.push('check', 'enter', 'leave');
-  else if (options.narrow !== undefined) names.push('narrow');
+  else if (options.mode === 'hardened') names.push('check', 'tooDeep');
+  if (options.mode !== 'checked' && options.narrow !== undefined) names.push('narrow');
   if (options.narrow !== undefined) names.push('kept');
   if (options.fuel) names.push('outOfFuel');
   if (options.budget) names.push('outOfBudget');
@@ -184,8 +186,11 @@ function isPacketLoad(op: number): boolean {
   return (op & 7) === CLASS.LD && (mode === MODE.ABS || mode === MODE.IND);
 }
 
-/** Call the main program with r1 and r2 as often as the third argument says, at least once. */
-function writeRepeat(main: Index): Code {
+/**
+ * Call the main program with r1 and r2 as often as the third argument says, at least once.
+ * @param parts where the program may leave elements of maps behind: between two runs nobody points to them
+ */
+function writeRepeat(main: Index, parts: ModuleParts | undefined): Code {
   const [r1, r2, count] = [0, 1, 2];
   const code = new Code(3);
   const result = code.local(TYPE.I32);
@@ -278,16 +283,17 @@ function writeLocal(parts: ModuleParts, graph: FlowGraph): Code {
     return param >= 0 ? param : code.local(TYPE.I64);
   });
   const f = new FunctionWriter(code, parts, false, registers, factsOf(parts, graph, MAX_BPF_STACK));
+  if (parts.options.mode === 'hardened') writeFrameGuard(f, registers[FRAME_POINTER], graph.blocks[0].start);
   zeroFrame(f);
   writeStructured(code, graph, new ProgramBlocks(f, graph));
   return code;
 }
 
 function factsOf({ program, options }: ModuleParts, graph: FlowGraph, frame: number): FunctionFacts | undefined {
-  return options.mode === 'verified' ? functionFacts(program, graph, options, frame) : undefined;
+  return options.mode !== 'checked' ? functionFacts(program, graph, options, frame) : undefined;
 }
 
-/** Zero what the function may use of its frame, in mode `verified`; in mode `checked` the machine does it. */
+/** Zero what the function may use of its frame, in mode `checked` the machine does it. */
 function zeroFrame(f: FunctionWriter): void {
   const { code } = f;
   const bytes = Math.min(MAX_BPF_STACK, Math.ceil((f.facts?.frameSize ?? 0) / 8) * 8);
