@@ -182,5 +182,10 @@ class OpenDescriptors implements BpfSys {
 
   mmap: BpfSys['mmap'] = (fd, length, offset) => this.#sys.mmap(fd, length, offset);
   poll: BpfSys['poll'] = (fd, signal) => this.#sys.poll(fd, signal);
+  openPerfEvent(cpu: number): number {
+    const fd = this.#sys.openPerfEvent(cpu);
+    if (fd >= 0) this.#open.add(fd);
+    return fd;
+  }
   setsockopt: BpfSys['setsockopt'] = (socket, option, value) => this.#sys.setsockopt(socket, option, value);
 }

@@ -10,20 +10,24 @@ interface Koffi {
   node: { poll(fd: number, callback: () => void): { close(): void } };
 }
 
-/** bpf(2)'s number, by Node's name of the architecture. */
-const NR_BPF: Readonly<Record<string, number | undefined>> = { x64: 321, arm64: 280 };
+/** Numbers of bpf(2) and perf_event_open(2), by Node's name of the architecture. */
+const NUMBERS: Readonly<Record<string, readonly [bpf: number, perf: number] | undefined>> = {
+  x64: [321, 298],
+  arm64: [280, 241],
+};
+const PERF_FLAG_FD_CLOEXEC = 8;
 const PROT = { READ: 1, WRITE: 2 };
 const MAP = { SHARED: 1, PRIVATE_ANONYMOUS_FIXED: 0x32 };
 /** _LINUX_CAPABILITY_VERSION_3: two 32-bit words a set; pid 0 is the calling thread. */
 const CAP_HEADER = { version: 0x20080522, pid: 0 };
 
 export async function loadLibc(): Promise<Libc | undefined> {
-  const nr = NR_BPF[process.arch];
-  if (process.platform !== 'linux' || nr === undefined) return undefined;
+  const numbers = NUMBERS[process.arch];
+  if (process.platform !== 'linux' || numbers === undefined) return undefined;
   const name: string = 'koffi';
   try {
     const module = (await import(name)) as { default: Koffi };
-    return new KoffiLibc(module.default, nr);
+    return new KoffiLibc(module.default, ...numbers);
   } catch {
     return undefined;
   }
@@ -33,6 +37,8 @@ class KoffiLibc implements Libc {
   readonly #koffi: Koffi;
   readonly #nrBpf: number;
   readonly #syscall;
+  readonly #perfEventOpen;
+  readonly #nrPerf: number;
   readonly #close;
   readonly #mmap;
   readonly #munmap;
@@ -41,12 +47,16 @@ class KoffiLibc implements Libc {
   readonly #capset;
   readonly #collected = new FinalizationRegistry((release: () => void) => release());
 
-  constructor(koffi: Koffi, nrBpf: number) {
+  constructor(koffi: Koffi, nrBpf: number, nrPerf: number) {
     const libc = koffi.load(null);
     this.#koffi = koffi;
     this.#nrBpf = nrBpf;
+    this.#nrPerf = nrPerf;
     // syscall(3) is variadic in C; with integers and pointers only, both ABIs pass the arguments alike.
     this.#syscall = libc.func('long syscall(long number, int cmd, void *attr, unsigned int size)');
+    this.#perfEventOpen = libc.func(
+      'long syscall(long number, const void *attr, long pid, long cpu, long group, unsigned long flags)',
+    );
     this.#close = libc.func('int close(int fd)');
     this.#mmap = libc.func('intptr_t mmap(intptr_t addr, size_t length, int prot, int flags, int fd, int64_t offset)');
     this.#munmap = libc.func('int munmap(intptr_t addr, size_t length)');
@@ -64,6 +74,10 @@ class KoffiLibc implements Libc {
 
   bpf(cmd: number, attr: Uint8Array): number {
     return this.#result(this.#syscall(this.#nrBpf, cmd, attr, attr.length));
+  }
+
+  perfEventOpen(attr: Uint8Array, cpu: number): number {
+    return this.#result(this.#perfEventOpen(this.#nrPerf, attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
   }
 
   address(bytes: Uint8Array): number {

@@ -12,6 +12,8 @@ export interface Mapping {
 export interface Libc {
   /** bpf(2). `attr` is read and written in place. @returns a descriptor or 0, or -errno. */
   bpf(cmd: number, attr: Uint8Array): number;
+  /** perf_event_open(2) for all processes on one CPU; `attr` is a `struct perf_event_attr`. */
+  perfEventOpen(attr: Uint8Array, cpu: number): number;
   /** The address of the first byte, fixed as long as the buffer is referenced. */
   address(bytes: Uint8Array): number;
   /** close(2). */

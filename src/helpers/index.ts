@@ -6,6 +6,7 @@ import { checksumFamily } from './checksum.ts';
 import { loopFamily } from './loop.ts';
 import { machineFamily } from './machine.ts';
 import { mapFamily } from './map.ts';
+import { perfFamily } from './perf.ts';
 import { probeFamily } from './probe.ts';
 import { redirectFamily } from './redirect.ts';
 import { skbFamily } from './skb.ts';
@@ -34,6 +35,7 @@ const FAMILIES: readonly Family[] = [
   xdpFamily,
   redirectFamily,
   taskFamily,
+  perfFamily,
   probeFamily,
   stringFamily,
   syncFamily,

@@ -4,10 +4,10 @@ import type { BpfMap } from '../maps/index.ts';
 import type { Family, HelperEnv } from './env.ts';
 import { memory, returnInt, returnUint, uint64 } from './registers.ts';
 
-/** The map in r1. The verifier proves that it is one; an unverified program traps. */
-export function mapOf(env: HelperEnv, r: Int32Array, slot: number): BpfMap {
-  const map = r[3] === 0 ? env.mapAt(r[2] >>> 0) : undefined;
-  if (map === undefined) throw new Trap(`r1 is not a map`, slot);
+/** The map in register `n`. The verifier proves that it is one; an unverified program traps. */
+export function mapOf(env: HelperEnv, r: Int32Array, slot: number, n = 1): BpfMap {
+  const map = r[2 * n + 1] === 0 ? env.mapAt(r[2 * n] >>> 0) : undefined;
+  if (map === undefined) throw new Trap(`r${n} is not a map`, slot);
   return map;
 }
 

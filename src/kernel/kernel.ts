@@ -23,6 +23,7 @@ import { mapBatch } from './map-batch.ts';
 import { mapCreate } from './map-create.ts';
 import { mapDelete, mapFreeze, mapGetNextKey, mapLookup, mapLookupAndDelete, mapMmap, mapUpdate } from './map-elem.ts';
 import { objGetInfo } from './obj-info.ts';
+import { openPerfEvent } from './perf-event.ts';
 import { progLoad, verifierInput } from './prog-load.ts';
 import { Subsystem } from './subsystem.ts';
 
@@ -185,6 +186,10 @@ class UserspaceKernel implements Kernel {
   /** Nothing here becomes ready yet. */
   poll(): Promise<void> {
     return Promise.reject(new UnsupportedError('poll of a descriptor of the userspace subsystem'));
+  }
+
+  openPerfEvent(cpu: number): number {
+    return openPerfEvent(this.#sub, cpu);
   }
 
   /** No socket here takes programs yet. */

@@ -17,7 +17,7 @@ import { capable, mayCreateMap } from './capabilities.ts';
 import { MapObject } from './objects.ts';
 import type { BtfObject, MapTypes } from './objects.ts';
 import { ProgSlots } from './prog-array.ts';
-import { innerMaps, noSockets, targetPrograms } from './slot-objects.ts';
+import { innerMaps, noSockets, perfEvents, targetPrograms } from './slot-objects.ts';
 import type { Subsystem } from './subsystem.ts';
 
 export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
@@ -56,6 +56,7 @@ function makeMap(sub: Subsystem, info: MapInfo, inner: MapObject | undefined): B
 function slotResolver(sub: Subsystem, type: number, inner: MapObject | undefined): SlotResolver | undefined {
   if (inner !== undefined) return innerMaps(sub, inner);
   if (type === MAP_TYPE.PROG_ARRAY) return new ProgSlots(sub);
+  if (type === MAP_TYPE.PERF_EVENT_ARRAY) return perfEvents(sub);
   return type === MAP_TYPE.XSKMAP ? noSockets(sub) : targetPrograms(sub, type);
 }
 

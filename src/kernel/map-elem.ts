@@ -11,6 +11,7 @@ import type { MapElemAttr, MapFreezeAttr, MapGetNextKeyAttr, MapView } from '../
 import { ELEM_FLAG, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import { present } from './arguments.ts';
 import { withoutFields } from './map-fields.ts';
+import { mapPerfEvent } from './perf-event.ts';
 import type { Subsystem, TypedDescriptor } from './subsystem.ts';
 
 type MapDescriptor = TypedDescriptor<'map'>;
@@ -116,8 +117,9 @@ export function mapMmap(sub: Subsystem, fd: number, length: number, offset: numb
   const descriptor = sub.fds.get(fd);
   if (descriptor === undefined) return fail(sub.fds.isForeign(fd) ? ERRNO.ENODEV : ERRNO.EBADF);
   const { object } = descriptor;
-  if (object.kind !== 'map') return fail(ERRNO.ENODEV);
+  if (object.kind !== 'map' && object.kind !== 'perf') return fail(ERRNO.ENODEV);
   if (!(length > 0) || offset % PAGE !== 0) return fail(ERRNO.EINVAL);
+  if (object.kind === 'perf') return offset === 0 ? mapPerfEvent(sub, object, length) : fail(ERRNO.EINVAL);
   if (object.type !== MAP_TYPE.ARRAY) return fail(ERRNO.ENOTSUPP);
   const { values } = object.map;
   if (values === undefined || !(object.flags & MAP_FLAG.MMAPABLE)) return fail(ERRNO.EINVAL);

@@ -9,10 +9,11 @@ import type { ProgramImage } from '../hooks/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import type { ObjectKind } from '../sys/index.ts';
 import { MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
+import type { PerfEventObject } from './perf-event.ts';
 import type { ProgramBtf, VerifiedProgram } from '../verifier/index.ts';
 
 export interface KernelObject {
-  readonly kind: ObjectKind;
+  readonly kind: ObjectKind | 'perf';
   /** Positive; ids of a kind only grow. 0 before it is in its table. */
   id: number;
   /** Holders: descriptors, mappings, programs, maps. */
@@ -196,4 +197,4 @@ export class ProgObject implements KernelObject {
   }
 }
 
-export type AnyObject = MapObject | ProgObject | BtfObject;
+export type AnyObject = MapObject | ProgObject | BtfObject | PerfEventObject;

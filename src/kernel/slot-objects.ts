@@ -43,6 +43,19 @@ export function targetPrograms(sub: Subsystem, mapType: number): SlotResolver {
   };
 }
 
+/** For a perf event array: perf events, nothing else has their kind of descriptor. */
+export function perfEvents(sub: Subsystem): SlotResolver {
+  return {
+    acquire(fd) {
+      const descriptor = sub.get(fd, 'perf');
+      if (typeof descriptor === 'number') return -ERRNO.EBADF;
+      const { object } = descriptor;
+      sub.perfEvents.hold(object);
+      return { id: object.id, word: object.id, perfEvent: object, release: () => sub.perfEvents.drop(object) };
+    },
+  };
+}
+
 /** Nothing here is a socket. */
 export function noSockets(sub: Subsystem): SlotResolver {
   return { acquire: (fd) => (sub.fds.get(fd) || sub.fds.isForeign(fd) ? -ERRNO.ENOTSOCK : -ERRNO.EBADF) };

@@ -9,6 +9,7 @@ import type { BpfMap } from '../maps/index.ts';
 import { DescriptorTable } from './descriptors.ts';
 import type { Descriptor } from './descriptors.ts';
 import { ObjectTable } from './objects.ts';
+import type { PerfEventObject } from './perf-event.ts';
 import type { AnyObject, BtfObject, MapObject, ProgObject } from './objects.ts';
 import type { ProgArrays } from './prog-array.ts';
 
@@ -30,6 +31,7 @@ export class Subsystem {
   readonly maps = new ObjectTable<MapObject>();
   readonly progs = new ObjectTable<ProgObject>();
   readonly btfs = new ObjectTable<BtfObject>();
+  readonly perfEvents = new ObjectTable<PerfEventObject>();
   /** Types of the kernel that programs are for. */
   kernelBtf: KernelBtf | undefined;
   /** Whose verdicts PROG_LOAD gives; undefined: those of the kernel that the tables describe. */
@@ -82,7 +84,8 @@ export class Subsystem {
   drop(object: AnyObject): void {
     if (object.kind === 'map') this.maps.drop(object);
     else if (object.kind === 'prog') this.progs.drop(object);
-    else this.btfs.drop(object);
+    else if (object.kind === 'btf') this.btfs.drop(object);
+    else this.perfEvents.drop(object);
   }
 
   /** The descriptor of an object of one kind; -EBADF for a closed one, -EINVAL for another kind's. */

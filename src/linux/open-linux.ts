@@ -69,6 +69,18 @@ const PER_CPU: ReadonlySet<number> = new Set([
   MAP_TYPE.PERCPU_CGROUP_STORAGE,
 ]);
 
+/** `struct perf_event_attr`: PERF_TYPE_SOFTWARE, its size, PERF_COUNT_SW_BPF_OUTPUT, PERF_SAMPLE_RAW, one event wakes. */
+const PERF_EVENT_ATTR = {
+  size: 136,
+  words: [
+    [0, 1],
+    [4, 136],
+    [8, 10],
+    [24, 1 << 10],
+    [48, 1],
+  ],
+} as const;
+
 /** Bytes of a key and of a value as user space passes them. */
 interface Sizes {
   readonly key: number;
@@ -176,6 +188,13 @@ class Linux implements LinuxSys {
 
   poll(fd: number, signal?: AbortSignal): Promise<void> {
     return this.#libc.poll(fd, signal);
+  }
+
+  openPerfEvent(cpu: number): number {
+    const attr = new Uint8Array(PERF_EVENT_ATTR.size);
+    const view = new DataView(attr.buffer);
+    for (const [at, value] of PERF_EVENT_ATTR.words) view.setUint32(at, value, true);
+    return this.#libc.perfEventOpen(attr, cpu);
   }
 
   setsockopt(socket: SocketHandle, option: number, value: number | Uint8Array): number {

@@ -80,6 +80,10 @@ class FakeSys implements BpfSys {
   poll(): Promise<void> {
     return Promise.resolve();
   }
+  openPerfEvent(): number {
+    return -ERRNO.EOPNOTSUPP;
+  }
+
   setsockopt(): number {
     return 0;
   }

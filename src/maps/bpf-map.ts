@@ -4,6 +4,7 @@
  * missing buffers and unknown lookup flags are the subsystem's business: they never reach a map.
  */
 import type { AddressSpace, Rcu } from '../memory/index.ts';
+import type { PerfRing } from './perf-ring.ts';
 
 /** What is fixed when a map is created. */
 export interface MapInfo {
@@ -30,12 +31,21 @@ export interface MapDeps {
   readonly slots?: SlotResolver;
 }
 
+/** Where `bpf_perf_event_output` writes. */
+export interface PerfEvent {
+  /** The only CPU that may. */
+  readonly cpu: number;
+  /** Absent until user space has mapped it. */
+  readonly ring: PerfRing | undefined;
+}
+
 /** A kernel object that a slot of a map holds. */
 export interface SlotObject {
   /** What user space reads. */
   readonly id: number;
   /** What programs find: the address of a map's header, the number of a program. Never 0. */
   readonly word: number;
+  readonly perfEvent?: PerfEvent;
   /** Let go of the object; called once. */
   release(): void;
 }
@@ -62,6 +72,9 @@ export interface BpfMap {
   readonly userValueSize: number;
   /** Where the values of an array lie, in order, padding included. */
   readonly values?: MemoryRange;
+
+  /** Perf event arrays: what slot `index` holds; -E2BIG, -ENOENT. */
+  perfEventAt?(index: number): PerfEvent | number;
 
   /** Maps of redirection targets: the device or queue under an index, 0 where there is none. */
   targetWord?(index: number): number;

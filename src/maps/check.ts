@@ -61,6 +61,13 @@ const LIMITS: Readonly<Record<number, Limits>> = {
   [MAP_TYPE.PERCPU_ARRAY]: { ...array, flags: ARRAY_FLAGS, maxValue: MAX_PERCPU_VALUE, percpu: true },
   [MAP_TYPE.HASH]: { ...hash, maxValue: Infinity, percpu: false },
   [MAP_TYPE.PERCPU_HASH]: { ...hash, maxValue: MAX_PERCPU_VALUE, percpu: true },
+  [MAP_TYPE.PERF_EVENT_ARRAY]: {
+    ...array,
+    flags: SLOT_FLAGS | MAP_FLAG.PRESERVE_ELEMS,
+    valueSize: 4,
+    maxValue: 4,
+    percpu: false,
+  },
   [MAP_TYPE.PROG_ARRAY]: { ...array, flags: SLOT_FLAGS, valueSize: 4, maxValue: 4, percpu: false },
   [MAP_TYPE.ARRAY_OF_MAPS]: {
     ...array,

@@ -13,6 +13,8 @@ import { checkShape } from './shape.ts';
 import { XskMap } from './xsk-map.ts';
 
 export * from './bpf-map.ts';
+export { PerfRing } from './perf-ring.ts';
+export type { Piece } from './perf-ring.ts';
 export { DescribedMap } from './described.ts';
 export { elementsOf } from './elements.ts';
 export type { Element } from './elements.ts';
@@ -26,6 +28,7 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
   [MAP_TYPE.PERCPU_HASH]: HashMap,
   [MAP_TYPE.PERCPU_ARRAY]: PercpuArrayMap,
   [MAP_TYPE.PROG_ARRAY]: ObjectArray,
+  [MAP_TYPE.PERF_EVENT_ARRAY]: ObjectArray,
   [MAP_TYPE.ARRAY_OF_MAPS]: ObjectArray,
   [MAP_TYPE.HASH_OF_MAPS]: HashOfMaps,
   [MAP_TYPE.DEVMAP]: DeviceMap,

@@ -1,5 +1,5 @@
 /**
- * Arrays whose slots hold kernel objects: BPF_MAP_TYPE_PROG_ARRAY and BPF_MAP_TYPE_ARRAY_OF_MAPS. User space writes a
+ * Arrays whose slots hold kernel objects: BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_PERF_EVENT_ARRAY. User space writes a
  * descriptor and reads an id; a program finds in the slot the word that stands for the object in the memory (the address of
  * an inner map, the number of a program), 0 where the slot is empty. A slot holds its object until it is replaced and
  * every program that was running has ended. @kernel prog_array_map_ops, array_of_maps_map_ops
@@ -12,7 +12,7 @@ import type { Region } from '../memory/index.ts';
 import { MAP_HEADER } from '../memory/index.ts';
 import { MAP_TYPE } from '../uapi/index.ts';
 import { indexOf, nextIndex } from './array.ts';
-import type { BpfMap, MapDeps, MapInfo, SlotObject, SlotResolver } from './bpf-map.ts';
+import type { BpfMap, MapDeps, MapInfo, PerfEvent, SlotObject, SlotResolver } from './bpf-map.ts';
 import { allocateHeader, allocateTable } from './storage.ts';
 
 const WORD = 4;
@@ -61,6 +61,11 @@ export class ObjectArray implements BpfMap {
     return this.#deps.memory.view.getUint32(this.#slots.base + index * WORD, true);
   }
 
+  perfEventAt(index: number): PerfEvent | number {
+    if (index >= this.info.maxEntries) return -ERRNO.E2BIG;
+    return this.#held.get(index)?.perfEvent ?? -ERRNO.ENOENT;
+  }
+
   lookupElem(key: number): number {
     return this.wordAt(this.#deps.memory.view.getUint32(key, true));
   }
@@ -75,6 +80,7 @@ export class ObjectArray implements BpfMap {
 
   sysLookup(key: Uint8Array, value: Uint8Array): number {
     const object = this.#held.get(indexOf(key));
+    if (this.info.type === MAP_TYPE.PERF_EVENT_ARRAY) return -ERRNO.ENOTSUPP;
     if (object === undefined) return -ERRNO.ENOENT;
     new DataView(value.buffer, value.byteOffset).setUint32(0, object.id, true);
     return 0;

@@ -26,6 +26,11 @@ export interface BpfSys {
   close(fd: number): void;
   mmap(fd: number, length: number, offset: number): MapView;
   poll(fd: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * A buffer for what `bpf_perf_event_output` sends on a CPU (perf_event_open(2), PERF_COUNT_SW_BPF_OUTPUT); `mmap` gives it
+   * 1 + 2^n pages. @returns a descriptor or -errno
+   */
+  openPerfEvent(cpu: number): number;
   /** @returns 0 or -errno. */
   setsockopt(socket: SocketHandle, option: number, value: number | Uint8Array): number;
 }

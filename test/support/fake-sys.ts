@@ -63,6 +63,10 @@ export class FakeSys implements BpfSys {
     return Promise.reject(new Error('not in the fake'));
   }
 
+  openPerfEvent(): number {
+    return -ERRNO.EOPNOTSUPP;
+  }
+
   setsockopt(): number {
     return -ERRNO.EINVAL;
   }
