@@ -87,11 +87,35 @@ export interface StructOps {
   readonly nullable?: Readonly<Record<string, readonly number[]>>;
   /** Structs that pointers to another one show: [declared, seen]. */
   readonly seenAs?: readonly [string, string];
+  /** What may be written of structs: members, written as in C; none named: all of it. */
+  readonly writable?: Readonly<Record<string, readonly string[]>>;
 }
 
 const STRUCT_OPS: Readonly<Record<string, StructOps>> = {
-  tcp_congestion_ops: { closed: ['get_info'], seenAs: ['sock', 'tcp_sock'] },
-  bpf_dummy_ops: { closed: [], sleepable: ['test_sleepable'], nullable: { test_1: [0] } },
+  tcp_congestion_ops: {
+    closed: ['get_info'],
+    seenAs: ['sock', 'tcp_sock'],
+    writable: {
+      tcp_sock: [
+        'inet_conn.icsk_inet.sk.sk_pacing_rate',
+        'inet_conn.icsk_inet.sk.sk_pacing_status',
+        'inet_conn.icsk_ca_priv',
+        'inet_conn.icsk_ack.pending',
+        'snd_cwnd',
+        'snd_cwnd_cnt',
+        'snd_cwnd_stamp',
+        'snd_ssthresh',
+        'ecn_flags',
+        'app_limited',
+      ],
+    },
+  },
+  bpf_dummy_ops: {
+    closed: [],
+    sleepable: ['test_sleepable'],
+    nullable: { test_1: [0] },
+    writable: { bpf_dummy_ops_state: [] },
+  },
 };
 
 /** The struct of functions with that name; undefined for one that programs cannot be part of. */

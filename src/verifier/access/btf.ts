@@ -1,9 +1,9 @@
 /**
- * Loads through pointers to kernel objects (@kernel check_ptr_to_btf_access). Nothing is written, no load faults: a pointer
- * may be stale. What a loaded pointer may be used for depends on what it was loaded through.
+ * Accesses through pointers to kernel objects (@kernel check_ptr_to_btf_access). No load faults: a pointer may be stale.
+ * What a loaded pointer may be used for depends on what it was loaded through.
  * Rejects: callers without CAP_PERFMON (`'struct %s' access is allowed only to …`, EPERM), programs without a GPL licence
  * (`Cannot access kernel 'struct %s' from non-GPL compatible program`, EINVAL); (EACCES) `R%d is ptr_%s invalid negative
- * access: off=%d`, `R%d is ptr_%s invalid variable offset: …`, `only read is supported`, and what struct-walk.ts rejects.
+ * access: off=%d`, `R%d is ptr_%s invalid variable offset: …`, what struct-walk.ts rejects, and stores: see btf-write.ts.
  */
 import { isGplCompatible } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
@@ -11,6 +11,7 @@ import type { Env } from '../env.ts';
 import { kernelPointer, kernelTypes, structId, structName } from '../kernel-types.ts';
 import { tnumText } from '../log/state-text.ts';
 import { pointer, RDONLY, REG, type Reg, UNTRUSTED } from '../state/reg.ts';
+import { checkObjectWrite } from './btf-write.ts';
 import type { Access } from './mem.ts';
 import { type Found, walkStruct } from './struct-walk.ts';
 import { loadedFlags } from './trust.ts';
@@ -31,12 +32,11 @@ export function checkBtfPointer(env: Env, { ptr, size, write, value }: AnyAccess
   }
   if (off < 0) return refuse(`R${ptr} is ptr_${name} invalid negative access: off=${off}`);
   if (!env.store.isConst(reg.s)) {
-    return refuse(
-      `R${ptr} is ptr_${name} invalid variable offset: off=${reg.off}, var_off=${tnumText(env.store, reg.s)}`,
-    );
+    return refuse(`R${ptr} is ptr_${name} invalid variable offset: off=${off}, var_off=${tnumText(env.store, reg.s)}`);
   }
-  if (write) return refuse('only read is supported');
-  return loadMember(env, reg, structId(env, reg.map), off + env.store.constNumber(reg.s), size, value);
+  const at = off + env.store.constNumber(reg.s);
+  if (write) return checkObjectWrite(env, reg, at, size);
+  return loadMember(env, reg, structId(env, reg.map), at, size, value);
 }
 
 /**

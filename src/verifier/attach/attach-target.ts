@@ -21,6 +21,8 @@ export interface AttachTarget {
   readonly result: number;
   /** The program takes the place of a function without a result: nobody looks at r0. */
   readonly returnsNothing?: boolean;
+  /** What it may write of structs: see StructOps. */
+  readonly writable?: Readonly<Record<string, readonly string[]>>;
   /** Name of a struct, and of the one that pointers to it show. */
   readonly seenAs?: readonly [string, string];
 }

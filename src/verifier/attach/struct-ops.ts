@@ -56,7 +56,7 @@ function setTarget(
   struct: BtfComposite,
   { name }: BtfMember,
   { params, type: result }: BtfFuncProto,
-  { nullable = {}, seenAs }: StructOps,
+  { nullable = {}, seenAs, writable }: StructOps,
 ): number {
   env.target = {
     name,
@@ -69,6 +69,7 @@ function setTarget(
     result,
     returnsNothing: result === 0,
     seenAs,
+    writable,
   };
   return 0;
 }
