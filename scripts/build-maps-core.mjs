@@ -30,7 +30,7 @@ async function tables() {
   });
   try {
     const [memory, errors, uapi, corruption] = await Promise.all(
-      ['memory/layout.ts', 'errors/errno.ts', 'uapi/index.ts', 'maps/corruption.ts'].map((path) =>
+      ['memory/layout.ts', 'errors/errno.ts', 'uapi/index.ts', 'maps/core-numbers.ts'].map((path) =>
         server.ssrLoadModule(`/src/${path}`),
       ),
     );
@@ -43,6 +43,7 @@ async function tables() {
       TYPE_: uapi.MAP_TYPE,
       BPF_: uapi.ELEM_FLAG,
       CORRUPT_: corruption.CORRUPT,
+      OPERATION_: corruption.OPERATION,
       '': { ...errors.ERRNO, HASH_FACTOR: `0x${factor.toString(16)}`, HASH_SHIFT, LIST_END },
     };
   } finally {

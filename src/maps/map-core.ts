@@ -9,8 +9,9 @@
 import { InternalError } from '../errors/index.ts';
 import type { AddressSpace, Rcu, Region } from '../memory/index.ts';
 import { CORE_STATE, padded } from '../memory/index.ts';
+import type { BpfMap } from './bpf-map.ts';
 import { MAP_CORE } from './core/generated.ts';
-import { corruptionMessage } from './corruption.ts';
+import { OPERATION, corruptionMessage } from './core-numbers.ts';
 
 /** Functions of the core: see src/maps/core/assembly/index.ts. */
 export interface CoreFunctions {
@@ -23,7 +24,18 @@ export interface CoreFunctions {
   readonly hash_next: (map: number, key: number) => number;
   readonly percpu_hash_lookup: (map: number, key: number, cpu: number) => number;
   readonly percpu_hash_update: (map: number, key: number, value: number, flags: number, cpu: number) => number;
+  readonly array_lookup: (map: number, key: number) => number;
+  readonly array_update: (map: number, key: number, value: number, flags: number) => number;
+  readonly percpu_array_lookup: (map: number, key: number, cpu: number) => number;
+  readonly percpu_array_update: (map: number, key: number, value: number, flags: number, cpu: number) => number;
   readonly percpu_hash_update_all: (map: number, key: number, values: number, flags: number) => number;
+}
+
+/** The core as compiled programs see it. */
+export interface LinkedCore {
+  readonly functions: Readonly<Record<string, (...args: number[]) => number | void>>;
+  /** Address of a word that is not 0 while elements wait for `reclaim`. */
+  readonly pending: number;
 }
 
 /** A map whose algorithms are the core's. */
@@ -46,6 +58,8 @@ export class MapCore {
   readonly #state: Region;
   #stage: Region | undefined;
   #functions: CoreFunctions | undefined;
+  /** The live map whose header is at an address, for types that the core does not have. */
+  mapAt: (address: number) => BpfMap | undefined = () => undefined;
 
   /** The core of a memory; made when first asked for. */
   static of({ memory, rcu }: { readonly memory: AddressSpace; readonly rcu: Rcu }): MapCore {
@@ -74,6 +88,11 @@ export class MapCore {
 
   get functions(): CoreFunctions {
     return (this.#functions ??= this.#instantiate());
+  }
+
+  /** What compiled programs are linked with. */
+  get linked(): LinkedCore {
+    return { functions: { ...this.functions }, pending: this.#state.base + CORE_STATE.PENDING_MAPS };
   }
 
   add(address: number, map: CoreMap): void {
@@ -108,6 +127,19 @@ export class MapCore {
     return new InternalError(`the memory of map '${name}' is corrupt: ${corruptionMessage(what)}`);
   }
 
+  #foreign(operation: number, address: number, key: number, value: number, flags: number, cpu: number): number {
+    const map = this.mapAt(address);
+    if (map === undefined) throw new InternalError(`there is no map at 0x${address.toString(16)}`);
+    switch (operation) {
+      case OPERATION.LOOKUP:
+        return map.lookupElem(key, cpu);
+      case OPERATION.UPDATE:
+        return map.updateElem(key, value, flags, cpu);
+      default:
+        return map.deleteElem(key);
+    }
+  }
+
   #room(size: number): number {
     if (size <= STAGE) return this.#state.base + CORE_STATE.SIZE;
     if (this.#stage === undefined || this.#stage.size < size) {
@@ -128,6 +160,8 @@ export class MapCore {
       corrupt: (map: number, what: number) => {
         throw this.#corruption(map >>> 0, what);
       },
+      foreign: (operation: number, map: number, key: number, value: number, flags: number, cpu: number) =>
+        this.#foreign(operation, map >>> 0, key >>> 0, value >>> 0, flags >>> 0, cpu),
     };
     const { exports } = new WebAssembly.Instance(compiled, { env: { memory: this.#memory.memory }, imports });
     (exports.init as (state: number) => void)(this.#state.base);

@@ -9,6 +9,7 @@ export { REGISTER_WORDS } from './executable.ts';
 export { Interpreter, POISON } from './interpreter.ts';
 export type { Context, TailCalls, World } from './interpreter.ts';
 export { JitMachine } from './jit/index.ts';
+export type { MapFunctions } from './jit/index.ts';
 export type { CompiledProgram, CompileRequest, NotCompiled, OtherPrograms } from './jit/index.ts';
 export { Meter } from './meter.ts';
 export type { Budget } from './meter.ts';

@@ -12,6 +12,7 @@ import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { AREA, FRAME_STRIDE, MAX_ARGUMENTS } from './imports.ts';
 import { writeLookup } from './lookup.ts';
+import { writeMapCall } from './map-calls.ts';
 import type { JitOptions } from './options.ts';
 
 /** Registers that a sub-program takes, the frame pointer its own, and that it gives back. */
@@ -40,6 +41,7 @@ export function callHelper(f: FunctionWriter, at: number): void {
   const { helpers, imm } = f.program;
   const { imports } = f.parts;
   if (f.options.mode !== 'hardened' && writeLookup(f, at)) return;
+  if (writeMapCall(f, at)) return;
   f.code.i32(at);
   if (helpers[at] === undefined) {
     f.code.i32(imm[at]);

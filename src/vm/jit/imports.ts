@@ -34,7 +34,9 @@ export const AREA = {
   REGISTERS: 32,
   /** Instructions that may run before the machine is asked: 64 bits. */
   FUEL: 80,
-  SIZE: 88,
+  /** Number of the CPU: 32 bits. */
+  CPU: 88,
+  SIZE: 96,
 } as const;
 
 /** Bytes from one stack frame to the next one's: a page for the frame and one that belongs to nobody. */
@@ -101,8 +103,17 @@ export interface HelperImport {
 export class Imports {
   readonly #functions = new Map<string, Index>();
 
-  /** @param table whether the code uses the table of programs */
-  constructor(module: ModuleWriter, names: readonly FunctionName[], helpers: Iterable<HelperImport>, table: boolean) {
+  /**
+   * @param core functions of the map core, with how many words they take
+   * @param table whether the code uses the table of programs
+   */
+  constructor(
+    module: ModuleWriter,
+    names: readonly FunctionName[],
+    helpers: Iterable<HelperImport>,
+    core: ReadonlyMap<string, number>,
+    table: boolean,
+  ) {
     module.importMemory(MODULE, MEMORY, 1);
     if (table) module.importTable(MODULE, TABLE);
     const declare = (name: string, params: number, result: boolean): void => {
@@ -115,6 +126,7 @@ export class Imports {
       declare(name, params, result);
     }
     for (const { id, args } of helpers) declare(helperImport(id), 1 + 2 * args, true);
+    for (const [name, args] of core) declare(coreImport(name), args, args > 0);
   }
 
   of(name: FunctionName): Index {
@@ -125,11 +137,21 @@ export class Imports {
     return this.#index(helperImport(id));
   }
 
+  /** A function of the map core. */
+  core(name: string): Index {
+    return this.#index(coreImport(name));
+  }
+
   #index(name: string): Index {
     const index = this.#functions.get(name);
     if (index === undefined) throw new InternalError(`compiled code uses ${name} and does not import it`);
     return index;
   }
+}
+
+/** Name of the import of a function of the map core. */
+export function coreImport(name: string): string {
+  return `maps ${name}`;
 }
 
 /** Name of a helper's import. */

@@ -1,5 +1,6 @@
 /** The JIT: programs to WebAssembly. */
 export { JitMachine } from './machine.ts';
+export type { MapFunctions } from './map-calls.ts';
 export type { CompiledProgram, CompileRequest, NotCompiled } from './machine.ts';
 export type { JitOptions, NarrowContextRange } from './options.ts';
 export type { OtherPrograms } from './other-programs.ts';

@@ -27,13 +27,16 @@ import {
   MODULE,
   REPEAT,
   TABLE,
+  coreImport,
   helperImport,
 } from './imports.ts';
-import type { FunctionName, HelperImport } from './imports.ts';
+import type { FunctionName } from './imports.ts';
 import type { JitOptions, MapShape } from './options.ts';
+import type { MapWorld } from './map-calls.ts';
 import { NO_PROGRAMS, ProgramTable } from './other-programs.ts';
 import type { OtherPrograms } from './other-programs.ts';
 import { hasTailCalls, translate } from './program.ts';
+import type { Translated } from './program.ts';
 
 /** @kernel MAX_CALL_FRAMES */
 const MAX_FRAMES = 8;
@@ -91,6 +94,7 @@ export class JitMachine<Env extends World> {
   /** The stack that is in use. */
   #frames: Region;
   readonly #area: number;
+  readonly #maps: MapWorld | undefined;
   /** r0-r5 of helper calls. */
   readonly #file = new Int32Array(REGISTER_WORDS);
   #context: Context | undefined;
@@ -107,9 +111,11 @@ export class JitMachine<Env extends World> {
   /**
    * Takes the memory of a stack: once per CPU.
    * @param others what tail calls may start
+   * @param maps the map core over the same memory; without it helpers do all that touches maps
    */
-  constructor(env: Env, others: OtherPrograms = NO_PROGRAMS) {
+  constructor(env: Env, others: OtherPrograms = NO_PROGRAMS, maps?: MapWorld) {
     this.env = env;
+    this.#maps = maps;
     this.#space = env.space;
     this.#others = others;
     const stack = this.#allocateStack(MAX_FRAMES);
@@ -166,13 +172,14 @@ export class JitMachine<Env extends World> {
       mapLoads: request.mapLoads ?? new Set(),
       maps: (address) => this.#mapShape(address),
       area: this.#area,
+      core: request.mode === 'hardened' ? undefined : this.#maps?.core(),
       frameTop: stack.base + MAX_BPF_STACK,
     };
     const translation = translate(executable, options);
     if (!translation.ok) return translation;
     const module = this.#module(translation.bytes);
     if (typeof module === 'string') return { ok: false, unsupported: module };
-    const imports = { [MODULE]: this.#imports(executable, translation.helpers, options.fuel) };
+    const imports = { [MODULE]: this.#imports(executable, translation, options) };
     const { exports } = new WebAssembly.Instance(module, imports);
     const main = exports[MAIN] as CompiledProgram['main'];
     const repeat = exports[REPEAT] as CompiledProgram['repeat'];
@@ -234,6 +241,7 @@ export class JitMachine<Env extends World> {
     if (options.fuel) this.#fuel = 0;
     this.#frames = options.frameTop === this.#stack.base + MAX_BPF_STACK ? this.#stack : (this.#deepStack as Region);
     this.#calls.length = this.#looks.length = 0;
+    if (this.#maps !== undefined) this.#space.view.setUint32(this.#area + AREA.CPU, this.#maps.cpu(), true);
   }
 
   /** Run `count` times, at least once. @returns the low word of the last r0, unsigned. */
@@ -316,8 +324,8 @@ export class JitMachine<Env extends World> {
 
   #imports(
     executable: Executable<Env>,
-    helpers: readonly HelperImport[],
-    counting: boolean,
+    { helpers, core }: Pick<Translated, 'helpers' | 'core'>,
+    options: JitOptions,
   ): Record<string, WebAssembly.ImportValue> {
     const imports: Record<string, WebAssembly.ImportValue> = {
       [MEMORY]: this.#space.memory,
@@ -328,6 +336,7 @@ export class JitMachine<Env extends World> {
       const helper = executable.helpers[slot];
       if (helper !== undefined) imports[helperImport(id)] = this.#helper(helper, args);
     }
+    for (const name of core) if (options.core) imports[coreImport(name)] = options.core.functions[name];
     return imports;
   }
 

@@ -1,4 +1,5 @@
 /** How a program is compiled. */
+import type { MapFunctions } from './map-calls.ts';
 
 /** The context struct, where some fields are narrower on Linux than the struct that programs see. */
 export interface NarrowContextRange {
@@ -54,6 +55,8 @@ export interface JitOptions extends MapOptions {
   readonly fuel: boolean;
   /** Mode `checked`: count instructions against a budget. */
   readonly budget: boolean;
+  /** The map core; absent: helpers do all that touches maps. */
+  readonly core?: MapFunctions;
   /** Absent: the context is plain memory. */
   readonly narrow?: NarrowContextRange;
 }

@@ -31,6 +31,7 @@ import type { ModuleParts, Program } from './function-writer.ts';
 import { AREA, ENTER, ENTRY, Imports, MAIN, REPEAT } from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
 import { KNOWN_OPCODES } from './known-opcodes.ts';
+import { RECLAIM, coreImports } from './map-calls.ts';
 import { isAccess, writeAtomic, writeLoad, writeStore } from './memory.ts';
 import type { JitOptions } from './options.ts';
 import { writeStructured } from './structure.ts';
@@ -42,14 +43,18 @@ const MAX_FUNCTION = 7_654_321;
 /** Frames of at most so many bytes are zeroed word by word. */
 const UNROLLED_ZEROES = 128;
 
+export interface Translated {
+  readonly ok: true;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly helpers: readonly HelperImport[];
+  /** Functions of the map core. */
+  readonly core: readonly string[];
+  /** Whether a sub-program may end the program. */
+  readonly mayEnd: boolean;
+}
+
 export type Translation =
-  | {
-      readonly ok: true;
-      readonly bytes: Uint8Array<ArrayBuffer>;
-      readonly helpers: readonly HelperImport[];
-      /** Whether a sub-program may end the program. */
-      readonly mayEnd: boolean;
-    }
+  | Translated
   /** What there is no translation of. */
   | { readonly ok: false; readonly unsupported: string };
 
@@ -66,11 +71,13 @@ export function translate(program: Program, options: JitOptions): Translation {
   const graphs = allFunctions(program, options.entry);
   const module = new ModuleWriter();
   const helpers = helperImports(program, options);
+  const core = coreImports(program, options);
   const tailCalls = hasTailCalls(program);
   const imports = new Imports(
     module,
     neededFunctions(program, options),
     helpers,
+    core,
     tailCalls && options.mode !== 'checked',
   );
   const { params, results } = convention(options.mode);
@@ -98,13 +105,13 @@ export function translate(program: Program, options: JitOptions): Translation {
     module.body(fn, code);
   }
   const repeat = module.function(module.type([TYPE.I32, TYPE.I32, TYPE.I32], [TYPE.I32]));
-  module.body(repeat, writeRepeat(main));
+  module.body(repeat, writeRepeat(main, core.has(RECLAIM) ? parts : undefined));
   module.exportFunction(MAIN, main);
   module.exportFunction(REPEAT, repeat);
   if (options.entry) exportEntry(parts);
   // A program that a tail call starts may end the whole run, too.
   const mayEnd = tailCalls || (graphs.locals.size > 0 && has(program, isPacketLoad));
-  return { ok: true, bytes: module.encode(), helpers, mayEnd };
+  return { ok: true, bytes: module.encode(), helpers, core: [...core.keys()], mayEnd };
 }
 
 interface Graphs {
@@ -199,6 +206,13 @@ function writeRepeat(main: Index, parts: ModuleParts | undefined): Code {
   code.get(r2);
   code.call(main);
   code.set(result);
+  if (parts?.options.core !== undefined) {
+    code.i32(parts.options.core.pending);
+    code.access(ACCESS.i32_load, 0);
+    code.if();
+    code.call(parts.imports.core(RECLAIM));
+    code.end();
+  }
   code.get(count);
   code.i32(1);
   code.op(OP.i32_sub);

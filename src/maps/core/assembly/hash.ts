@@ -1,5 +1,5 @@
 /**
- * BPF_MAP_TYPE_HASH and BPF_MAP_TYPE_PERCPU_HASH: chains behind a power of two of buckets, a new element at the end of its
+ * BPF_MAP_TYPE_HASH and BPF_MAP_TYPE_PERCPU_HASH: chains behind a power of two of buckets, a new element at the front of its
  * chain. Updating a hash replaces the element, in its place of the chain; updating a per-CPU hash overwrites one CPU's
  * value in place, and a new element has zeros on the others.
  *
@@ -93,6 +93,14 @@ function addCount(map: u32, by: i32): void {
   store<u32>(map, load<u32>(map, MAP_COUNT) + by, MAP_COUNT);
 }
 
+/** Put an element before the others of its chain: who walks it does not meet what was added meanwhile. */
+function add(map: u32, elem: u32, hash: u32): void {
+  const bucket = bucketOf(map, hash);
+  store<u32>(elem, load<u32>(bucket), ELEM_NEXT);
+  store<u32>(bucket, elem);
+  addCount(map, 1);
+}
+
 export function hash_update(map: u32, key: u32, value: u32, flags: u32): i32 {
   const hash = hashOf(map, key);
   const link = linkTo(map, key, hash);
@@ -102,10 +110,13 @@ export function hash_update(map: u32, key: u32, value: u32, flags: u32): i32 {
   const elem = create(map, key, hash);
   if (elem === 0) return -ENOMEM;
   copy(elem + load<u32>(map, MAP_VALUE_OFFSET), value, load<u32>(map, MAP_VALUE_SIZE));
-  store<u32>(elem, old !== 0 ? load<u32>(old, ELEM_NEXT) : 0, ELEM_NEXT);
-  store<u32>(link, elem);
-  if (old !== 0) retire(map, old);
-  else addCount(map, 1);
+  if (old !== 0) {
+    store<u32>(elem, load<u32>(old, ELEM_NEXT), ELEM_NEXT);
+    store<u32>(link, elem);
+    retire(map, old);
+  } else {
+    add(map, elem, hash);
+  }
   return 0;
 }
 
@@ -133,8 +144,7 @@ const MAX_ERRNO = 4096;
 /** The element of a key, made with zeros where there was none; -errno. */
 function forPercpu(map: u32, key: u32, flags: u32): u32 {
   const hash = hashOf(map, key);
-  const link = linkTo(map, key, hash);
-  const old = load<u32>(link);
+  const old = load<u32>(linkTo(map, key, hash));
   const no = refused(map, old, flags);
   if (no !== 0) return no;
   if (old !== 0) return old;
@@ -142,9 +152,7 @@ function forPercpu(map: u32, key: u32, flags: u32): u32 {
   if (elem === 0) return -ENOMEM;
   const size = load<u32>(map, MAP_CPU_STRIDE) * load<u32>(map, MAP_COPIES);
   memory.fill(elem + load<u32>(map, MAP_VALUE_OFFSET), 0, size);
-  store<u32>(elem, 0, ELEM_NEXT);
-  store<u32>(link, elem);
-  addCount(map, 1);
+  add(map, elem, hash);
   return elem;
 }
 

@@ -1,4 +1,9 @@
-/** What the map core finds wrong in a map's memory, by number. */
+/** Numbers that cross from the map core to JavaScript. */
+
+/** Operations on maps of types that the core does not have. */
+export const OPERATION = { LOOKUP: 1, UPDATE: 2, DELETE: 3 } as const;
+
+/** What the core finds wrong in a map's memory. */
 export const CORRUPT = { CHAIN: 1, CIRCLE: 2, FREE_LIST: 3, RETIRED: 4 } as const;
 
 const MESSAGES: Readonly<Record<number, string>> = {

@@ -1,0 +1,131 @@
+/**
+ * Helpers on maps as direct calls of the map core's functions: WebAssembly calls WebAssembly. Where the JIT knows which map it
+ * is, that of the map's type; else one that looks at the type in the map's header. Mode `verified` only: nothing is checked
+ * here, and a map that was tampered with is the core's business.
+ */
+import { MAP_TYPE } from '../../uapi/index.ts';
+import { ACCESS, OP } from '../../wasm/index.ts';
+import type { FunctionWriter, Program } from './function-writer.ts';
+import { width } from './flow-graph.ts';
+import { AREA } from './imports.ts';
+import type { JitOptions } from './options.ts';
+
+/** The functions of the map core, and what a machine must know of its state. */
+export interface MapFunctions {
+  readonly functions: Readonly<Record<string, (...args: number[]) => number | void>>;
+  /** Address of the word that is not 0 while elements wait until no program runs; `reclaim` gives them back. */
+  readonly pending: number;
+}
+
+/** What a machine asks about maps. */
+export interface MapWorld {
+  core(): MapFunctions;
+  /** Number of the CPU. */
+  cpu(): number;
+}
+
+/** What is handed to a function; all are words. FLAGS: those beyond 32 bits become 2^32 - 1, which is no flag either. */
+const ARG = { MAP: 0, KEY: 1, VALUE: 2, FLAGS: 3, CPU: 4 } as const;
+type Arg = (typeof ARG)[keyof typeof ARG];
+const { MAP, KEY, VALUE, FLAGS, CPU } = ARG;
+
+/** One function of the core. */
+interface CoreFunction {
+  readonly name: string;
+  readonly args: readonly Arg[];
+}
+
+interface MapHelper {
+  /** Whether r0 is an address, and not a signed number. */
+  readonly address: boolean;
+  /** Where the map is unknown. */
+  readonly any: CoreFunction;
+  /** By the map's type; types that are missing are left to the helper. */
+  readonly types: Readonly<Record<number, CoreFunction>>;
+}
+
+const { HASH, ARRAY, PERCPU_HASH, PERCPU_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS } = MAP_TYPE;
+const fn = (name: string, ...args: Arg[]): CoreFunction => ({ name, args });
+
+const LOOKUP = fn('map_lookup', MAP, KEY, CPU);
+const DELETE = fn('hash_delete', MAP, KEY);
+
+/** By the helper's number. */
+const HELPERS: Readonly<Record<number, MapHelper>> = {
+  1: {
+    address: true,
+    any: LOOKUP,
+    types: {
+      [HASH]: fn('hash_lookup', MAP, KEY),
+      [ARRAY]: fn('array_lookup', MAP, KEY),
+      [PERCPU_HASH]: fn('percpu_hash_lookup', MAP, KEY, CPU),
+      [PERCPU_ARRAY]: fn('percpu_array_lookup', MAP, KEY, CPU),
+      [ARRAY_OF_MAPS]: LOOKUP,
+      [HASH_OF_MAPS]: LOOKUP,
+    },
+  },
+  2: {
+    address: false,
+    any: fn('map_update', MAP, KEY, VALUE, FLAGS, CPU),
+    types: {
+      [HASH]: fn('hash_update', MAP, KEY, VALUE, FLAGS),
+      [ARRAY]: fn('array_update', MAP, KEY, VALUE, FLAGS),
+      [PERCPU_HASH]: fn('percpu_hash_update', MAP, KEY, VALUE, FLAGS, CPU),
+      [PERCPU_ARRAY]: fn('percpu_array_update', MAP, KEY, VALUE, FLAGS, CPU),
+    },
+  },
+  3: {
+    address: false,
+    any: fn('map_delete', MAP, KEY),
+    types: { [HASH]: DELETE, [PERCPU_HASH]: DELETE },
+  },
+};
+
+const CALL_HELPER = 0x85;
+export const RECLAIM = 'reclaim';
+
+/** Functions of the core that the calls of a program may need, by name, with how many words they take. */
+export function coreImports(program: Program, { mode, core }: JitOptions): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  if (mode !== 'verified' || core === undefined) return found;
+  for (let slot = 0; slot < program.length; slot += width(program.op[slot])) {
+    const helper = program.op[slot] === CALL_HELPER ? HELPERS[program.imm[slot]] : undefined;
+    if (helper === undefined) continue;
+    for (const { name, args } of [helper.any, ...Object.values(helper.types)]) found.set(name, args.length);
+    if (!helper.address) found.set(RECLAIM, 0);
+  }
+  return found;
+}
+
+/** Write the call at `at` as a call of the core. @returns false: it is not one that is known here */
+export function writeMapCall(f: FunctionWriter, at: number): boolean {
+  const helper = HELPERS[f.program.imm[at]];
+  if (helper === undefined || f.options.mode !== 'verified' || f.options.core === undefined) return false;
+  const address = f.facts?.maps.get(at);
+  const callee = address === undefined ? helper.any : helper.types[f.options.maps(address).type];
+  if (callee === undefined) return false;
+  for (const arg of callee.args) writeArgument(f, arg, address);
+  f.code.call(f.parts.imports.core(callee.name));
+  f.op(helper.address ? OP.i64_extend_i32_u : OP.i64_extend_i32_s);
+  f.setRegister(0);
+  return true;
+}
+
+function writeArgument(f: FunctionWriter, arg: Arg, map: number | undefined): void {
+  const { code } = f;
+  if (arg === MAP && map !== undefined) return code.i32(map);
+  if (arg === CPU) {
+    code.i32(f.options.area);
+    return code.access(ACCESS.i32_load, AREA.CPU);
+  }
+  const register = arg + 1; // r1-r4
+  f.getRegister(register);
+  f.op(OP.i32_wrap_i64);
+  if (arg !== FLAGS) return;
+  code.i32(-1);
+  f.getRegister(register);
+  code.i64(32, 0);
+  f.op(OP.i64_shr_u);
+  f.op(OP.i64_eqz);
+  f.op(OP.select);
+}
