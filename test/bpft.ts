@@ -32,7 +32,6 @@ import { parseProgramObject } from '../src/loader/index.ts';
 import type { ExchangeAnswer, ExchangeRunner, ProgramObject } from '../src/loader/index.ts';
 import { MAP_FLAG, PROG_FLAG } from '../src/uapi/index.ts';
 import { FunctionBtf, funcRecords } from './function-btf.ts';
-import type { Linkage } from './function-btf.ts';
 import { valueBtf } from './value-btf.ts';
 
 export interface BpftProgram {
@@ -60,7 +59,7 @@ interface Draft {
   asm: string[];
   /** Slots given as bytes, by the label that stands for them. */
   slots: Map<string, string>;
-  funcs: { label: string; linkage: Linkage; params: readonly string[] }[];
+  funcs: { label: string; linkage: string; params: readonly string[] }[];
   logLevel?: number;
   todo?: string;
 }
@@ -241,7 +240,7 @@ function directive(draft: Draft, line: string, place: Place, only: boolean): boo
       break;
     case '.func': {
       const [label, linkage, ...params] = words;
-      if (linkage !== 'static' && linkage !== 'global') throw new FormatError(`${linkage} is no linkage`, place);
+      if (!/^(static|global)(:|$)/.test(linkage)) throw new FormatError(`${linkage} is no linkage`, place);
       draft.funcs.push({ label, linkage, params });
       break;
     }

@@ -2,18 +2,34 @@
  * What a function expects of its arguments, read from its BTF prototype (@kernel btf_prepare_func_args). Parameters may be
  * numbers, the context, and memory whose size its type tells; tags (`arg:ctx`, `arg:nonnull`) say more.
  *
- * Refuses (EINVAL), in words only where the function is global: `Global function %s() with %d > %d args. Buggy compiler.`,
+ * Refuses (EINVAL), in words only where the function is global, but for the first: `arg#%d type tag is not supported in static
+ * functions`, `arg#%d has unsupported set of tags` (EOPNOTSUPP); `arg#%d has invalid combination of tags`, `arg#%d untrusted
+ * cannot be combined with any other tags`, `arg#%d should be \`struct %s *\``, `arg#%d reference type('%s %s') has no matches`
+ * (ENOENT), `… candidate matching error: -22`, `Global function %s() with %d > %d args. Buggy compiler.`,
  * `Global function %s() doesn't return scalar. Only those are supported.`, `arg#%d reference type('%s %s') size cannot be
  * determined: %d`, `arg#%d has pointer tag, but is not a pointer type`, `Arg#%d type %s in %s() is not supported yet.`
  */
-import { type Btf, type BtfDeclTag, KIND, KIND_NAMES } from '../btf/index.ts';
+import { type Btf, type BtfDeclTag, type BtfType, isModifier, KIND, KIND_NAMES } from '../btf/index.ts';
 import { ERRNO } from '../errors/index.ts';
 import { PROG_TYPE } from '../uapi/index.ts';
 import { type Context, UnsupportedConstruct } from './context.ts';
 import type { FuncArg, FunctionInfo } from './insn-aux.ts';
+import { kernelTypes, structNumber } from './kernel-types.ts';
 
 /** Most arguments: r1 to r5. */
 const MAX_ARGS = 5;
+
+/** A typedef, of the registers where a program interrupts. */
+const USER_REGS = 'bpf_user_pt_regs_t';
+
+/** @kernel enum btf_arg_tag */
+const TAGS: ReadonlySet<string> = new Set(['ctx', 'nonnull', 'nullable', 'trusted', 'untrusted', 'arena']);
+
+/** Types whose tagged context may have any type; the saved registers; words of 64 bits. Measured. */
+const ANY_CONTEXT = new Set<number>([PROG_TYPE.SYSCALL, PROG_TYPE.TRACEPOINT]);
+const WITH_REGS = new Set<number>([PROG_TYPE.KPROBE, PROG_TYPE.PERF_EVENT]);
+const WORDS = new Set<number>([PROG_TYPE.RAW_TRACEPOINT, PROG_TYPE.RAW_TRACEPOINT_WRITABLE]);
+const BY_BTF = new Set<number>([PROG_TYPE.TRACING, PROG_TYPE.LSM, PROG_TYPE.STRUCT_OPS, PROG_TYPE.EXT]);
 
 /**
  * The structure that each program type's context points to, as programs name it. Source: `struct bpf_ctx_convert` in the
@@ -35,7 +51,7 @@ const CTX_STRUCT: { readonly [type: number]: readonly string[] } = {
   [PROG_TYPE.SK_SKB]: ['__sk_buff', 'sk_buff'],
   [PROG_TYPE.SK_MSG]: ['sk_msg_md'],
   [PROG_TYPE.FLOW_DISSECTOR]: ['__sk_buff', 'sk_buff'],
-  [PROG_TYPE.KPROBE]: ['pt_regs'],
+  [PROG_TYPE.KPROBE]: ['pt_regs', USER_REGS],
   [PROG_TYPE.PERF_EVENT]: ['bpf_perf_event_data'],
   [PROG_TYPE.RAW_TRACEPOINT]: ['bpf_raw_tracepoint_args'],
   [PROG_TYPE.RAW_TRACEPOINT_WRITABLE]: ['bpf_raw_tracepoint_args'],
@@ -86,48 +102,116 @@ class ArgReader {
     return args;
   }
 
-  #refuse(text: string): number {
+  #refuse(text: string, errno: number = ERRNO.EINVAL): number {
     if (this.#func.isGlobal) this.#ctx.log.write(`${text}\n`);
-    return -ERRNO.EINVAL;
+    return -errno;
   }
 
   #arg(i: number, id: number): FuncArg | number {
     const btf = this.#btf;
     const tags = this.#tags(i);
+    if (typeof tags === 'number') return tags;
     const type = btf.resolve(id);
     if (type.kind === KIND.PTR) return this.#pointer(i, type.type, tags);
-    if (tags.length) return this.#refuse(`arg#${i} has pointer tag, but is not a pointer type`);
+    if (tags.size) return this.#refuse(`arg#${i} has pointer tag, but is not a pointer type`);
     if (isNumber(btf, id)) return { kind: 'scalar' };
     return this.#refuse(`Arg#${i} type ${kindName(type.kind)} in ${this.#func.name}() is not supported yet.`);
   }
 
-  #pointer(i: number, target: number, tags: readonly string[]): FuncArg | number {
+  #pointer(i: number, target: number, tags: ReadonlySet<string>): FuncArg | number {
     const type = this.#btf.resolve(target);
-    const isCtx = type.kind === KIND.STRUCT && CTX_STRUCT[this.#ctx.input.progType]?.includes(type.name);
-    if (isCtx || (tags.includes('ctx') && type.kind === KIND.VOID)) {
-      if (tags.some((tag) => tag !== 'ctx')) return this.#refuse(`arg#${i} has invalid combination of tags`);
-      return { kind: 'ctx' };
+    const only = (...allowed: string[]): boolean => [...tags].every((tag) => allowed.includes(tag));
+    const invalid = (): number => this.#refuse(`arg#${i} has invalid combination of tags`);
+    if (tags.has('ctx') || this.#isContext(target)) {
+      if (!only('ctx')) return invalid();
+      return tags.has('ctx') ? this.#taggedContext(i, target) : { kind: 'ctx' };
     }
-    const other = tags.find((tag) => tag !== 'nonnull');
-    if (other) throw new UnsupportedConstruct(`parameter with tag arg:${other}`);
-    if (type.kind === KIND.STRUCT && type.name === 'bpf_dynptr') throw new UnsupportedConstruct('dynptr parameter');
+    if ((type.kind === KIND.STRUCT || type.kind === KIND.FWD) && type.name === 'bpf_dynptr') {
+      return only() ? { kind: 'dynptr' } : invalid();
+    }
+    if (tags.has('trusted')) {
+      // That it is both is no contradiction to Linux.
+      if (!only('trusted', 'nullable', 'untrusted')) return invalid();
+      const struct = this.#kernelStruct(i, type);
+      return struct < 0 ? struct : { kind: 'trusted', struct, nullable: tags.has('nullable') };
+    }
+    if (tags.has('untrusted')) {
+      if (!only('untrusted')) return this.#refuse(`arg#${i} untrusted cannot be combined with any other tags`);
+      if (type.kind === KIND.VOID || type.kind === KIND.INT) return { kind: 'untrusted', struct: -1 };
+      const struct = this.#kernelStruct(i, type);
+      return struct < 0 ? struct : { kind: 'untrusted', struct };
+    }
+    if (tags.has('arena')) throw new UnsupportedConstruct('parameter with tag arg:arena');
     if (!this.#func.isGlobal) return -ERRNO.EINVAL;
+    if (!only('nonnull')) return invalid();
     const size = this.#btf.size(target);
     if (size === undefined) {
       const text = `${kindName(type.kind)} ${type.kind === KIND.VOID ? '' : type.name}`;
       return this.#refuse(`arg#${i} reference type('${text}') size cannot be determined: ${-ERRNO.EINVAL}`);
     }
-    return { kind: 'mem', size, nullable: !tags.includes('nonnull') };
+    return { kind: 'mem', size, nullable: !tags.has('nonnull') };
   }
 
-  /** The `arg:` tags of parameter `i`. */
-  #tags(i: number): string[] {
+  /** Whether `target` is the context by its name. */
+  #isContext(target: number): boolean {
+    const { progType } = this.#ctx.input;
+    const type = this.#btf.resolve(target);
+    if (type.kind === KIND.STRUCT && CTX_STRUCT[progType]?.includes(type.name)) return true;
+    return progType === PROG_TYPE.KPROBE && this.#isTypedef(target, USER_REGS);
+  }
+
+  /** What a pointer with the tag `arg:ctx` may point to; void is always right. */
+  #taggedContext(i: number, target: number): FuncArg | number {
+    const { progType } = this.#ctx.input;
+    const type = this.#btf.resolve(target);
+    if (BY_BTF.has(progType)) throw new UnsupportedConstruct('tag arg:ctx in a program attached by BTF');
+    const fits =
+      type.kind === KIND.VOID ||
+      ANY_CONTEXT.has(progType) ||
+      (type.kind === KIND.STRUCT && type.name === CTX_STRUCT[progType]?.[0]) ||
+      (WITH_REGS.has(progType) &&
+        (this.#isTypedef(target, USER_REGS) || (type.kind === KIND.STRUCT && type.name === 'pt_regs'))) ||
+      (WORDS.has(progType) && type.kind === KIND.INT && type.size === 8);
+    return fits ? { kind: 'ctx' } : this.#refuse(`arg#${i} should be \`struct ${CTX_STRUCT[progType]?.[0]} *\``);
+  }
+
+  /** Whether the type is the typedef of that name, or another name of it. */
+  #isTypedef(id: number, name: string): boolean {
+    for (let type = this.#btf.type(id); isModifier(type); type = this.#btf.type(type.type)) {
+      if (type.kind === KIND.TYPEDEF && type.name === name) return true;
+    }
+    return false;
+  }
+
+  /** The number of the kernel's struct of that name, or -errno. */
+  #kernelStruct(i: number, type: BtfType): number {
+    const name = type.kind === KIND.VOID ? '' : type.name;
+    const text = `arg#${i} reference type('${kindName(type.kind)} ${name || '(anon)'}')`;
+    const refuse = (errno: number, end: string): number => this.#refuse(`${text} ${end}`, errno);
+    if (!name) return refuse(ERRNO.EINVAL, `candidate matching error: ${-ERRNO.EINVAL}`);
+    if (type.kind !== KIND.STRUCT && type.kind !== KIND.FWD) {
+      throw new UnsupportedConstruct(`parameter with a tag that points to ${kindName(type.kind)}`);
+    }
+    kernelTypes(this.#ctx);
+    // What is behind three underscores only tells versions of a struct apart.
+    const id = this.#ctx.input.kernelBtf?.struct(name.replace(/___.*$/s, ''));
+    return id === undefined ? refuse(ERRNO.ENOENT, 'has no matches') : structNumber(this.#ctx, id);
+  }
+
+  /** The `arg:` tags of parameter `i`, or -errno. */
+  #tags(i: number): ReadonlySet<string> | number {
     const { type } = this.#func;
-    const tags = declTags(this.#btf)
-      .filter((tag) => tag.type === type && tag.component === i && tag.name.startsWith('arg:'))
-      .map((tag) => tag.name.slice(4));
-    if (tags.length && !this.#func.isGlobal) throw new UnsupportedConstruct('tagged parameter of a static function');
-    return tags;
+    const tags = new Set<string>();
+    for (const tag of declTags(this.#btf)) {
+      if (tag.type === type && tag.component === i && tag.name.startsWith('arg:')) tags.add(tag.name.slice(4));
+    }
+    if (tags.size === 0) return tags;
+    if (!this.#func.isGlobal) {
+      this.#ctx.log.write(`arg#${i} type tag is not supported in static functions\n`);
+      return -ERRNO.EOPNOTSUPP;
+    }
+    if ([...tags].every((tag) => TAGS.has(tag))) return tags;
+    return this.#refuse(`arg#${i} has unsupported set of tags`, ERRNO.EOPNOTSUPP);
   }
 }
 

@@ -66,6 +66,11 @@ export interface FunctionInfo {
 export type FuncArg =
   | { readonly kind: 'scalar' }
   | { readonly kind: 'ctx' }
+  | { readonly kind: 'dynptr' }
+  /** A kernel object of struct `struct`, see kernel-types.ts, that stays there. */
+  | { readonly kind: 'trusted'; readonly struct: number; readonly nullable: boolean }
+  /** Anything: loads through it never fault. `struct` is the kernel's, or -1 for memory without one. */
+  | { readonly kind: 'untrusted'; readonly struct: number }
   /** `size` bytes that can be read and written. */
   | { readonly kind: 'mem'; readonly size: number; readonly nullable: boolean };
 

@@ -5,6 +5,7 @@
  */
 import { ctxAccess } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
+import { PROG_TYPE } from '../../uapi/index.ts';
 import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { kernelId, kernelPointer } from '../kernel-types.ts';
@@ -26,6 +27,32 @@ const KINDS: Record<string, number> = {
 
 /** Before the name of a struct. */
 const KERNEL_OBJECT = 'trusted_ptr_';
+
+/** Types whose context lies in memory as the program sees it. Measured. */
+const PLAIN = new Set<number>([
+  PROG_TYPE.KPROBE,
+  PROG_TYPE.TRACEPOINT,
+  PROG_TYPE.RAW_TRACEPOINT,
+  PROG_TYPE.RAW_TRACEPOINT_WRITABLE,
+  PROG_TYPE.CGROUP_DEVICE,
+  PROG_TYPE.NETFILTER,
+  PROG_TYPE.SYSCALL,
+]);
+
+const BY_BTF = new Set<number>([PROG_TYPE.TRACING, PROG_TYPE.LSM, PROG_TYPE.STRUCT_OPS, PROG_TYPE.EXT]);
+
+/** Whether the context may be passed to a function as memory. */
+export function isCtxMemory({ input: { progType } }: Env): boolean {
+  if (BY_BTF.has(progType)) throw new UnsupportedConstruct('context of a program attached by BTF as memory');
+  return PLAIN.has(progType);
+}
+
+/** `size` bytes of the context at register `r`, as memory: its last byte stands for all. @returns 0 or -errno */
+export function checkCtxMemory(env: Env, r: number, size: number, write: boolean, zeroOk: boolean): number {
+  if (!isCtxMemory(env)) throw new UnsupportedConstruct('ctx as memory of a helper');
+  if (size === 0) return zeroOk ? 0 : -ERRNO.EACCES;
+  return checkCtx(env, r, env.regs[r].off + size - 1, 1, write, -1, false);
+}
 
 /** Whether a pointer is used where it was given. @kernel check_ptr_off_reg */
 export function checkUnmoved(env: Env, reg: Reg, r: number, fixedOk = false): number {

@@ -7,6 +7,7 @@ import type { ArgKind, HelperProto } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { MAP_FLAG, MAP_TYPE } from '../../uapi/index.ts';
 import { checkAlignment } from '../access/alignment.ts';
+import { checkCtxMemory } from '../access/ctx.ts';
 import { checkBuf } from '../access/buf.ts';
 import { checkBtfPointer } from '../access/btf.ts';
 import { checkFields } from '../access/map-field.ts';
@@ -154,6 +155,8 @@ export function checkMemory(
       return checkBtfPointer(env, { ptr: r, off: 0, size, write: false, value: -1 }, reg.off);
     case REG.STACK:
       return checkStackRange(env, r, reg.off, size, zeroOk, write, raw);
+    case REG.CTX:
+      return checkCtxMemory(env, r, size, write, zeroOk);
     case REG.SCALAR:
       if (zeroOk && size === 0 && reg.s === env.store.ZERO) return 0;
       return env.fail(ERRNO.EACCES, `R${r} type=${typeName(reg.type)} expected=fp`);

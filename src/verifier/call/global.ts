@@ -1,18 +1,33 @@
 /**
  * Global functions: verified once, on their own, for all arguments that their prototype allows; a caller is checked against
  * the prototype and learns nothing from the call (@kernel btf_check_func_arg_match).
- * Rejects (EINVAL): `R%d is not a scalar`, `arg#%d expects pointer to ctx`, `arg#%d is expected to be non-NULL`, `Caller
+ * Rejects (EINVAL): `R%d is not a scalar`, `arg#%d expected pointer to stack or const struct bpf_dynptr`, `arg#%d expects pointer to ctx`, `arg#%d is expected to be non-NULL`, `Caller
  * passes invalid args into func#%d ('%s')`, `global function calls are not allowed while holding a lock,`, `At subprogram exit the register R0 is not a scalar value (%s)`.
  */
 import { ERRNO } from '../../errors/index.ts';
-import { PROG_TYPE } from '../../uapi/index.ts';
-import { checkUnmoved } from '../access/ctx.ts';
+import { checkUnmoved, isCtxMemory } from '../access/ctx.ts';
+import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { argsOf } from '../func-args.ts';
 import type { FuncArg, FunctionInfo } from '../insn-aux.ts';
 import { clobberCallerSaved, leaksPointer, readReg } from '../state/access-reg.ts';
-import { baseType, MAYBE_NULL, mayBeNull, pointer, type Reg, REG, typeName } from '../state/reg.ts';
+import { DYNPTR, dynptrReg } from '../state/dynptr.ts';
+import {
+  baseType,
+  MAYBE_NULL,
+  mayBeNull,
+  pointer,
+  RCU,
+  RDONLY,
+  type Reg,
+  REG,
+  TRUSTED,
+  typeName,
+  UNTRUSTED,
+} from '../state/reg.ts';
 import { checkMemory } from './arg-mem.ts';
+import { newMeta } from './call-meta.ts';
+import { checkDynptr } from './dynptr.ts';
 import { heldLock } from '../state/refs.ts';
 import { changesPacket, maySleep } from './effects.ts';
 import { isSleepable } from './sleep.ts';
@@ -29,6 +44,8 @@ const MAY_MOVE = new Set<number>([
   REG.MEM,
   REG.BUF,
 ]);
+
+const OBJECTS = new Set<number>([REG.BTF_ID, REG.BTF_ID | TRUSTED, REG.BTF_ID | RCU]);
 
 /** Whether the arguments fit the prototype; for static functions only noted. @returns 0 or -errno */
 export function checkArguments(env: Env, func: FunctionInfo): number {
@@ -54,21 +71,40 @@ function checkArg(env: Env, i: number, arg: FuncArg): number {
   if (arg.kind === 'scalar') {
     return reg.type === REG.SCALAR ? 0 : env.fail(ERRNO.EINVAL, `R${r} is not a scalar`);
   }
+  if (arg.kind === 'untrusted') return 0;
+  if (arg.kind === 'trusted') return checkTrustedArg(env, r, reg, arg);
   const err = MAY_MOVE.has(baseType(reg.type)) ? 0 : checkUnmoved(env, reg, r);
   if (err) return err;
   if (arg.kind === 'ctx') {
     return reg.type === REG.CTX ? 0 : env.fail(ERRNO.EINVAL, `arg#${i} expects pointer to ctx`);
+  }
+  if (arg.kind === 'dynptr') {
+    const isPlace = reg.type === REG.STACK || reg.type === REG.DYNPTR;
+    if (isPlace) return checkDynptr(env, r, newMeta());
+    return env.fail(ERRNO.EINVAL, `arg#${i} expected pointer to stack or const struct bpf_dynptr`);
   }
   if (checkMemArg(env, r, reg, arg.size)) return -ERRNO.EINVAL;
   if (arg.nullable || !mayBeNull(reg.type)) return 0;
   return env.fail(ERRNO.EINVAL, `arg#${i} is expected to be non-NULL`);
 }
 
+/** A kernel object that stays. @returns 0 or -errno */
+function checkTrustedArg(env: Env, r: number, reg: Reg, arg: Extract<FuncArg, { kind: 'trusted' }>): number {
+  if (arg.nullable && reg.type === REG.SCALAR && reg.s === env.store.ZERO) return 0;
+  const type = arg.nullable ? reg.type & ~MAYBE_NULL : reg.type;
+  if (!OBJECTS.has(type)) {
+    return env.fail(ERRNO.EACCES, `R${r} type=${typeName(reg.type)} expected=ptr_, trusted_ptr_, rcu_ptr_`);
+  }
+  if (type === (REG.BTF_ID | TRUSTED) && reg.map === arg.struct && !reg.off && reg.s === env.store.ZERO) return 0;
+  throw new UnsupportedConstruct('kernel object as argument of a function');
+}
+
 /** `size` bytes to read and write, or null. @kernel check_mem_reg */
 function checkMemArg(env: Env, r: number, reg: Reg, size: number): number {
   if (reg.type === REG.SCALAR && reg.s === env.store.ZERO) return 0;
   const base = baseType(reg.type);
-  if (!MAY_MOVE.has(base) && base !== REG.BTF_ID && env.input.progType !== PROG_TYPE.SYSCALL) {
+  const isMemory = base === REG.CTX ? isCtxMemory(env) : MAY_MOVE.has(base) || base === REG.BTF_ID;
+  if (!isMemory) {
     return env.fail(ERRNO.EACCES, `R${r} type=${typeName(reg.type)} expected=fp`);
   }
   // The function looks whether it is null.
@@ -111,6 +147,16 @@ export function argumentReg(env: Env, arg: FuncArg): Reg {
       return env.unknown();
     case 'ctx':
       return pointer(REG.CTX, env.store.ZERO);
+    case 'dynptr':
+      return dynptrReg(env.store.ZERO, DYNPTR.LOCAL, ++env.idGen, 0);
+    case 'trusted': {
+      const type = REG.BTF_ID | TRUSTED | (arg.nullable ? MAYBE_NULL : 0);
+      return pointer(type, env.store.ZERO, ++env.idGen, arg.struct);
+    }
+    case 'untrusted':
+      return arg.struct < 0
+        ? pointer(REG.MEM | RDONLY | UNTRUSTED, env.store.ZERO)
+        : pointer(REG.BTF_ID | UNTRUSTED, env.store.ZERO, ++env.idGen, arg.struct);
     case 'mem': {
       const type = arg.nullable ? REG.MEM | MAYBE_NULL : REG.MEM;
       return pointer(type, env.store.ZERO, arg.nullable ? ++env.idGen : 0, -1, arg.size);

@@ -7,7 +7,7 @@
 import { ERRNO } from '../../errors/index.ts';
 import { ALU, CLASS, type Instruction } from '../../isa/index.ts';
 import type { Env } from '../env.ts';
-import { isPacket, MAX_VAR_OFF, mayBeNull, baseType, REG, Reg, scalar, typeName } from '../state/reg.ts';
+import { isPacket, MAX_VAR_OFF, mayBeNull, baseType, REG, Reg, scalar, typeName, UNTRUSTED } from '../state/reg.ts';
 import { checkMovedBounds, sanitizeMove, sanitizeMoved, with32 } from './sanitize.ts';
 
 const SYMBOL: Record<number, string> = {
@@ -99,6 +99,9 @@ function inFirstFrame(ptr: Reg): Reg {
   return new Reg(ptr.type, ptr.s, ptr.off, ptr.id, ptr.linked, ptr.refId, ptr.map, ptr.range, 0);
 }
 
+/** Memory of an unknown size that may not be there. */
+const isUntrustedMemory = ({ type }: Reg): boolean => baseType(type) === REG.MEM && (type & UNTRUSTED) !== 0;
+
 /**
  * `dst op= …` where one side is the pointer `ptr` and the other the number `off`; `swapped` when the number is in dst.
  * Sets the destination register. @returns 0 or -errno
@@ -119,6 +122,8 @@ export function pointerAlu(env: Env, insn: Instruction, ptr: Reg, off: Reg, swap
     }
     return env.fail(ERRNO.EACCES, `R${dst} 32-bit pointer arithmetic prohibited`);
   }
+  // Loads there never fault, so that nobody counts offsets: the destination stays what it was.
+  if (isUntrustedMemory(ptr)) return 0;
   if (mayBeNull(ptr.type)) {
     return env.fail(
       ERRNO.EACCES,

@@ -14,7 +14,17 @@ import { pushGuessedWay } from '../pointer/sanitize.ts';
 import { markPrecise } from '../precision/backtrack.ts';
 import { pushHistory } from '../precision/history.ts';
 import { leaksPointer, readReg } from '../state/access-reg.ts';
-import { AT_PKT_END, baseType, BEYOND_PKT_END, isPacket, isTrusted, mayBeNull, REG, type Reg } from '../state/reg.ts';
+import {
+  AT_PKT_END,
+  baseType,
+  BEYOND_PKT_END,
+  isPacket,
+  isTrusted,
+  mayBeNull,
+  REG,
+  type Reg,
+  UNTRUSTED,
+} from '../state/reg.ts';
 import { HISTORY, type LinkedReg, type State } from '../state/state.ts';
 import { pushPath } from '../paths.ts';
 import { consistent } from './invariants.ts';
@@ -187,7 +197,9 @@ const NEVER_NULL = new Set<number>([
   REG.MAP_PTR,
 ]);
 const isNeverNull = (reg: Reg): boolean =>
-  !mayBeNull(reg.type) && (baseType(reg.type) === REG.BTF_ID ? isTrusted(reg) : NEVER_NULL.has(baseType(reg.type)));
+  !mayBeNull(reg.type) &&
+  !(reg.type & UNTRUSTED) &&
+  (baseType(reg.type) === REG.BTF_ID ? isTrusted(reg) : NEVER_NULL.has(baseType(reg.type)));
 
 /** A pointer already known to lie at or beyond the packet's end, compared with it again. */
 function packetBranchTaken(a: Reg, b: Reg, op: number): number {
