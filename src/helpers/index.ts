@@ -12,6 +12,7 @@ import { redirectFamily } from './redirect.ts';
 import { skbFamily } from './skb.ts';
 import { skbEditFamily } from './skb-edit.ts';
 import { socketFamily } from './socket.ts';
+import { storageFamily } from './storage.ts';
 import { stringFamily } from './strings.ts';
 import { syncFamily } from './sync.ts';
 import { taskFamily } from './task.ts';
@@ -40,6 +41,7 @@ const FAMILIES: readonly Family[] = [
   stringFamily,
   syncFamily,
   socketFamily,
+  storageFamily,
 ];
 
 const byId: readonly (HelperFn<HelperEnv> | undefined)[] = HELPER_NAMES.map(

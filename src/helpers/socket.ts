@@ -3,7 +3,7 @@
  * socket behind every packet, and no other sockets to look up.
  */
 import type { Family } from './env.ts';
-import { returnInt, returnUint } from './registers.ts';
+import { returnInt, returnUint, uint32 } from './registers.ts';
 
 /** Cookies count from 1. */
 const ONLY = 1;
@@ -21,5 +21,8 @@ export const socketFamily: Family = {
   sk_lookup_tcp: (_env, r) => returnUint(r, 0),
   sk_lookup_udp: (_env, r) => returnUint(r, 0),
   skc_lookup_tcp: (_env, r) => returnUint(r, 0),
+  sk_fullsock(_env, r) {
+    returnUint(r, uint32(r, 1));
+  },
   sk_release: (_env, r) => returnInt(r, 0),
 };

@@ -20,6 +20,8 @@ export interface Host {
   mapAt(address: number): BpfMap | undefined;
   /** The programs that slots of prog arrays may name. */
   readonly programs: ProgramNumbers<ProgramImage>;
+  /** The run of a program has ended: what its maps keep for its socket and its place goes. */
+  ended(socket: number): void;
   /** Whether there is a network device with this index, which is positive. */
   readonly hasDevice: (index: number) => boolean;
   /** 32 random bits. */
@@ -37,6 +39,8 @@ export interface ProgramImage {
   readonly verified: boolean;
   /** Bytes of stack of the main program. */
   readonly stackDepth: number;
+  /** Whether it has maps whose values belong to its socket or its place. */
+  readonly keepsStorage: boolean;
   /** Bytes of context that it may touch. */
   readonly maxCtxOffset: number;
   /** Slots of the `ld_imm64` that load a map's header. */

@@ -93,6 +93,7 @@ export function createImage(
     verified,
     stackDepth,
     maxCtxOffset: program.maxCtxOffset,
+    keepsStorage: maps.some((map) => map.dropOwner !== undefined || map.dropPlace !== undefined),
     mapLoads,
     compiled: undefined,
     variants: new Map(),

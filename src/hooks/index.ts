@@ -17,6 +17,8 @@ import { testRunXdp } from './xdp.ts';
 
 export type { Cpu, EngineName, Host, ProgramImage } from './api.ts';
 export { createCpu, createImage } from './cpu.ts';
+export { inspectProgram } from './inspect.ts';
+export type { ProgramInspection } from './inspect.ts';
 export { ProgramNumbers } from './program-numbers.ts';
 
 type TestRun = (cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr) => number;
@@ -46,5 +48,10 @@ const TEST_RUNS: Readonly<Record<number, TestRun>> = {
 export function testRun(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr): number {
   clearResults(attr);
   const run = TEST_RUNS[image.progType];
-  return run === undefined ? -ERRNO.ENOTSUPP : run(cpu, image, attr);
+  if (run === undefined) return -ERRNO.ENOTSUPP;
+  try {
+    return run(cpu, image, attr);
+  } finally {
+    if (image.keepsStorage) cpu.host.ended(cpu.sock.base);
+  }
 }

@@ -4,9 +4,10 @@
  */
 import { InternalError, Trap } from '../errors/index.ts';
 import { MAP_HEADER } from '../memory/index.ts';
-import { MAP_TYPE, PROG_TYPE } from '../uapi/index.ts';
-import type { Context, OtherPrograms } from '../vm/index.ts';
+import { MAP_TYPE } from '../uapi/index.ts';
+import type { OtherPrograms } from '../vm/index.ts';
 import type { Cpu, Host, ProgramImage } from './api.ts';
+import { contextOf } from './context.ts';
 import { compiledBy } from './run.ts';
 
 /** The number in slot `index` of the prog array whose header is at `map`; 0: none. @throws Trap */
@@ -45,9 +46,4 @@ export function tailCalled(cpu: () => Cpu): OtherPrograms {
       return interpreter.runTailCalled(image.executable, r1, tailCalls, contextOf(cpu(), image), meter);
     },
   };
-}
-
-/** A program goes on in the context of the one that called it, whose type is the same. */
-function contextOf({ skbContext }: Cpu, { progType }: ProgramImage): Context | undefined {
-  return progType === PROG_TYPE.XDP ? undefined : skbContext;
 }

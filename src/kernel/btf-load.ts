@@ -2,16 +2,18 @@
  * BTF_LOAD. Refuses: a missing capability (-EPERM), a blob of nothing (-EINVAL) or more than 16 MiB (-E2BIG), a bad log
  * (-EINVAL), another version or unknown flags (-ENOTSUPP), a header that goes on with anything but zeros (-E2BIG),
  * sections that leave a part of the blob over (-EINVAL), a type made of itself (-EEXIST), and everything else that the
- * parser refuses (-EINVAL); the log says why.
+ * parser or the demands of Linux refuse (-EINVAL); the log says why.
  */
-import { BTF_MAGIC, Btf, KIND, LINKAGE } from '../btf/index.ts';
+import { BTF_MAGIC, Btf } from '../btf/index.ts';
 import { ERRNO, FormatError } from '../errors/index.ts';
 import type { BtfLoadAttr } from '../sys/index.ts';
 import { CAP } from '../uapi/index.ts';
 import { plainBytes } from '../util/index.ts';
 import { UserLog } from './arguments.ts';
+import { refusedType } from './btf-demands.ts';
 import { capable } from './capabilities.ts';
 import { BtfObject } from './objects.ts';
+import { checkStructFields } from './struct-fields.ts';
 import type { Subsystem } from './subsystem.ts';
 
 /** @kernel BTF_MAX_SIZE */
@@ -46,16 +48,10 @@ function parse(bytes: Uint8Array): Parsed {
   if (header !== undefined) return header;
   try {
     const btf = Btf.parse(bytes);
-    // An object file may declare functions of the kernel; what is loaded may not.
-    for (const type of btf) {
-      if (type.kind === KIND.FUNC && type.linkage > LINKAGE.GLOBAL) {
-        return {
-          errno: ERRNO.EINVAL,
-          problem: `[${type.id}] FUNC ${type.name} type_id=${type.type} Invalid func linkage\n`,
-        };
-      }
-    }
-    return { btf, errno: 0, problem: '' };
+    const problem = refusedType(btf);
+    if (problem !== undefined) return { errno: ERRNO.EINVAL, problem: `${problem}\n` };
+    const errno = -checkStructFields(btf);
+    return errno ? { errno, problem: '' } : { btf, errno: 0, problem: '' };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return { errno: parserErrno(error.problem), problem: `${error.message}\n` };

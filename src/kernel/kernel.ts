@@ -7,8 +7,8 @@ import type { KernelBtfSource } from '../btf/index.ts';
 import type { Profile } from '../contracts/index.ts';
 import { BudgetTrap, ERRNO, InternalError, Trap, UnsupportedError } from '../errors/index.ts';
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
-import { ProgramNumbers, testRun } from '../hooks/index.ts';
-import type { EngineName, Host } from '../hooks/index.ts';
+import { ProgramNumbers, inspectProgram, testRun } from '../hooks/index.ts';
+import type { EngineName, Host, ProgramInspection } from '../hooks/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import { AddressSpace, Rcu } from '../memory/index.ts';
 import type { BpfAttrs, BpfCmd, BpfSys, MapView, ProgLoadAttr, ProgTestRunAttr } from '../sys/index.ts';
@@ -86,6 +86,8 @@ export interface Kernel extends BpfSys {
   verifierInput(attr: ProgLoadAttr): VerifyInput | number;
   /** Why a program that has run on engine `jit` was interpreted all the same; undefined: it was not. */
   notCompiled(progFd: number): string | undefined;
+  /** What the engines make of a program. @returns -EBADF, -EINVAL for a bad descriptor */
+  inspect(progFd: number): ProgramInspection | number;
   /** Close every descriptor. */
   [Symbol.dispose](): void;
 }
@@ -175,6 +177,11 @@ class UserspaceKernel implements Kernel {
     return compiled?.ok === false ? compiled.unsupported : undefined;
   }
 
+  inspect(progFd: number): ProgramInspection | number {
+    const descriptor = this.#sub.get(progFd | 0, 'prog');
+    return typeof descriptor === 'number' ? descriptor : inspectProgram(this.#sub.cpu, descriptor.object.image);
+  }
+
   close(fd: number): void {
     this.#sub.close(fd);
   }
@@ -221,6 +228,12 @@ function createHost(options: KernelOptions, possibleCpus: number, mapAt: Map<num
     possibleCpus,
     mapAt: (address) => mapAt.get(address),
     programs: new ProgramNumbers(),
+    ended: (socket) => {
+      for (const map of mapAt.values()) {
+        map.dropOwner?.(socket);
+        map.dropPlace?.();
+      }
+    },
     hasDevice: (index) => options.devices?.includes(index) ?? index < 2 ** 31,
     random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),
     trace: options.trace ?? (() => {}),

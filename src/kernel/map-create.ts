@@ -57,7 +57,7 @@ function slotResolver(sub: Subsystem, type: number, inner: MapObject | undefined
   if (inner !== undefined) return innerMaps(sub, inner);
   if (type === MAP_TYPE.PROG_ARRAY) return new ProgSlots(sub);
   if (type === MAP_TYPE.PERF_EVENT_ARRAY) return perfEvents(sub);
-  return type === MAP_TYPE.XSKMAP ? noSockets(sub) : targetPrograms(sub, type);
+  return type === MAP_TYPE.XSKMAP || type === MAP_TYPE.SK_STORAGE ? noSockets(sub) : targetPrograms(sub, type);
 }
 
 /** Types that no map of maps holds. */

@@ -79,6 +79,14 @@ export interface BpfMap {
   /** Maps of redirection targets: the device or queue under an index, 0 where there is none. */
   targetWord?(index: number): number;
 
+  /** Local storages: an owner's value or 0, made where `create` says so; and its end, 0 or -ENOENT. */
+  ownerValue?(owner: number, create: boolean, initial: number): number;
+  dropOwner?(owner: number): number;
+
+  /** Cgroup storages: the value for the program that runs; and the end of its run. */
+  placeValue?(cpu: number): number;
+  dropPlace?(): void;
+
   /** Helper 1. @returns the value's address on CPU `cpu`, or 0. */
   lookupElem(key: number, cpu: number): number;
   /** Helper 2. @returns 0 or -errno. */

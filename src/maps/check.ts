@@ -61,13 +61,6 @@ const LIMITS: Readonly<Record<number, Limits>> = {
   [MAP_TYPE.PERCPU_ARRAY]: { ...array, flags: ARRAY_FLAGS, maxValue: MAX_PERCPU_VALUE, percpu: true },
   [MAP_TYPE.HASH]: { ...hash, maxValue: Infinity, percpu: false },
   [MAP_TYPE.PERCPU_HASH]: { ...hash, maxValue: MAX_PERCPU_VALUE, percpu: true },
-  [MAP_TYPE.PERF_EVENT_ARRAY]: {
-    ...array,
-    flags: SLOT_FLAGS | MAP_FLAG.PRESERVE_ELEMS,
-    valueSize: 4,
-    maxValue: 4,
-    percpu: false,
-  },
   [MAP_TYPE.PROG_ARRAY]: { ...array, flags: SLOT_FLAGS, valueSize: 4, maxValue: 4, percpu: false },
   [MAP_TYPE.ARRAY_OF_MAPS]: {
     ...array,
@@ -82,6 +75,9 @@ const LIMITS: Readonly<Record<number, Limits>> = {
   [MAP_TYPE.XSKMAP]: { ...targets, flags: SLOT_FLAGS, valueSize: 4 },
   [MAP_TYPE.HASH_OF_MAPS]: { ...hash, valueSize: 4, maxValue: 4, percpu: false },
 };
+
+/** Whether the rules for a type are here; shape.ts has the others. */
+export const hasLimits = (type: number): boolean => LIMITS[type] !== undefined;
 
 /** Whether a map can be made of this. @returns 0, -EINVAL or -E2BIG. @kernel map_alloc_check */
 export function checkMapInfo(info: MapInfo, numaNode = 0): number {
@@ -99,7 +95,7 @@ export function checkMapInfo(info: MapInfo, numaNode = 0): number {
 
 /** Whether the table of such a map is too large. @returns 0 or -E2BIG. @kernel map_alloc */
 export function checkMapEntries(info: MapInfo): number {
-  return info.maxEntries > (LIMITS[info.type]?.maxEntries ?? 0) ? -ERRNO.E2BIG : 0;
+  return info.maxEntries > (LIMITS[info.type]?.maxEntries ?? Infinity) ? -ERRNO.E2BIG : 0;
 }
 
 function allowedFlags(flags: number, known: number): boolean {

@@ -2,14 +2,17 @@
 import { MAP_TYPE } from '../uapi/index.ts';
 import { ArrayMap } from './array.ts';
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
-import { checkMapEntries, checkMapInfo } from './check.ts';
+import { checkMapEntries, checkMapInfo, hasLimits } from './check.ts';
+import { CgroupStorageMap } from './cgroup-storage.ts';
 import { DeviceHash } from './device-hash.ts';
 import { DeviceMap } from './device-map.ts';
 import { HashMap } from './hash.ts';
 import { HashOfMaps } from './hash-of-maps.ts';
+import { LocalStorageMap } from './local-storage.ts';
 import { ObjectArray } from './object-array.ts';
 import { PercpuArrayMap } from './percpu-array.ts';
 import { checkShape } from './shape.ts';
+import { StackTraceMap } from './stack-trace.ts';
 import { XskMap } from './xsk-map.ts';
 
 export * from './bpf-map.ts';
@@ -35,6 +38,13 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
   [MAP_TYPE.CPUMAP]: DeviceMap,
   [MAP_TYPE.DEVMAP_HASH]: DeviceHash,
   [MAP_TYPE.XSKMAP]: XskMap,
+  [MAP_TYPE.STACK_TRACE]: StackTraceMap,
+  [MAP_TYPE.CGROUP_STORAGE]: CgroupStorageMap,
+  [MAP_TYPE.PERCPU_CGROUP_STORAGE]: CgroupStorageMap,
+  [MAP_TYPE.SK_STORAGE]: LocalStorageMap,
+  [MAP_TYPE.TASK_STORAGE]: LocalStorageMap,
+  [MAP_TYPE.INODE_STORAGE]: LocalStorageMap,
+  [MAP_TYPE.CGRP_STORAGE]: LocalStorageMap,
 };
 
 /**
@@ -42,7 +52,7 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
  * @returns 0; -EINVAL, -E2BIG or -ENOTSUPP.
  */
 export function checkMap(info: MapInfo, numaNode = 0): number {
-  return isImplemented(info.type) ? checkMapInfo(info, numaNode) : checkShape(info);
+  return hasLimits(info.type) ? checkMapInfo(info, numaNode) : checkShape(info);
 }
 
 /** Whether maps of the type can hold elements here; `createMap` knows no other. */

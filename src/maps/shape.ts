@@ -1,7 +1,6 @@
 /**
- * What a map of a type that has no implementation here may be made of: where programs are verified and never run, such a
- * map has a shape and no elements. Each limit was measured with MAP_CREATE on Linux 6.18 (x86-64). The types that are
- * implemented have their rules in check.ts.
+ * What a map may be made of, for the types that have a shape of their own; the plain ones are in check.ts. Each limit was
+ * measured with MAP_CREATE on Linux 6.18 (x86-64).
  *
  * Refuses: sizes and flags that the type does not allow (-EINVAL), both RDONLY and WRONLY (-EINVAL), values or keys that
  * are too large (-E2BIG), hashes that forget the least recently used without memory set aside (-ENOTSUPP).
