@@ -3,10 +3,12 @@ import { parseArgs } from 'node:util';
 import { UsageError } from './command.ts';
 import type { Command, Io } from './command.ts';
 import { backendName, openExchangeBackend, runBatch, wholeNumber } from './exchange.ts';
+import { dumpProgram } from './prog-dump.ts';
 import { runProgram } from './prog-run.ts';
 
 const help = `usage: skep prog run OBJ [PROGRAM] [--data HEX|@FILE] [options]
        skep prog run --batch [FILE|-] [options]
+       skep prog dump OBJ [PROGRAM] --stage STAGE [options]
 
 Loads a program of an object, runs it on some bytes, and prints what it returned and the contents of its maps.
 
@@ -23,11 +25,20 @@ With --batch: loads the program objects of a file (or standard input), one JSON 
   --full-log           put the log into the answers
   --btf-dir DIR        where the BTF that objects call "@name" lies (default btf)
 
+dump prints what becomes of a program. STAGE is
+
+  xlated               its instructions as they are loaded (with --backend linux: those of the kernel)
+  cfg                  its control flow, for Graphviz
+  wat, wasm            the WebAssembly it is compiled to, as text and as hexadecimal bytes; with --hardened as it
+                       is compiled when every access is held to what programs may touch
+
 examples:
   skep prog run filter.o --data 001122334455667788990011080045
   skep prog run xdp.o drop --data @packet.bin --repeat 1000
   skep prog run --batch programs.jsonl > answers.jsonl
   skep prog run --batch --backend linux < programs.jsonl
+  skep prog dump xdp.o parse --stage wat
+  skep prog dump xdp.o parse --stage cfg | dot -Tsvg > parse.svg
 `;
 
 const options = {
@@ -37,6 +48,8 @@ const options = {
   repeat: { type: 'string' },
   json: { type: 'boolean' },
   backend: { type: 'string' },
+  stage: { type: 'string' },
+  hardened: { type: 'boolean' },
   level: { type: 'string' },
   'full-log': { type: 'boolean' },
   'btf-dir': { type: 'string' },
@@ -45,6 +58,12 @@ const options = {
 async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const [verb, file, program, ...rest] = positionals;
+  if (verb === 'dump') {
+    if (file === undefined || rest.length) throw new UsageError('skep prog dump takes an object and one program');
+    const { stage, hardened = false } = values;
+    if (stage === undefined) throw new UsageError('skep prog dump: which --stage?');
+    return dumpProgram({ object: file, program, stage, hardened, backend: backendName(values.backend) }, io);
+  }
   if (verb !== 'run') throw new UsageError(verb ? `no such command: skep prog ${verb}` : 'skep prog: say what to do');
   const backend = backendName(values.backend);
   if (!values.batch) {

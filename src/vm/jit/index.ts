@@ -1,4 +1,6 @@
 /** The JIT: programs to WebAssembly. */
+export { flowGraph } from './flow-graph.ts';
+export type { FlowGraph } from './flow-graph.ts';
 export { JitMachine } from './machine.ts';
 export type { MapFunctions } from './map-calls.ts';
 export type { CompiledProgram, CompileRequest, NotCompiled } from './machine.ts';
