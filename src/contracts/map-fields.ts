@@ -39,7 +39,7 @@ export interface MapField {
 interface Layout {
   readonly size: number;
   readonly align: number;
-  /** Most of one value. */
+  /** Most members of one struct. */
   readonly max: number;
 }
 
@@ -99,29 +99,36 @@ export function mapFields(btf: Btf, id: number): readonly MapField[] | number | 
     if (!(problem instanceof Refusal)) throw problem;
     return problem.reason === -ERRNO.EINVAL ? [] : problem.reason;
   }
-  const counts = (kind: string): number => fields.filter((field) => field.kind === kind).length;
-  const locks = LOCKS.map(counts);
-  if (locks[0] > 1) return -ERRNO.E2BIG;
-  if (locks[0] && locks[1]) return -ERRNO.EINVAL;
-  const tooMany = fields.length > MAX_FIELDS || Object.keys(LAYOUTS).some((kind) => counts(kind) > LAYOUTS[kind].max);
-  return tooMany ? [] : fields.sort((a, b) => a.offset - b.offset);
+  const locks = fields.filter(({ kind }) => LOCKS.includes(kind));
+  if (locks.some(({ kind }) => kind !== locks[0].kind)) return -ERRNO.EINVAL;
+  return fields.length > MAX_FIELDS ? [] : fields.sort((a, b) => a.offset - b.offset);
 }
 
 function collectMembers(btf: Btf, type: BtfType, at: number, fields: MapField[]): void {
   if (type.kind !== KIND.STRUCT) return;
+  const seen = new Set<string>();
   for (const member of type.members) {
+    const { id, name } = elementType(btf, member.type);
+    if (LAYOUTS[name]?.max === 1) {
+      const several = btf.size(member.type) !== btf.size(id);
+      if (several || seen.has(name)) throw new Refusal(-ERRNO.EINVAL);
+      seen.add(name);
+    }
     if (!member.bitSize && member.bitOffset % 8 === 0) collect(btf, member.type, at + member.bitOffset / 8, -1, fields);
   }
 }
 
+/** What an array, or an array of arrays, is made of; any other type is made of itself. */
+function elementType(btf: Btf, id: number): BtfType {
+  let type = btf.type(id);
+  while (type.kind === KIND.ARRAY) type = btf.type(type.type);
+  return type;
+}
+
 /** The member, or array of members, of type `id` at byte `at`; a variable has `room` bytes. */
 function collect(btf: Btf, id: number, at: number, room: number, fields: MapField[]): void {
-  let type = btf.type(id);
-  let count = 1;
-  while (type.kind === KIND.ARRAY) {
-    count *= type.count;
-    type = btf.type(type.type);
-  }
+  const type = elementType(btf, id);
+  const count = (btf.size(id) ?? 0) / (btf.size(type.id) || 1);
   const size = btf.size(type.id) ?? 0;
   // More elements than a value may have fields are too many, whatever is in them.
   for (let i = 0; i < Math.min(count, MAX_FIELDS + 1); i++) {
@@ -137,7 +144,7 @@ function collectOne(btf: Btf, type: BtfType, at: number, fields: MapField[]): vo
   const layout = Object.hasOwn(LAYOUTS, type.name) ? LAYOUTS[type.name] : undefined;
   if (!layout) return collectMembers(btf, type, at, fields);
   if (type.size !== layout.size || at % layout.align) {
-    throw new Refusal(LOCKS.includes(type.name) ? -ERRNO.EFAULT : -ERRNO.EINVAL);
+    throw new Refusal(type.name === 'bpf_spin_lock' ? -ERRNO.EFAULT : -ERRNO.EINVAL);
   }
   fields.push({ kind: type.name as FieldKind, offset: at, size: layout.size, struct: -1 });
 }
