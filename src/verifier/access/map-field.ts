@@ -8,11 +8,11 @@
 import type { MapField } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { CLASS, MODE } from '../../isa/index.ts';
-import { PROG_FLAG } from '../../uapi/index.ts';
-import { UnsupportedConstruct } from '../context.ts';
+import { isSleepable } from '../call/sleep.ts';
 import type { Env } from '../env.ts';
-import { structName } from '../kernel-types.ts';
+import { kernelTypes, structId, structName } from '../kernel-types.ts';
 import { baseType, MAYBE_NULL, pointer, RCU, REG, type Reg, TRUSTED, typeName, UNTRUSTED } from '../state/reg.ts';
+import { holdsStruct } from './struct-walk.ts';
 
 /** Whether `size` bytes at `off` through `r` leave the kernel's fields alone. `direct`: by an instruction. */
 export function checkFields(env: Env, r: number, off: number, size: number, direct: boolean): number {
@@ -63,15 +63,23 @@ export function accessPointerField(env: Env, field: MapField, write: boolean, va
 
 function loadedType(env: Env, field: MapField): number {
   if (field.kind === 'kptr_untrusted') return REG.BTF_ID | MAYBE_NULL | UNTRUSTED;
-  if (env.input.progFlags & PROG_FLAG.SLEEPABLE) throw new UnsupportedConstruct('kptr of a sleepable program');
-  return REG.BTF_ID | MAYBE_NULL | RCU;
+  return REG.BTF_ID | MAYBE_NULL | (isSleepable(env) ? UNTRUSTED : RCU);
+}
+
+/** Whether the pointer is of the field's struct: one that may go may also point to such a struct inside another. */
+function isOf(env: Env, reg: Reg, field: MapField): boolean {
+  if (reg.map === field.struct && reg.off === 0) return true;
+  if (field.kind !== 'kptr_untrusted' || !env.input.kernelBtf?.btf) return false;
+  const found = holdsStruct(kernelTypes(env), structId(env, reg.map), reg.off >>> 0, structId(env, field.struct));
+  if (found !== true && found) env.log.write(`${found}\n`);
+  return found === true;
 }
 
 /** Whether what register `r` points to may be kept in the field. `flags`: kinds of trust it may have. */
 export function checkStored(env: Env, field: MapField, r: number, flags: number): number {
   const reg = env.regs[r];
   const fits = baseType(reg.type) === REG.BTF_ID && !(reg.type & ~(0xff | MAYBE_NULL | flags));
-  if (fits && reg.map === field.struct && reg.off === 0 && reg.s === env.store.ZERO) return 0;
+  if (fits && reg.s === env.store.ZERO && isOf(env, reg, field)) return 0;
   const name = structName(env, field.struct);
   const given = baseType(reg.type) === REG.BTF_ID ? structName(env, reg.map) : '';
   const or = field.kind === 'kptr_untrusted' ? ` or untrusted_ptr_${name}` : '';

@@ -186,7 +186,7 @@ function mayChangeSockets(env: Env, id: number, mapType: number): boolean {
   if (id !== UPDATE && id !== DELETE) return true;
   const { progType } = env.input;
   if (CHANGE_SOCKETS.has(progType) || (progType === PROG_TYPE.SOCK_OPS && id === DELETE)) return true;
-  if (progType === PROG_TYPE.TRACING) throw new UnsupportedConstruct('map of sockets in a tracing program');
+  if (progType === PROG_TYPE.TRACING && env.input.expectedAttachType === ATTACH_TYPE.TRACE_ITER) return true;
   env.log.write('cannot update sockmap in this context\n');
   return false;
 }
