@@ -12,6 +12,7 @@ import { isSleepable } from '../call/sleep.ts';
 import type { Env } from '../env.ts';
 import { kernelTypes, structId, structName } from '../kernel-types.ts';
 import { baseType, MAYBE_NULL, pointer, RCU, REG, type Reg, TRUSTED, typeName, UNTRUSTED } from '../state/reg.ts';
+import { checkUnmoved } from './ctx.ts';
 import { holdsStruct } from './struct-walk.ts';
 
 /** Whether `size` bytes at `off` through `r` leave the kernel's fields alone. `direct`: by an instruction. */
@@ -79,7 +80,9 @@ function isOf(env: Env, reg: Reg, field: MapField): boolean {
 export function checkStored(env: Env, field: MapField, r: number, flags: number): number {
   const reg = env.regs[r];
   const fits = baseType(reg.type) === REG.BTF_ID && !(reg.type & ~(0xff | MAYBE_NULL | flags));
-  if (fits && reg.s === env.store.ZERO && isOf(env, reg, field)) return 0;
+  const err = fits ? checkUnmoved(env, reg, r, true) : 0;
+  if (err) return err;
+  if (fits && isOf(env, reg, field)) return 0;
   const name = structName(env, field.struct);
   const given = baseType(reg.type) === REG.BTF_ID ? structName(env, reg.map) : '';
   const or = field.kind === 'kptr_untrusted' ? ` or untrusted_ptr_${name}` : '';
