@@ -3,7 +3,7 @@
  * memory), r2 its length, and packet loads read it; a program that does not end is stopped after BUDGET instructions.
  */
 import { Trap } from '../errors/index.ts';
-import { helperRegistry } from '../helpers/index.ts';
+import { PacketBuffer, helperRegistry } from '../helpers/index.ts';
 import type { HelperEnv } from '../helpers/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import { AddressSpace } from '../memory/index.ts';
@@ -28,6 +28,8 @@ export const env: HelperEnv = {
   task: { pid: 1, tgid: 1, uid: 0, gid: 0, comm: 'skep' },
   cpu: 0,
   packet: undefined,
+  progType: 0,
+  redirect: 0,
   mapAt: () => undefined,
   random: () => 0x2545f491,
   trace: () => {},
@@ -97,7 +99,8 @@ export function execute(insns: readonly Instruction[], mem: Uint8Array | undefin
     if (mem !== undefined && region !== undefined) {
       const { base } = region;
       space.bytes.set(mem, base);
-      env.packet = { data: base, length: mem.length, mac: base, network: base };
+      env.packet = new PacketBuffer(space, region);
+      env.packet.cover(base, mem.length);
     }
     const [low, high] = engine(compile(insns, { helpers }), region?.base ?? 0, mem?.length ?? 0);
     return { r0: toBigInt(low, high) };

@@ -63,6 +63,12 @@ export class PacketBuffer implements Packet {
     this.#region = region;
   }
 
+  /** Take bytes that are in the region already for the packet. */
+  cover(address: number, length: number): void {
+    this.start = this.data = this.mac = this.network = this.origin = address;
+    this.length = length;
+  }
+
   /** Address behind the last byte. */
   get end(): number {
     return this.data + this.length;

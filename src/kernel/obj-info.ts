@@ -33,6 +33,7 @@ export function objGetInfo(sub: Subsystem, attr: ObjInfoAttr): number {
   const object = sub.fds.get(attr.bpfFd | 0)?.object;
   if (object === undefined) return sub.fds.isForeign(attr.bpfFd) ? -ERRNO.EINVAL : -ERRNO.EBADFD;
   if (attr.info === undefined) return -ERRNO.EFAULT;
+  if (object.kind === 'perf') return -ERRNO.EINVAL;
   const layout = LAYOUTS[object.kind];
   if (attr.info.length > MAX_INFO || attr.info.subarray(layout.size).some(Boolean)) return -ERRNO.E2BIG;
   const info = new InfoStruct(layout, attr);
@@ -43,7 +44,7 @@ export function objGetInfo(sub: Subsystem, attr: ObjInfoAttr): number {
   return 0;
 }
 
-function fill(sub: Subsystem, info: InfoStruct, object: AnyObject): number {
+function fill(sub: Subsystem, info: InfoStruct, object: Exclude<AnyObject, { kind: 'perf' }>): number {
   if (object.kind === 'map') return fillMap(sub, info, object);
   if (object.kind === 'prog') return fillProg(sub, info, object);
   return fillBtf(info, object);
