@@ -26,8 +26,8 @@ export interface PendingPath {
   readonly state: State;
   readonly insn: number;
   readonly prevInsn: number;
-  /** Length of the log then. */
-  readonly logLength: number;
+  /** Where the log ended then. */
+  readonly logMark: number;
 }
 
 /** A state that later paths are compared with, and how often that helped. */
@@ -105,9 +105,12 @@ export class Env implements Context {
   scratchedRegs = 0;
   scratchedLow = 0;
   scratchedHigh = 0;
-  /** Log length behind the last printed instruction, 0 = none, and the length of its text with the newline. */
+  /** Mark of the log behind the last printed instruction, 0 = none, and the length of its text with the newline. */
   prevLogPos = 0;
   prevInsnPrintLength = 0;
+  /** Texts of instructions that were printed, and of what is known of numbers, by handle. */
+  readonly insnTexts: (string | undefined)[] = [];
+  readonly numberTexts = new Map<number, string>();
   /** A path begins: the next instruction prints `from X to Y`. */
   printState = false;
 

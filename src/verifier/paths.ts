@@ -22,7 +22,7 @@ export function pushPath(env: Env, insn: number, prevInsn: number, speculative =
 
 /** Put a path that starts in `state` aside. @returns false when too many */
 export function pushState(env: Env, state: State, insn: number, prevInsn: number): boolean {
-  env.pending.push({ state, insn, prevInsn, logLength: env.log.length });
+  env.pending.push({ state, insn, prevInsn, logMark: env.log.mark });
   if (env.pending.length <= MAX_PENDING) return true;
   env.log.write(`The sequence of ${env.pending.length} jumps is too complex.\n`);
   return false;
@@ -35,6 +35,6 @@ export function popPath(env: Env): boolean {
   env.cur = path.state;
   env.insnIdx = path.insn;
   env.prevInsnIdx = path.prevInsn;
-  if (!env.log.verbose) env.log.reset(path.logLength);
+  if (!env.log.verbose) env.log.reset(path.logMark);
   return true;
 }

@@ -82,8 +82,10 @@ function printInsn(env: Env): void {
   }
   if (env.scratchedRegs || env.scratchedLow || env.scratchedHigh) printInsnState(env, cur);
   printLine(env, insnIdx, '; ');
-  env.prevLogPos = log.length;
-  log.write(`${insnIdx}: ${insnText(env, insnIdx)}\n`);
-  env.prevInsnPrintLength = log.length - env.prevLogPos;
-  env.prevLogPos = log.length;
+  const text = (env.insnTexts[insnIdx] ??= `${insnIdx}: ${insnText(env, insnIdx)}`);
+  // The state may come to stand on the same line: then the newline goes.
+  log.write(text);
+  log.write('\n');
+  env.prevInsnPrintLength = text.length + 1;
+  env.prevLogPos = log.mark;
 }

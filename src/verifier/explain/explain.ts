@@ -99,9 +99,7 @@ const PLACE = /^\s*(?:\d+ +)?\d+: |^; |^from \d+ to \d+:|^ |^(?:caller|callee|re
 
 /** What the log says behind the last instruction that was printed, without statistics. */
 function tellingLines(env: Env): string[] {
-  const text = env.log.text();
-  const start = Math.max(0, env.prevLogPos - (env.log.length - text.length));
-  const lines = text.slice(start).split('\n');
+  const lines = env.log.textFrom(env.prevLogPos).split('\n');
   return lines.filter((line) => line && !isBookkeeping(line) && !PLACE.test(line));
 }
 

@@ -2,22 +2,34 @@
  * The log as the kernel keeps it: text grows, and below level 2 it is cut back to where a path began when that path
  * turned out fine, so that a refusal shows only the path that led to it. A log that outgrows its buffer keeps its end
  * (its beginning with level bit FIXED), and still counts every byte. All text is ASCII.
+ *
+ * Most of what is written at level 1 is cut off again: a piece may be written as the function that makes it, which is called
+ * when somebody reads it. A place in the log is therefore a number of pieces, its mark, not of bytes.
  */
 import { LOG_LEVEL } from '../api.ts';
 
-/** Chunks are joined into blocks when there are this many, but for the last few, which a reset may take back. */
+/** Pieces are joined into a block when there are this many. */
 const MANY = 8192;
-const KEEP = 64;
-/** Bytes from which on a chunk is a block, and is not joined again. */
-const BLOCK = 1 << 16;
+
+type Piece = string | (() => string);
+
+/** Pieces that were joined. */
+interface Block {
+  /** Mark of its first piece. */
+  readonly mark: number;
+  /** Byte in the block at which each piece ends. */
+  readonly ends: Uint32Array;
+  /** Undefined where it will not be shown. */
+  text: string | undefined;
+}
 
 export class Log {
   readonly level: number;
   readonly #capacity: number;
-  #chunks: string[] = [];
-  #length = 0;
-  /** Chunks at which they are joined next. */
-  #limit = MANY;
+  readonly #blocks: Block[] = [];
+  /** Pieces behind the blocks, and how many there are in the blocks. */
+  #pieces: Piece[] = [];
+  #joined = 0;
 
   /** @param capacity bytes of text kept. */
   constructor(level: number, capacity: number) {
@@ -34,62 +46,98 @@ export class Log {
     return (this.level & LOG_LEVEL.VERBOSE) !== 0;
   }
 
+  /** The place behind what was written so far. */
+  get mark(): number {
+    return this.#joined + this.#pieces.length;
+  }
+
   /** Bytes written so far, kept or not. */
   get length(): number {
-    return this.#length;
+    let bytes = 0;
+    for (const { ends } of this.#blocks) bytes += ends[ends.length - 1];
+    for (const text of this.#texts()) bytes += text.length;
+    return bytes;
   }
 
   /** Append, at any level but 0. */
   write(text: string): void {
-    if (this.level === 0) return;
-    const isFull = (this.level & LOG_LEVEL.FIXED) !== 0 && this.#length >= this.#capacity;
-    if (!isFull) this.#chunks.push(text);
-    this.#length += text.length;
-    if (this.#chunks.length > this.#limit) {
-      this.#compact();
-      this.#limit = this.#chunks.length + MANY;
-    }
+    if (this.level === 0 || text === '') return;
+    this.#push(text);
   }
 
-  /** Forget everything behind byte `length`. */
-  reset(length: number): void {
-    const { chunks, end } = this.#end();
-    let at = end;
-    while (at > length && chunks.length) {
-      const last = chunks.pop()!;
-      at -= last.length;
-      if (at < length) {
-        chunks.push(last.slice(0, length - at));
-        at = length;
-      }
+  /** Append what `make` answers, which is not empty, and the same whenever it is asked. */
+  writeLater(make: () => string): void {
+    if (this.level !== 0) this.#push(make);
+  }
+
+  #push(piece: Piece): void {
+    this.#pieces.push(piece);
+    if (this.#pieces.length >= MANY) this.#join();
+  }
+
+  /** Forget everything behind `mark`. */
+  reset(mark: number): void {
+    if (mark >= this.mark) return;
+    if (mark >= this.#joined) {
+      this.#pieces.length = mark - this.#joined;
+      return;
     }
-    this.#length = Math.min(this.#length, length);
+    this.#pieces = [];
+    this.#joined = mark;
+    while (this.#blocks.length && this.#blocks[this.#blocks.length - 1].mark >= mark) this.#blocks.pop();
+    const last = this.#blocks.pop();
+    if (!last) return;
+    const ends = last.ends.subarray(0, mark - last.mark);
+    this.#blocks.push({ mark: last.mark, ends, text: last.text?.slice(0, ends[ends.length - 1]) });
   }
 
   /** What is kept. */
   text(): string {
-    const text = this.#chunks.join('');
+    const text = this.#blocks.map((block) => block.text ?? '').join('') + this.#texts().join('');
     if (text.length <= this.#capacity) return text;
     return this.level & LOG_LEVEL.FIXED ? text.slice(0, this.#capacity) : text.slice(-this.#capacity);
   }
 
-  /** The chunks and where their text ends: before `length` only in a full FIXED log. */
-  #end(): { chunks: string[]; end: number } {
-    let end = this.#length;
-    if (this.level & LOG_LEVEL.FIXED) end = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    return { chunks: this.#chunks, end };
+  /** What is kept behind `mark`, which is behind the blocks or in one that is kept. */
+  textFrom(mark: number): string {
+    let text = '';
+    for (const block of this.#blocks) {
+      const skipped = Math.min(Math.max(mark - block.mark, 0), block.ends.length);
+      text += (block.text ?? '').slice(skipped ? block.ends[skipped - 1] : 0);
+    }
+    return (
+      text +
+      this.#texts()
+        .slice(Math.max(0, mark - this.#joined))
+        .join('')
+    );
   }
 
-  /** Join the old chunks, all but the longest ones, and drop what will not be shown. */
-  #compact(): void {
-    const joined = this.#chunks.findIndex((chunk) => chunk.length < BLOCK);
-    const small = this.#chunks.splice(joined, this.#chunks.length - KEEP - joined);
-    this.#chunks.splice(joined, 0, small.join(''));
+  /** The pieces behind the blocks, all made. */
+  #texts(): string[] {
+    const made = this.#pieces.map((piece) => (typeof piece === 'string' ? piece : piece()));
+    this.#pieces = made;
+    return made;
+  }
+
+  /** Make a block of the pieces, and drop text that will not be shown. */
+  #join(): void {
+    const texts = this.#texts();
+    const ends = new Uint32Array(texts.length);
+    let end = 0;
+    texts.forEach((text, i) => (ends[i] = end += text.length));
+    const kept = this.#blocks.reduce((sum, { text = '' }) => sum + text.length, 0);
+    const isFull = (this.level & LOG_LEVEL.FIXED) !== 0 && kept >= this.#capacity;
+    this.#blocks.push({ mark: this.#joined, ends, text: isFull ? undefined : texts.join('') });
+    this.#joined += texts.length;
+    this.#pieces = [];
     if (this.level & LOG_LEVEL.FIXED) return;
-    const kept = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    let spare = kept - this.#capacity;
-    let drop = 0;
-    while (drop < joined && this.#chunks[drop].length <= spare) spare -= this.#chunks[drop++].length;
-    this.#chunks.splice(0, drop);
+    let spare = kept + end - this.#capacity;
+    for (const block of this.#blocks) {
+      const size = block.text?.length ?? 0;
+      if (size > spare) return;
+      block.text = undefined;
+      spare -= size;
+    }
   }
 }

@@ -8,7 +8,7 @@ import type { Env } from '../env.ts';
 import { structName } from '../kernel-types.ts';
 import { dynptrName, isDynptr, isDynptrStart } from '../state/dynptr.ts';
 import { baseType, isPacket, REG, type Reg, typeName } from '../state/reg.ts';
-import { refsText } from '../state/refs.ts';
+import { type Ref, refsText } from '../state/refs.ts';
 import { isSpill, kindAt, letters, STACK } from '../state/slot.ts';
 import { type Frame, NREGS, type State } from '../state/state.ts';
 
@@ -60,6 +60,18 @@ function ranges(store: ScalarStore, s: number): string[] {
   return out;
 }
 
+/** What is known of a number that is not constant; empty where nothing is. */
+function numberText(env: Env, s: number): string {
+  const known = env.numberTexts.get(s);
+  if (known !== undefined) return known;
+  const { store } = env;
+  const parts = ranges(store, s);
+  if (store.tnumMask(s) !== U64_MAX) parts.push(`var_off=${tnumText(store, s)}`);
+  const text = parts.join(',');
+  env.numberTexts.set(s, text);
+  return text;
+}
+
 const isMapPointer = (type: number): boolean => {
   const base = baseType(type);
   return base === REG.MAP_PTR || base === REG.MAP_KEY || base === REG.MAP_VALUE;
@@ -95,8 +107,8 @@ export function regText(env: Env, reg: Reg, frame: Frame, precise: boolean): str
     const value = BigInt.asIntN(64, store.constValue(reg.s));
     if (value !== 0n) parts.push(`imm=${signed(value)}`);
   } else {
-    parts.push(...ranges(store, reg.s));
-    if (store.tnumMask(reg.s) !== U64_MAX) parts.push(`var_off=${tnumText(store, reg.s)}`);
+    const known = numberText(env, reg.s);
+    if (known) parts.push(known);
   }
   return `${text}(${parts.join(',')})`;
 }
@@ -118,19 +130,39 @@ function dynptrText(reg: Reg, index: number): string {
   return ` fp${-(index + 1) * 8}=dynptr_${dynptrName(reg)}(id=${reg.id}${refId},dynptr_id=1)`;
 }
 
+/** Registers and slots to print: bit r; slots 0-31 and 32-63. */
+interface Shown {
+  readonly regs: number;
+  readonly low: number;
+  readonly high: number;
+}
+const ALL: Shown = { regs: -1, low: -1, high: -1 };
+
+const shownOf = (env: Env): Shown => ({ regs: env.scratchedRegs, low: env.scratchedLow, high: env.scratchedHigh });
+
 /** ` R0=0 R10=fp0 fp-8=mmmm????`; only what was touched since the last line, or all. */
-export function stateText(env: Env, state: State, frameno: number, all: boolean): string {
-  const frame = state.frames[frameno];
+export const stateText = (env: Env, state: State, frameno: number, all: boolean): string =>
+  frameText(env, state.frames[frameno], frameno, state.refs, all ? ALL : shownOf(env));
+
+function frameText(env: Env, frame: Frame, frameno: number, refs: readonly Ref[], shown: Shown): string {
   let text = frameno ? ` frame${frameno}:` : '';
   for (let r = 0; r < NREGS; r++) {
     const reg = frame.regs[r];
-    if (reg.type === REG.NOT_INIT || !(all || (env.scratchedRegs >>> r) & 1)) continue;
+    if (reg.type === REG.NOT_INIT || !((shown.regs >>> r) & 1)) continue;
     text += ` R${r}=${regText(env, reg, frame, ((frame.preciseRegs >>> r) & 1) !== 0)}`;
   }
   for (let i = 0; i < frame.stack.length; i++) {
-    if (all || env.isSlotScratched(i)) text += slotText(env, frame, i);
+    if (((i < 32 ? shown.low >>> i : shown.high >>> (i - 32)) & 1) !== 0) text += slotText(env, frame, i);
   }
-  return text + refsText(state.refs) + (frame.asyncEntry ? ' async_cb' : frame.returns ? ' cb' : '');
+  return text + refsText(refs) + (frame.asyncEntry ? ' async_cb' : frame.returns ? ' cb' : '');
+}
+
+/** What the last instruction changed, to be spelled when the line is read: registers and slots themselves never change. */
+function changesLater(env: Env, { frames, refs }: State): () => string {
+  const frameno = frames.length - 1;
+  const frame = frames[frameno].copy();
+  const shown = shownOf(env);
+  return () => `${frameText(env, frame, frameno, refs, shown)}\n`;
 }
 
 const MIN_COLUMN = 40;
@@ -143,15 +175,18 @@ const TAB = 8;
 export function printInsnState(env: Env, state: State): void {
   const { log } = env;
   if (!log.enabled) return;
-  if (env.prevLogPos && env.prevLogPos === log.length) {
+  if (env.prevLogPos && env.prevLogPos === log.mark) {
     log.reset(env.prevLogPos - 1);
     const length = env.prevInsnPrintLength;
     const column = Math.ceil(Math.max(length + TAB / 2, MIN_COLUMN) / TAB) * TAB;
-    log.write(`${' '.repeat(column - length - 1)};`);
+    // A path that was put aside here cuts the log off at the byte where the newline was, and keeps a blank in its place.
+    log.write(' ');
+    log.write(`${' '.repeat(column - length - 2)};`);
   } else {
     log.write(`${env.insnIdx}:`);
   }
-  log.write(`${stateText(env, state, state.frames.length - 1, false)}\n`);
+  if (log.verbose) log.write(`${stateText(env, state, state.frames.length - 1, false)}\n`);
+  else log.writeLater(changesLater(env, state));
   env.clearScratched();
 }
 
