@@ -1,7 +1,7 @@
 /**
  * One instruction: dispatch by class (@kernel do_check_insn). Sets `env.insnIdx` to the next one.
  */
-import { accessSize, CALL, CLASS, EXIT, type Instruction, JMP, LD_IMM64, MODE } from '../isa/index.ts';
+import { accessSize, CALL, CLASS, EXIT, type Instruction, LD_IMM64, MODE } from '../isa/index.ts';
 import { CALL_PSEUDO } from '../uapi/index.ts';
 import { checkAtomic } from './access/atomic.ts';
 import { checkMem, rememberKind } from './access/mem.ts';
@@ -14,6 +14,7 @@ import { checkLocalCall, returnByLoad, returnByTailCall, returnToCaller } from '
 import { isTailCall } from './call/tail-call.ts';
 import { isGoto, isMayGoto, jumpTarget } from './cfg.ts';
 import { UnsupportedConstruct } from './context.ts';
+import { passUnresolvedCall } from './kfunc.ts';
 import type { Env } from './env.ts';
 import { checkExit } from './exit.ts';
 import { checkFields } from './insns.ts';
@@ -108,7 +109,7 @@ function checkJump(env: Env, insn: Instruction): number {
     if (err) return err;
     if (insn.src !== CALL_PSEUDO.HELPER) {
       if (insn.src === CALL_PSEUDO.CALL) return checkLocalCall(env, insn);
-      throw new UnsupportedConstruct('kfunc call');
+      return advance(env, passUnresolvedCall(env));
     }
     const bad = checkHelperCall(env, insn);
     const leaves = !bad && isTailCall(insn) && env.cur.frames.length > 1;
@@ -123,6 +124,5 @@ function checkJump(env: Env, insn: Instruction): number {
     return STEP.NEXT;
   }
   if (isMayGoto(insn)) return checkMayGoto(env, insn);
-  if ((insn.opcode & 0xf0) === JMP.CALL) throw new UnsupportedConstruct('callx');
   return checkBranch(env, insn);
 }

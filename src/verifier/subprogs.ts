@@ -8,8 +8,8 @@ import { ERRNO } from '../errors/index.ts';
 import { CALL, CLASS, EXIT, JMP, LD_IMM64, MODE } from '../isa/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import { CALL_PSEUDO, HELPER_NAMES, PSEUDO } from '../uapi/index.ts';
-import { UnsupportedConstruct } from './context.ts';
 import type { Context } from './context.ts';
+import { isKernelCall, resolveKernelCall } from './kfunc.ts';
 
 const TAIL_CALL = HELPER_NAMES.indexOf('tail_call');
 const GOTO = CLASS.JMP | JMP.JA;
@@ -49,7 +49,10 @@ export function findSubprogs(ctx: Context): number {
   const starts = new Set([0]);
   for (let at = 0; at < insns.length; at++) {
     const insn = insns[at];
-    if (insn.opcode === CALL && insn.src === CALL_PSEUDO.KFUNC) throw new UnsupportedConstruct('kfunc call');
+    if (isKernelCall(insn)) {
+      const err = resolveKernelCall(ctx, insn);
+      if (err) return err;
+    }
     if (!isLocalCall(insn) && !isFunctionReference(insn)) continue;
     const start = calleeOf(insn, at);
     if (start < 0 || start >= insns.length) {

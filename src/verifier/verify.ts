@@ -17,6 +17,7 @@ import { Env } from './env.ts';
 import { checkFunctionsWalked, isWalked, walkFunctions } from './functions.ts';
 import { AUX } from './insn-aux.ts';
 import { resolveInsns } from './insns.ts';
+import { checkCallsResolved } from './kfunc.ts';
 import { computeLiveRegs } from './liveness.ts';
 import { insnText } from './log/insn-text.ts';
 import { lastMessage } from './log/message.ts';
@@ -82,6 +83,7 @@ function runPasses(env: Env): number {
     checkStackDepth(env) ||
     checkConversions(env) ||
     checkTailCallMaps(env) ||
+    checkCallsResolved(env) ||
     checkFunctionsWalked(env)
   );
 }

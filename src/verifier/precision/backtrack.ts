@@ -9,7 +9,6 @@
 import { ERRNO, InternalError } from '../../errors/index.ts';
 import { ALU, ATOMIC, CALL, CLASS, EXIT, type Instruction, JMP, MODE, SRC } from '../../isa/index.ts';
 import { CALL_PSEUDO, HELPER_NAMES } from '../../uapi/index.ts';
-import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { AUX } from '../insn-aux.ts';
 import { insnText } from '../log/insn-text.ts';
@@ -257,7 +256,8 @@ function undoCall(env: Env, insn: Instruction, index: number, subsequent: number
     track.leaveFunction();
     return UNDO.FOLLOWED;
   }
-  if (insn.src === CALL_PSEUDO.KFUNC) throw new UnsupportedConstruct('precision across kfunc calls');
+  // One that no loader resolved is not followed.
+  if (insn.src === CALL_PSEUDO.KFUNC) return UNDO.LOST;
   track.clearReg(0);
   if (track.regs[track.frame] & ARG_REGS) throw new InternalError('backtracking found arguments behind a call');
   // A tail call out of a function: what is wanted besides its result was there before.
