@@ -16,6 +16,7 @@ import { OPERATION, corruptionMessage } from './core-numbers.ts';
 /** Functions of the core: see src/maps/core/assembly/index.ts. */
 export interface CoreFunctions {
   readonly reclaim: () => void;
+  readonly enlist: (map: number) => void;
   /** (address, size, seed) → low word of the hash. */
   readonly hash_bytes: (at: number, size: number, seed: number) => number;
   readonly hash_lookup: (map: number, key: number) => number;

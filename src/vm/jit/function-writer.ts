@@ -40,6 +40,8 @@ export interface ModuleParts {
   readonly callbacks: readonly number[];
   /** Look-up functions of hashes by the map's address, made when first called. */
   readonly lookups: Map<number, Index>;
+  /** The same that replace elements. */
+  readonly updates: Map<number, Index>;
 }
 
 export class FunctionWriter {

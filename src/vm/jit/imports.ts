@@ -99,6 +99,9 @@ export interface HelperImport {
   readonly args: number;
 }
 
+/** Functions of the map core that give nothing. */
+const CORE_WITHOUT_RESULT: ReadonlySet<string> = new Set(['reclaim', 'enlist']);
+
 /** The imported functions of one module, declared before its own functions. */
 export class Imports {
   readonly #functions = new Map<string, Index>();
@@ -126,7 +129,7 @@ export class Imports {
       declare(name, params, result);
     }
     for (const { id, args } of helpers) declare(helperImport(id), 1 + 2 * args, true);
-    for (const [name, args] of core) declare(coreImport(name), args, args > 0);
+    for (const [name, args] of core) declare(coreImport(name), args, !CORE_WITHOUT_RESULT.has(name));
   }
 
   of(name: FunctionName): Index {

@@ -15,7 +15,7 @@ const MAP_LOOKUP_ELEM = 1;
 /** Bytes of an array's key. */
 export const ARRAY_KEY = 4;
 /** Longest key that a hash's own function is made for. */
-const MAX_KEY = 64;
+export const MAX_KEY = 64;
 
 /** Whether the call at `at` is compiled as a look-up in an array. */
 export function isArrayLookup({ op, imm }: Program, at: number, map: number, maps: MapShapes): boolean {
@@ -191,7 +191,7 @@ function loadTail(code: Code, key: Index, keySize: number): void {
 }
 
 /** Compare piece by piece; `leave` is called behind each with whether the pieces differ. */
-function compareKeys(code: Code, key: Index, elem: Index, keySize: number, leave: () => void): void {
+export function compareKeys(code: Code, key: Index, elem: Index, keySize: number, leave: () => void): void {
   for (let at = 0; at < keySize;) {
     const size = keySize - at >= 8 ? 8 : keySize - at >= 4 ? 4 : keySize - at >= 2 ? 2 : 1;
     const load = { 1: ACCESS.i64_load8_u, 2: ACCESS.i64_load16_u, 4: ACCESS.i64_load32_u, 8: ACCESS.i64_load }[size];

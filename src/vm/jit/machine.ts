@@ -303,6 +303,7 @@ export class JitMachine<Env extends World> {
       address,
       type: field(MAP_HEADER.TYPE),
       keySize: field(MAP_HEADER.KEY_SIZE),
+      valueSize: field(MAP_HEADER.VALUE_SIZE),
       maxEntries: field(MAP_HEADER.MAX_ENTRIES),
       elemSize: field(MAP_HEADER.ELEM_SIZE),
       values: field(MAP_HEADER.VALUES),

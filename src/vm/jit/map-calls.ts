@@ -7,6 +7,7 @@ import { MAP_TYPE } from '../../uapi/index.ts';
 import { ACCESS, OP } from '../../wasm/index.ts';
 import type { FunctionWriter, Program } from './function-writer.ts';
 import { width } from './flow-graph.ts';
+import { hashReplace } from './hash-replace.ts';
 import { AREA } from './imports.ts';
 import type { JitOptions } from './options.ts';
 
@@ -83,6 +84,8 @@ const HELPERS: Readonly<Record<number, MapHelper>> = {
 
 const CALL_HELPER = 0x85;
 export const RECLAIM = 'reclaim';
+/** Takes a word and gives nothing. */
+export const ENLIST = 'enlist';
 
 /** Functions of the core that the calls of a program may need, by name, with how many words they take. */
 export function coreImports(program: Program, { mode, core }: JitOptions): ReadonlyMap<string, number> {
@@ -92,7 +95,7 @@ export function coreImports(program: Program, { mode, core }: JitOptions): Reado
     const helper = program.op[slot] === CALL_HELPER ? HELPERS[program.imm[slot]] : undefined;
     if (helper === undefined) continue;
     for (const { name, args } of [helper.any, ...Object.values(helper.types)]) found.set(name, args.length);
-    if (!helper.address) found.set(RECLAIM, 0);
+    if (!helper.address) found.set(RECLAIM, 0).set(ENLIST, 1);
   }
   return found;
 }
@@ -104,8 +107,10 @@ export function writeMapCall(f: FunctionWriter, at: number): boolean {
   const address = f.facts?.maps.get(at);
   const callee = address === undefined ? helper.any : helper.types[f.options.maps(address).type];
   if (callee === undefined) return false;
-  for (const arg of callee.args) writeArgument(f, arg, address);
-  f.code.call(f.parts.imports.core(callee.name));
+  const shape = address === undefined ? undefined : f.options.maps(address);
+  const replace = callee.name === 'hash_update' && shape !== undefined ? hashReplace(f.parts, shape) : undefined;
+  for (const arg of callee.args) if (replace === undefined || arg !== MAP) writeArgument(f, arg, address);
+  f.code.call(replace ?? f.parts.imports.core(callee.name));
   f.op(helper.address ? OP.i64_extend_i32_u : OP.i64_extend_i32_s);
   f.setRegister(0);
   return true;

@@ -14,6 +14,7 @@ export interface MapShape {
   readonly address: number;
   readonly type: number;
   readonly keySize: number;
+  readonly valueSize: number;
   readonly maxEntries: number;
   readonly elemSize: number;
   readonly values: number;

@@ -97,6 +97,7 @@ export function translate(program: Program, options: JitOptions): Translation {
     functions,
     callbacks: [...new Set(callbacks)].filter((entry) => functions.has(entry)),
     lookups,
+    updates: new Map(),
   };
   const bodies: [Index, Code][] = [[main, writeMain(parts, graphs.main)]];
   for (const [entry, graph] of graphs.locals) bodies.push([functions.get(entry) as Index, writeLocal(parts, graph)]);

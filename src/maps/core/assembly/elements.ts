@@ -70,7 +70,11 @@ export function retire(map: u32, elem: u32): void {
   else store<u32>(load<u32>(map, MAP_PENDING_LAST), elem, ELEM_LINK);
   store<u32>(map, elem, MAP_PENDING_LAST);
   store<u32>(map, count + 1, MAP_PENDING_COUNT);
-  if (load<u32>(map, MAP_NEXT_PENDING) !== 0) return;
+  if (load<u32>(map, MAP_NEXT_PENDING) === 0) enlist(map);
+}
+
+/** Put a map into the list of those that have retired elements. */
+export function enlist(map: u32): void {
   const next = load<u32>(state, STATE_PENDING_MAPS);
   store<u32>(map, next !== 0 ? next : LIST_END, MAP_NEXT_PENDING);
   store<u32>(state, map, STATE_PENDING_MAPS);
@@ -90,19 +94,23 @@ export function reclaim(): void {
   if (wrong !== 0) corrupt(wrong, CORRUPT_RETIRED);
 }
 
-/** @returns false: the list is corrupt; what is left of it is lost. */
+/** Put the retired elements before the free ones. @returns false: the list is corrupt; what is left of it is lost. */
 function reclaimMap(map: u32): bool {
-  let elem = load<u32>(map, MAP_PENDING);
+  const first = load<u32>(map, MAP_PENDING);
   let count = load<u32>(map, MAP_PENDING_COUNT);
   store<u32>(map, 0, MAP_PENDING);
   store<u32>(map, 0, MAP_PENDING_COUNT);
-  for (; count > 0; count--) {
+  if (count === 0) return true;
+  let elem = first;
+  for (let next = first; count > 0; count--) {
+    elem = next;
     // An element that was given back is no longer retired: a list in a circle ends.
     if (load<u32>(elem, ELEM_STATE) !== (map | STATE_RETIRED)) return false;
-    const next = load<u32>(elem, ELEM_LINK);
-    giveBack(map, elem);
-    elem = next;
+    store<u32>(elem, map | STATE_FREE, ELEM_STATE);
+    next = load<u32>(elem, ELEM_LINK);
   }
+  store<u32>(elem, load<u32>(map, MAP_FREE), ELEM_LINK);
+  store<u32>(map, first, MAP_FREE);
   return true;
 }
 

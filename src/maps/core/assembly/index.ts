@@ -1,7 +1,7 @@
 /** The map core: what it exports to JavaScript and to compiled programs. Addresses and sizes are unsigned words. */
 export { array_lookup, array_update, percpu_array_lookup, percpu_array_update } from './array';
 export { map_delete, map_lookup, map_update } from './dispatch';
-export { init, reclaim } from './elements';
+export { enlist, init, reclaim } from './elements';
 export { hashBytes as hash_bytes } from './bytes';
 export {
   hash_delete,
