@@ -168,8 +168,17 @@ export class LiveStack {
     for (let depth = frame + 1; depth <= frames.length; depth++) {
       const instance = this.#instance(frames, depth);
       const sets = instance.frames[frame];
-      const position = depth === frames.length ? insn : frames[depth].callsite + 1;
-      if (sets) slots |= sets[STRIDE * (position - instance.start) + LIVE + word];
+      if (!sets) continue;
+      if (depth === frames.length) {
+        slots |= sets[STRIDE * (insn - instance.start) + LIVE + word];
+        continue;
+      }
+      const { callsite } = frames[depth];
+      slots |= sets[STRIDE * (callsite + 1 - instance.start) + LIVE + word];
+      // A callback may be called again.
+      if (this.#ctx.aux.flags[callsite] & AUX.CALLS_CALLBACK) {
+        slots |= sets[STRIDE * (callsite - instance.start) + LIVE + word];
+      }
     }
     return slots;
   }
