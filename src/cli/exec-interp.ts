@@ -30,6 +30,7 @@ export const env: HelperEnv = {
   packet: undefined,
   progType: 0,
   redirect: 0,
+  dynptr: 0,
   mapAt: () => undefined,
   random: () => 0x2545f491,
   trace: () => {},

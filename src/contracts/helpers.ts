@@ -2,14 +2,14 @@
  * What is known of every helper, by id: its name, whether only GPL-compatible programs may call it, and whether this
  * project's subsystem can run it or only verify it.
  */
-import { HELPER_NAMES } from '../uapi/index.ts';
+import { ATTACH_TYPE, HELPER_NAMES, PROG_TYPE } from '../uapi/index.ts';
 
 /**
  * Called from a program with the licence `Proprietary`, each of these is refused with "cannot call GPL-restricted function
  * from non-GPL compatible program". Measured on Linux 6.18, with every program type that may call the helper.
  */
 const GPL_ONLY =
-  '4 6 22 25 27 35 45 55-56 67 69 100 110 112-115 119 126-127 150 158 163 165 169-173 175-177 191 204-207';
+  '4 6 22 25 27 35 45 55-56 67 69 100 110-115 119 121 126-127 150 158 163 165 169-173 175-177 191 204-207';
 
 /** Not measured: no program type that this kernel loads under another licence may call them. */
 const UNKNOWN = '36 58 77-78 92 116 145-146 159 161 183-185 193';
@@ -17,7 +17,15 @@ const UNKNOWN = '36 58 77-78 92 116 145-146 159 161 183-185 193';
 /** Implemented in src/helpers. */
 const RUNS =
   '1-11 14-19 23-28 31-32 34 37-48 51 54 65 67-68 79-81 84-86 93-95 99 105-108 112-115 118 122-123 125 135 145-146 148 ' +
-  '151-152 155-157 160 164-165 177 181-182 188-190 194 208 210-211';
+  '151-152 155-157 160 164-165 177 181-182 188-190 194 197 201-203 208-211';
+
+/** Probes of many functions at once. */
+const MULTI: readonly number[] = [
+  ATTACH_TYPE.TRACE_KPROBE_MULTI,
+  ATTACH_TYPE.TRACE_KPROBE_SESSION,
+  ATTACH_TYPE.TRACE_UPROBE_MULTI,
+  ATTACH_TYPE.TRACE_UPROBE_SESSION,
+];
 
 /** `4 6-8` to the set of these numbers. */
 function ids(ranges: string): ReadonlySet<number> {
@@ -50,3 +58,11 @@ export const HELPERS: readonly HelperInfo[] = HELPER_NAMES.map((name, id) => ({
   gplOnly: unknown.has(id) ? undefined : gplOnly.has(id),
   runs: runs.has(id) ? 'userspace' : 'verify-only',
 }));
+
+/** Whether a program must be GPL-compatible to call helper `id`: two are free where the type has a form of its own. */
+export function isGplOnly(id: number, progType: number, attachType: number): boolean {
+  const { name, gplOnly } = HELPERS[id];
+  if (name === 'bpf_get_stackid') return progType !== PROG_TYPE.PERF_EVENT;
+  if (name === 'bpf_get_func_ip' && progType === PROG_TYPE.KPROBE) return !MULTI.includes(attachType);
+  return gplOnly ?? false;
+}

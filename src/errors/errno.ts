@@ -23,6 +23,7 @@ const rows = [
   [34, 'ERANGE', 'Numerical result out of range'],
   [38, 'ENOSYS', 'Function not implemented'],
   [40, 'ELOOP', 'Too many levels of symbolic links'],
+  [61, 'ENODATA', 'No data available'],
   [71, 'EPROTO', 'Protocol error'],
   [74, 'EBADMSG', 'Bad message'],
   [75, 'EOVERFLOW', 'Value too large for defined data type'],

@@ -36,6 +36,8 @@ export interface HelperEnv {
   progType: number;
   /** Where the last redirection goes: a device, a CPU; 0: nowhere, or everywhere. */
   redirect: number;
+  /** 16 bytes for the dynptr that a callback is given. */
+  readonly dynptr: number;
   /** The live map whose header is at an address. */
   mapAt(address: number): BpfMap | undefined;
   /** 32 random bits. */

@@ -3,6 +3,7 @@ import { HELPER_NAMES } from '../uapi/index.ts';
 import type { HelperFn, HelperRegistry } from '../vm/index.ts';
 import type { Family, HelperEnv } from './env.ts';
 import { checksumFamily } from './checksum.ts';
+import { dynptrFamily } from './dynptr.ts';
 import { loopFamily } from './loop.ts';
 import { machineFamily } from './machine.ts';
 import { mapFamily } from './map.ts';
@@ -42,6 +43,7 @@ const FAMILIES: readonly Family[] = [
   syncFamily,
   socketFamily,
   storageFamily,
+  dynptrFamily,
 ];
 
 const byId: readonly (HelperFn<HelperEnv> | undefined)[] = HELPER_NAMES.map(

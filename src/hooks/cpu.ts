@@ -33,6 +33,7 @@ export function createCpu(host: Host, engine: EngineName = 'interp', mode: Cpu['
     packet: undefined,
     progType: 0,
     redirect: 0,
+    dynptr: region(16, 'mem', 'dynptr', true).base,
     mapAt: (address) => host.mapAt(address),
     random: () => host.random(),
     trace: (line) => host.trace(line),

@@ -120,6 +120,12 @@ export function mapMmap(sub: Subsystem, fd: number, length: number, offset: numb
   if (object.kind !== 'map' && object.kind !== 'perf') return fail(ERRNO.ENODEV);
   if (!(length > 0) || offset % PAGE !== 0) return fail(ERRNO.EINVAL);
   if (object.kind === 'perf') return offset === 0 ? mapPerfEvent(sub, object, length) : fail(ERRNO.EINVAL);
+  const ring = object.map.mapping?.(offset, length);
+  if (ring !== undefined) {
+    if (typeof ring === 'number') return fail(-ring);
+    sub.maps.hold(object);
+    return new MemoryView(sub, ring.address, ring.length, true, () => sub.drop(object));
+  }
   if (object.type !== MAP_TYPE.ARRAY) return fail(ERRNO.ENOTSUPP);
   const { values } = object.map;
   if (values === undefined || !(object.flags & MAP_FLAG.MMAPABLE)) return fail(ERRNO.EINVAL);
@@ -128,7 +134,7 @@ export function mapMmap(sub: Subsystem, fd: number, length: number, offset: numb
   const writes = !object.frozen && (object.flags & MAP_FLAG.RDONLY_PROG) === 0;
   sub.maps.hold(object);
   if (writes) object.writableMappings++;
-  return new ArrayView(sub, values.address + offset, length, writes, () => {
+  return new MemoryView(sub, values.address + offset, length, writes, () => {
     if (writes) object.writableMappings--;
     sub.drop(object);
   });
@@ -136,7 +142,7 @@ export function mapMmap(sub: Subsystem, fd: number, length: number, offset: numb
 
 const wholePages = (bytes: number): number => Math.ceil(bytes / PAGE) * PAGE;
 
-class ArrayView implements MapView {
+class MemoryView implements MapView {
   readonly #sub: Subsystem;
   readonly #address: number;
   readonly #length: number;

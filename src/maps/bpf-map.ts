@@ -56,6 +56,13 @@ export interface SlotResolver {
   acquire(fd: number): SlotObject | number;
 }
 
+/** What mmap(2) of a map gives. */
+export interface Mapping {
+  readonly address: number;
+  readonly length: number;
+  readonly writable: boolean;
+}
+
 /** A range of the memory, in bytes. */
 export interface MemoryRange {
   readonly address: number;
@@ -78,6 +85,9 @@ export interface BpfMap {
 
   /** Maps of redirection targets: the device or queue under an index, 0 where there is none. */
   targetWord?(index: number): number;
+
+  /** Rings: what user space maps of it; -EPERM, -EINVAL. */
+  mapping?(offset: number, length: number): Mapping | number;
 
   /** Local storages: an owner's value or 0, made where `create` says so; and its end, 0 or -ENOENT. */
   ownerValue?(owner: number, create: boolean, initial: number): number;

@@ -12,12 +12,21 @@ import {
   TYPE_ARRAY_OF_MAPS,
   TYPE_HASH,
   TYPE_HASH_OF_MAPS,
+  TYPE_LRU_HASH,
+  TYPE_LRU_PERCPU_HASH,
   TYPE_PERCPU_ARRAY,
   TYPE_PERCPU_HASH,
   MAP_TYPE,
 } from './generated';
 import { hash_delete, hash_lookup, hash_update, percpu_hash_lookup, percpu_hash_update } from './hash';
 import { foreign } from './imports';
+import {
+  lru_hash_delete,
+  lru_hash_lookup,
+  lru_hash_update,
+  lru_percpu_hash_lookup,
+  lru_percpu_hash_update,
+} from './lru';
 
 /** Helper 1. @returns the value's address, or 0 */
 export function map_lookup(map: u32, key: u32, cpu: u32): u32 {
@@ -30,6 +39,10 @@ export function map_lookup(map: u32, key: u32, cpu: u32): u32 {
       return percpu_hash_lookup(map, key, cpu);
     case TYPE_PERCPU_ARRAY:
       return percpu_array_lookup(map, key, cpu);
+    case TYPE_LRU_HASH:
+      return lru_hash_lookup(map, key);
+    case TYPE_LRU_PERCPU_HASH:
+      return lru_percpu_hash_lookup(map, key, cpu);
     case TYPE_ARRAY_OF_MAPS:
       return inner(array_lookup(map, key));
     case TYPE_HASH_OF_MAPS:
@@ -54,6 +67,10 @@ export function map_update(map: u32, key: u32, value: u32, flags: u32, cpu: u32)
       return percpu_hash_update(map, key, value, flags, cpu);
     case TYPE_PERCPU_ARRAY:
       return percpu_array_update(map, key, value, flags, cpu);
+    case TYPE_LRU_HASH:
+      return lru_hash_update(map, key, value, flags, cpu);
+    case TYPE_LRU_PERCPU_HASH:
+      return lru_percpu_hash_update(map, key, value, flags, cpu);
   }
   return foreign(OPERATION_UPDATE, map, key, value, flags, cpu);
 }
@@ -64,6 +81,9 @@ export function map_delete(map: u32, key: u32): i32 {
     case TYPE_HASH:
     case TYPE_PERCPU_HASH:
       return hash_delete(map, key);
+    case TYPE_LRU_HASH:
+    case TYPE_LRU_PERCPU_HASH:
+      return lru_hash_delete(map, key);
     case TYPE_ARRAY:
     case TYPE_PERCPU_ARRAY:
       return -EINVAL;

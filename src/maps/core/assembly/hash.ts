@@ -37,12 +37,12 @@ import {
 import { corrupt } from './imports';
 
 /** Address of the word that leads to the first element of a chain. */
-function bucketOf(map: u32, hash: u32): u32 {
+export function bucketOf(map: u32, hash: u32): u32 {
   return load<u32>(map, MAP_BUCKETS) + ((hash & load<u32>(map, MAP_BUCKET_MASK)) << 2);
 }
 
 /** Address of the word that leads to the element of a key, or of the 0 that ends its chain. */
-function linkTo(map: u32, key: u32, hash: u32): u32 {
+export function linkTo(map: u32, key: u32, hash: u32): u32 {
   let link = bucketOf(map, hash);
   let steps = load<u32>(map, MAP_CAPACITY);
   for (let elem = load<u32>(link); elem !== 0; elem = load<u32>(link)) {
@@ -72,7 +72,7 @@ export function percpu_hash_lookup(map: u32, key: u32, cpu: u32): u32 {
 }
 
 /** Why a key that is there (`old`) or not (0) cannot be updated; 0 when it can. */
-function refused(map: u32, old: u32, flags: u32): i32 {
+export function refused(map: u32, old: u32, flags: u32): i32 {
   if (flags > BPF_EXIST) return -EINVAL;
   if (old !== 0) return flags === BPF_NOEXIST ? -EEXIST : 0;
   if (flags === BPF_EXIST) return -ENOENT;
@@ -80,7 +80,7 @@ function refused(map: u32, old: u32, flags: u32): i32 {
 }
 
 /** A new element for a key; its value is not written yet. 0: no memory. */
-function create(map: u32, key: u32, hash: u32): u32 {
+export function create(map: u32, key: u32, hash: u32): u32 {
   const elem = take(map);
   if (elem === 0) return 0;
   copy(elem + ELEM_KEY, key, load<u32>(map, MAP_KEY_SIZE));
@@ -89,12 +89,12 @@ function create(map: u32, key: u32, hash: u32): u32 {
   return elem;
 }
 
-function addCount(map: u32, by: i32): void {
+export function addCount(map: u32, by: i32): void {
   store<u32>(map, load<u32>(map, MAP_COUNT) + by, MAP_COUNT);
 }
 
 /** Put an element before the others of its chain: who walks it does not meet what was added meanwhile. */
-function add(map: u32, elem: u32, hash: u32): void {
+export function add(map: u32, elem: u32, hash: u32): void {
   const bucket = bucketOf(map, hash);
   store<u32>(elem, load<u32>(bucket), ELEM_NEXT);
   store<u32>(bucket, elem);

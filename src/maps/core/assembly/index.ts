@@ -4,6 +4,14 @@ export { map_delete, map_lookup, map_update } from './dispatch';
 export { enlist, init, reclaim } from './elements';
 export { hashBytes as hash_bytes } from './bytes';
 export {
+  lru_hash_delete,
+  lru_hash_lookup,
+  lru_hash_update,
+  lru_percpu_hash_lookup,
+  lru_percpu_hash_update,
+  lru_percpu_hash_update_all,
+} from './lru';
+export {
   hash_delete,
   hash_lookup,
   hash_next,
