@@ -4,20 +4,24 @@
  *
  * Refuses (EINVAL), in words only where the function is global, but for the first: `arg#%d type tag is not supported in static
  * functions`, `arg#%d has unsupported set of tags` (EOPNOTSUPP); `arg#%d has invalid combination of tags`, `arg#%d untrusted
- * cannot be combined with any other tags`, `arg#%d should be \`struct %s *\``, `arg#%d reference type('%s %s') has no matches`
+ * cannot be combined with any other tags`, `arg#%d should be \`struct %s *\``, `arg#%d should be void pointer`,
+ * `arg#%d type doesn't have a name`, `arg#%d reference type('%s %s') has no matches`
  * (ENOENT), `… candidate matching error: -22`, `Global function %s() with %d > %d args. Buggy compiler.`,
  * `Global function %s() doesn't return scalar. Only those are supported.`, `arg#%d reference type('%s %s') size cannot be
  * determined: %d`, `arg#%d has pointer tag, but is not a pointer type`, `Arg#%d type %s in %s() is not supported yet.`
  */
 import { type Btf, type BtfDeclTag, type BtfType, isModifier, KIND, KIND_NAMES } from '../btf/index.ts';
 import { ERRNO } from '../errors/index.ts';
-import { PROG_TYPE } from '../uapi/index.ts';
+import { ATTACH_TYPE, PROG_TYPE } from '../uapi/index.ts';
 import { type Context, UnsupportedConstruct } from './context.ts';
 import type { FuncArg, FunctionInfo } from './insn-aux.ts';
 import { kernelTypes, structNumber } from './kernel-types.ts';
 
 /** Most arguments: r1 to r5. */
 const MAX_ARGS = 5;
+
+/** Arguments of a raw tracepoint, which tracepoints with types take for theirs too. */
+const RAW_ARGS = 'bpf_raw_tracepoint_args';
 
 /** A typedef, of the registers where a program interrupts. */
 const USER_REGS = 'bpf_user_pt_regs_t';
@@ -29,7 +33,6 @@ const TAGS: ReadonlySet<string> = new Set(['ctx', 'nonnull', 'nullable', 'truste
 const ANY_CONTEXT = new Set<number>([PROG_TYPE.SYSCALL, PROG_TYPE.TRACEPOINT]);
 const WITH_REGS = new Set<number>([PROG_TYPE.KPROBE, PROG_TYPE.PERF_EVENT]);
 const WORDS = new Set<number>([PROG_TYPE.RAW_TRACEPOINT, PROG_TYPE.RAW_TRACEPOINT_WRITABLE]);
-const BY_BTF = new Set<number>([PROG_TYPE.TRACING, PROG_TYPE.LSM, PROG_TYPE.STRUCT_OPS, PROG_TYPE.EXT]);
 
 /**
  * The structure that each program type's context points to, as programs name it. Source: `struct bpf_ctx_convert` in the
@@ -164,15 +167,27 @@ class ArgReader {
   #taggedContext(i: number, target: number): FuncArg | number {
     const { progType } = this.#ctx.input;
     const type = this.#btf.resolve(target);
-    if (BY_BTF.has(progType)) throw new UnsupportedConstruct('tag arg:ctx in a program attached by BTF');
+    const isRegs = WITH_REGS.has(progType) && this.#isTypedef(target, USER_REGS);
+    if (type.kind === KIND.VOID || isRegs) return { kind: 'ctx' };
+    if (!type.name) return this.#refuse(`arg#${i} type doesn't have a name`);
+    if (this.#ctx.target) return this.#wordsOfTarget(i, type);
     const fits =
-      type.kind === KIND.VOID ||
       ANY_CONTEXT.has(progType) ||
       (type.kind === KIND.STRUCT && type.name === CTX_STRUCT[progType]?.[0]) ||
-      (WITH_REGS.has(progType) &&
-        (this.#isTypedef(target, USER_REGS) || (type.kind === KIND.STRUCT && type.name === 'pt_regs'))) ||
+      (type.kind === KIND.STRUCT && type.name === 'pt_regs' && WITH_REGS.has(progType)) ||
       (WORDS.has(progType) && type.kind === KIND.INT && type.size === 8);
     return fits ? { kind: 'ctx' } : this.#refuse(`arg#${i} should be \`struct ${CTX_STRUCT[progType]?.[0]} *\``);
+  }
+
+  /** The context of a program that is attached by BTF: words of 64 bits, of iterators a struct with such a name. */
+  #wordsOfTarget(i: number, { kind, name, ...type }: BtfType): FuncArg | number {
+    const { progType, expectedAttachType } = this.#ctx.input;
+    const isTracing = progType === PROG_TYPE.TRACING;
+    const isIterator = isTracing && expectedAttachType === ATTACH_TYPE.TRACE_ITER;
+    const struct = kind === KIND.STRUCT ? name : '';
+    const isWords = kind === KIND.INT && 'size' in type && type.size === 8;
+    const fits = isIterator ? struct.startsWith('bpf_iter__') : isWords || (isTracing && struct === RAW_ARGS);
+    return fits ? { kind: 'ctx' } : this.#refuse(`arg#${i} should be void pointer`);
   }
 
   /** Whether the type is the typedef of that name, or another name of it. */

@@ -39,12 +39,9 @@ const PLAIN = new Set<number>([
   PROG_TYPE.SYSCALL,
 ]);
 
-const BY_BTF = new Set<number>([PROG_TYPE.TRACING, PROG_TYPE.LSM, PROG_TYPE.STRUCT_OPS, PROG_TYPE.EXT]);
-
 /** Whether the context may be passed to a function as memory. */
-export function isCtxMemory({ input: { progType } }: Env): boolean {
-  if (BY_BTF.has(progType)) throw new UnsupportedConstruct('context of a program attached by BTF as memory');
-  return PLAIN.has(progType);
+export function isCtxMemory({ input: { progType }, target }: Env): boolean {
+  return target !== undefined || PLAIN.has(progType);
 }
 
 /** `size` bytes of the context at register `r`, as memory: its last byte stands for all. @returns 0 or -errno */
