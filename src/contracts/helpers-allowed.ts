@@ -32,7 +32,7 @@ const ROWS: readonly Row[] = [
   [PROG_TYPE.LWT_OUT, undefined, '24-26 28 33-34 39 136-140 160 178 196'],
   [PROG_TYPE.LWT_XMIT, undefined, '9-11 13 20-21 23-26 28-30 33-34 38-41 43 73 135-140 160 178 196'],
   [PROG_TYPE.LWT_SEG6LOCAL, undefined, '24-26 28 33-34 39 74-76 136-140 160 178 196'],
-  [PROG_TYPE.SOCK_OPS, undefined, '25 46 49 53 57 59 70 81 96 107-108 122 136-140 142-144 160 178 196'],
+  [PROG_TYPE.SOCK_OPS, undefined, '25 46 49 53 57 59 70 81 96 107-108 122 136-140 142-144 160 178 186-187 196'],
   [PROG_TYPE.SK_SKB, undefined, '9 25-26 38-39 43 46-47 50 52 72 84-86 99 136-140 160 178 196'],
   [PROG_TYPE.CGROUP_DEVICE, undefined, '25 81 186-187'],
   [PROG_TYPE.SK_MSG, undefined, '25 60-63 71 90-91 107-108 122 136-140 160 178 196'],
@@ -64,6 +64,16 @@ function parse(ranges: string): ReadonlySet<number> {
   return ids;
 }
 
+/** The program's verdict as an error of the system call: not at attach types whose call has none. @kernel cgroup_common_func_proto */
+const RETVAL = parse('186-187');
+const WITHOUT_RETVAL: readonly number[] = [
+  ATTACH_TYPE.CGROUP_INET_INGRESS,
+  ATTACH_TYPE.CGROUP_INET_EGRESS,
+  ATTACH_TYPE.CGROUP_SOCK_OPS,
+];
+/** Helpers of PERFMON that programs of system calls may call without. */
+const FREE_FOR_SYSCALL = parse('136-140 178 196');
+
 const common = parse(COMMON);
 const perfmon = parse(PERFMON);
 const parsed = ROWS.map(([progType, attachTypes, helpers]) => ({ progType, attachTypes, own: parse(helpers) }));
@@ -76,5 +86,7 @@ export function isHelperAllowed(progType: number, attachType: number, id: number
   const rows = parsed.filter((row) => row.progType === progType);
   const row = rows.find(({ attachTypes }) => attachTypes === undefined || attachTypes.includes(attachType)) ?? rows[0];
   if (!row) return false;
-  return (common.has(id) || row.own.has(id)) && (perfmonCapable || !perfmon.has(id));
+  if (RETVAL.has(id) && WITHOUT_RETVAL.includes(attachType)) return false;
+  const isFree = perfmonCapable || !perfmon.has(id) || (progType === PROG_TYPE.SYSCALL && FREE_FOR_SYSCALL.has(id));
+  return isFree && (common.has(id) || row.own.has(id));
 }

@@ -361,8 +361,7 @@ const ABOUT_PACKET = [P.SCHED_CLS, P.SCHED_ACT, P.LWT_IN, P.LWT_OUT, P.LWT_XMIT,
 /** Helpers that take other arguments in programs of some types. */
 const VARIANTS: readonly (readonly [name: string, progTypes: readonly number[], args: string])[] = [
   ['get_cgroup_classid', ABOUT_PACKET, 'ctx'],
-  ['get_socket_cookie', [P.SK_REUSEPORT], 'btfSockCommon'],
-  ['get_socket_cookie', BY_BTF, 'btfSockCommonOrNull'],
+  ['get_socket_cookie', [P.SK_REUSEPORT, ...BY_BTF], 'btfSockCommonOrNull'],
   ['setsockopt', [P.CGROUP_SOCKOPT, P.TRACING, P.STRUCT_OPS], 'btfSockCommon anything anything mem constSize'],
   ['getsockopt', [P.CGROUP_SOCKOPT, P.TRACING, P.STRUCT_OPS], 'btfSockCommon anything anything uninitMem constSize'],
   ['setsockopt', [P.LSM], 'btfId anything anything mem constSize'],

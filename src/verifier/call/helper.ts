@@ -11,9 +11,9 @@ import {
   helperChangesMap,
   helperProto,
   helperReleases,
-  HELPERS,
   helperTakesMap,
   isGplCompatible,
+  isGplOnly,
   isReadOnlyToPrograms,
   type HelperProto,
 } from '../../contracts/index.ts';
@@ -106,7 +106,7 @@ function checkAllowed(env: Env, id: number, name: string, proto: HelperProto | u
   if (!isGiven(env, id)) {
     return env.fail(ERRNO.EINVAL, `program of this type cannot use helper ${name}`);
   }
-  if (HELPERS[id].gplOnly && !isGplCompatible(env.input.license)) {
+  if (isGplOnly(id, env.input.progType, env.input.expectedAttachType) && !isGplCompatible(env.input.license)) {
     return env.fail(ERRNO.EINVAL, 'cannot call GPL-restricted function from non-GPL compatible program');
   }
   if (NOT_IN_PROBES.has(id) && !isKnownPlace(env, id)) {
