@@ -104,6 +104,7 @@ function explainProgram(
 class AskingSys implements BpfSys {
   readonly backend = 'userspace';
   readonly possibleCpus: number;
+  readonly kernelBtf: KernelBtf | undefined;
   readonly #kernel: Kernel;
   /** Of the program loaded last. */
   explanation: Explanation | undefined;
@@ -111,6 +112,7 @@ class AskingSys implements BpfSys {
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
     this.possibleCpus = kernel.possibleCpus;
+    this.kernelBtf = kernel.kernelBtf;
   }
 
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C]): number {

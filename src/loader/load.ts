@@ -4,6 +4,7 @@
  */
 import type { KernelBtf } from '../btf/index.ts';
 import { encodeFuncInfo, encodeLineInfo, FUNC_INFO_SIZE, LINE_INFO_SIZE } from '../btf/index.ts';
+import { isNeverLoaded } from '../contracts/index.ts';
 import { BpfError, ERRNO, UnsupportedError, VerifierError } from '../errors/index.ts';
 import { encode } from '../isa/index.ts';
 import type { BpfSys, MapCreateAttr, ProgLoadAttr } from '../sys/index.ts';
@@ -213,7 +214,7 @@ class Loader {
       fd = loadWithLog(this.#sys, attr);
     }
     const log = logText(attr);
-    if (fd < 0) throw loadError(spec, fd, log);
+    if (fd < 0) throw loadError(spec, fd, log, this.#sys.backend);
     this.#programs[spec.name] = new Program(this.#sys, fd, spec, log);
   }
 
@@ -285,8 +286,12 @@ function logText({ logBuf, logLevel }: ProgLoadAttr): string {
   return new TextDecoder().decode(logBuf.subarray(0, end < 0 ? logBuf.length : end));
 }
 
-function loadError(spec: ProgramSpec, errno: number, log: string): BpfError {
+function loadError(spec: ProgramSpec, errno: number, log: string, backend: string): BpfError {
   const { summary, insn, stats } = summariseLog(log);
-  if (log === '' && errno !== -ERRNO.ENOTSUPP) return new BpfError(errno, 'BPF_PROG_LOAD', `program ${spec.name}`);
+  if (log === '' && errno !== -ERRNO.ENOTSUPP) {
+    const never = backend === 'userspace' && isNeverLoaded(spec.type, spec.expectedAttachType);
+    const why = never ? ': the kernel of this profile loads no fentry, fexit, fmod_ret, lsm and freplace programs' : '';
+    return new BpfError(errno, 'BPF_PROG_LOAD', `program ${spec.name}${why}`);
+  }
   return new VerifierError(errno, summary === '' ? 'refused without a log' : summary, log, insn, stats, spec.name);
 }
