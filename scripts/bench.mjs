@@ -1,18 +1,22 @@
 // The project's benchmark: every program of bench/ on the JIT, the interpreter and, where it can be reached, Linux.
-// Usage: npm run bench [-- NAME…]. Prints nanoseconds a run net of the empty program, and ratios within this one run.
+// Usage: npm run bench [-- NAME…]. Prints nanoseconds a run net of the empty program, and ratios within this one run;
+// without names it writes docs/benchmarks.md.
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const skep = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 /** Programs that want another packet than the others. */
 const PACKETS = { parse: 'packet-parse.bin' };
-/** An engine's own cost is measured with some noise: a net time is at least this. */
+/** Net times have some noise: one is at least this. */
 const LEAST = 0.1;
+const ROUNDS = 15;
 
 function bench(name, engines) {
-  const args = ['bench', `bench/${name}.o`, '--data', `bench/${PACKETS[name] ?? 'packet.bin'}`, '--json'];
+  const packet = `bench/${PACKETS[name] ?? 'packet.bin'}`;
+  const args = ['bench', `bench/${name}.o`, '--data', packet, '--rounds', ROUNDS, '--json'];
   const out = execFileSync(process.execPath, [skep, ...args, '--engine', engines.join()], { cwd: root });
   return JSON.parse(out);
 }
@@ -27,32 +31,81 @@ function linuxAnswers() {
   }
 }
 
-const net = (row) => Math.max(LEAST, row.ns_per_run - row.empty);
+const net = (row) => Math.max(LEAST, row.net);
+const mean = (ratios) => Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
+
+/** What is compared with what, by the heading of its column. */
+const RATIOS = {
+  'jit/linux': ['jit', 'linux'],
+  'budget/jit': ['jit-budget', 'jit'],
+  'hardened/jit': ['jit-hardened', 'jit'],
+  'interp/jit': ['interp', 'jit'],
+};
+
+function measure(name, engines) {
+  const rows = bench(name, engines);
+  const byEngine = Object.fromEntries(rows.map((row) => [row.engine, net(row)]));
+  const ratios = Object.fromEntries(
+    Object.entries(RATIOS).map(([heading, [a, b]]) => [heading, byEngine[a] / byEngine[b]]),
+  );
+  const differs = new Set(rows.map((row) => row.retval)).size > 1;
+  if (differs) {
+    console.log(`results differ: ${rows.map((row) => `${row.engine} ${row.retval}`).join(', ')}`);
+    process.exitCode = 1;
+  }
+  return { name, byEngine, ratios };
+}
+
+function table(results, engines) {
+  const headings = ['program', ...engines, ...Object.keys(RATIOS)];
+  const rows = results.map(({ name, byEngine, ratios }) => {
+    // The empty program itself has no net time.
+    const shown = Object.values(ratios).map((ratio) => (name === 'tiny' || isNaN(ratio) ? '' : ratio.toFixed(2)));
+    return [name, ...engines.map((engine) => byEngine[engine].toFixed(1)), ...shown];
+  });
+  const counted = results.filter(({ name }) => name !== 'tiny');
+  const summary = (word, pick) => [
+    word,
+    ...engines.map(() => ''),
+    ...Object.keys(RATIOS).map((heading) => {
+      const ratios = counted.map((result) => result.ratios[heading]).filter((ratio) => !isNaN(ratio));
+      return ratios.length === 0 ? '' : pick(ratios).toFixed(2);
+    }),
+  ];
+  const all = [headings, ...rows, summary('geometric mean', mean), summary('worst', (ratios) => Math.max(...ratios))];
+  const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column].length)));
+  const line = (row) =>
+    `| ${row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join(' | ')} |`;
+  const rule = `| ${widths.map((width, i) => (i ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width))).join(' | ')} |`;
+  return [line(headings), rule, ...all.slice(1).map(line)].join('\n');
+}
 
 function main(names) {
-  const engines = ['jit', 'interp', ...(linuxAnswers() ? ['linux'] : [])];
+  const engines = ['jit', 'jit-budget', 'jit-hardened', 'interp', ...(linuxAnswers() ? ['linux'] : [])];
   const all = readdirSync(`${root}/bench`).filter((file) => file.endsWith('.o'));
   const chosen = all.map((file) => file.slice(0, -2)).filter((name) => names.length === 0 || names.includes(name));
-  console.log(`${'program'.padEnd(10)}${engines.map((name) => name.padStart(12)).join('')}   jit/linux  interp/jit`);
-  const ratios = [];
-  for (const name of chosen) {
-    const rows = bench(name, engines);
-    const [jit, interp, linux] = rows.map(net);
-    const ratio = linux === undefined ? undefined : jit / linux;
-    // The empty program itself has no net time.
-    if (ratio !== undefined && name !== 'tiny') ratios.push(ratio);
-    const cells = rows.map((row) => net(row).toFixed(1).padStart(12)).join('');
-    console.log(
-      `${name.padEnd(10)}${cells}${(ratio?.toFixed(2) ?? '').padStart(12)}${(interp / jit).toFixed(0).padStart(12)}`,
-    );
-    if (new Set(rows.map((row) => row.retval)).size > 1) {
-      console.log(`  results differ: ${rows.map((row) => `${row.engine} ${row.retval}`).join(', ')}`);
-      process.exitCode = 1;
-    }
-  }
-  if (ratios.length === 0) return;
-  const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
-  console.log(`jit/linux: geometric mean ${mean.toFixed(2)}, worst ${Math.max(...ratios).toFixed(2)}`);
+  const text = table(
+    chosen.map((name) => measure(name, engines)),
+    engines,
+  );
+  console.log(text);
+  if (names.length > 0) return;
+  const [load] = loadavg();
+  const machine = `${cpus().length} processors (${cpus()[0].model.trim()}), Linux ${release()}, Node ${process.versions.node}`;
+  writeFileSync(
+    `${root}/docs/benchmarks.md`,
+    `# Benchmarks
+
+Written by \`npm run bench\`: the programs of \`bench/\`, nanoseconds a run, net of what the empty program takes on the same
+engine: the median over ${ROUNDS} rounds in which all engines take turns. Only ratios within one run of it mean anything.
+Measured on ${machine}, with a load of ${load.toFixed(1)}.
+
+*jit-budget* counts what a program takes (\`fuel\`, \`timeMs\`), *jit-hardened* holds every access to what programs may
+touch, *linux* is the running kernel with its own JIT.
+
+${text}
+`,
+  );
 }
 
 main(process.argv.slice(2));

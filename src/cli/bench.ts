@@ -21,11 +21,13 @@ so that all see the same weather. Prints nanoseconds a run: the quickest round, 
 program costs, which is what the engine and the loop around it take.
 
   --data FILE          the packet, from its link-layer header on (default 64 zero bytes)
-  --engine LIST        of jit, interp, linux (the running kernel); default jit,interp
+  --engine LIST        of jit, jit-budget (with a budget that is never used up), jit-hardened (every access held to what
+                       programs may touch), interp, linux (the running kernel); default jit,interp
   --repeat N           runs in a round (default: as many as take 10 ms)
   --rounds N           rounds that count, after those that warm up (default 7)
   --json               one JSON array with an object for each engine: engine, program, ns_per_run (the quickest
-                       round), median, empty (the empty program's ns_per_run), retval, repeat, rounds; "interpreted"
+                       round), median, empty (the empty program's ns_per_run), net (the median of what a round takes
+                       more than the empty program's beside it), retval, repeat, rounds; "interpreted"
                        says why where the jit left the program to the interpreter
 
 examples:
@@ -41,7 +43,7 @@ const options = {
   json: { type: 'boolean' },
 } as const;
 
-const ENGINES = ['jit', 'interp', 'linux'] as const;
+const ENGINES = ['jit', 'jit-budget', 'jit-hardened', 'interp', 'linux'] as const;
 type Engine = (typeof ENGINES)[number];
 
 const EMPTY_FRAME = new Uint8Array(64);
@@ -54,6 +56,8 @@ const EMPTY_PROGRAM = encode([
 const ROUND = 10;
 const WARM_UP = 150;
 const NANOSECONDS = 1e6;
+/** Instructions that no round takes. */
+const ENDLESS = 2 ** 50;
 
 async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
@@ -125,7 +129,12 @@ class Runner {
     }
     const watch = new StopWatch();
     const clock = { monotonic: watch.read, boottime: watch.read, tai: watch.read };
-    return new Runner(engine, createKernel({ engine, clock }), watch, spec, name, data);
+    const kernel = createKernel({
+      engine: engine === 'interp' ? 'interp' : 'jit',
+      hardened: engine === 'jit-hardened',
+      clock,
+    });
+    return new Runner(engine, kernel, watch, spec, name, data);
   }
 
   constructor(
@@ -148,14 +157,15 @@ class Runner {
   /** @returns nanoseconds that one run took. */
   time(program: Program, repeat: number): number {
     this.#watch?.take();
-    const { duration, retval } = program.run({ data: this.#data, repeat });
+    const fuel = this.engine === 'jit-budget' ? ENDLESS : undefined;
+    const { duration, retval } = program.run({ data: this.#data, repeat, fuel });
     if (program === this.program) this.retval = retval;
     return this.#watch === undefined ? duration : this.#watch.take() / repeat;
   }
 
   /** Why the engine left the program to the interpreter. */
   get interpreted(): string | undefined {
-    return this.engine === 'jit' ? (this.#sys as Kernel).notCompiled(this.program.fd) : undefined;
+    return this.engine.startsWith('jit') ? (this.#sys as Kernel).notCompiled(this.program.fd) : undefined;
   }
 
   close(): void {
@@ -187,6 +197,7 @@ interface Row {
   readonly ns_per_run: number;
   readonly median: number;
   readonly empty: number;
+  readonly net: number;
   readonly retval: number;
   readonly repeat: number;
   readonly rounds: number;
@@ -211,7 +222,8 @@ function measure(runners: readonly Runner[], fixed: number | undefined, rounds: 
     engine: runner.engine,
     program: runner.program.name,
     ns_per_run: rounded(Math.min(...times)),
-    median: rounded(times.sort((a, b) => a - b)[times.length >> 1]),
+    median: rounded(median(times)),
+    net: rounded(Math.max(0, median(times.map((time, round) => time - empties[round])))),
     empty: rounded(Math.min(...empties)),
     retval: runner.retval,
     repeat,
@@ -220,6 +232,7 @@ function measure(runners: readonly Runner[], fixed: number | undefined, rounds: 
   }));
 }
 
+const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[times.length >> 1];
 const rounded = (nanoseconds: number): number => Math.round(nanoseconds * 100) / 100;
 
 function asText(rows: readonly Row[]): string {

@@ -24,6 +24,8 @@ export interface Host {
   ended(socket: number): void;
   /** Whether there is a network device with this index, which is positive. */
   readonly hasDevice: (index: number) => boolean;
+  /** Milliseconds of runs without effect before a compiled program's first run; 0: none. */
+  readonly warmup: number;
   /** 32 random bits. */
   readonly random: () => number;
   /** One line of `bpf_trace_printk`. */

@@ -71,7 +71,12 @@ export function compiledBy(
   context: Context | undefined,
   variant: Variant,
 ): ProgramImage['compiled'] {
-  if (!variant.entry && !variant.fuel) return (image.compiled ??= compileFor(cpu, image, context, variant));
+  if (!variant.entry && !variant.fuel) {
+    if (image.compiled !== undefined) return image.compiled;
+    image.compiled = compileFor(cpu, image, context, variant);
+    if (cpu.host.warmup > 0 && image.compiled?.ok) image.compiled.warm(cpu.ctx.base, cpu.host.warmup);
+    return image.compiled;
+  }
   const key = `${variant.entry ? 'entry' : 'main'}${variant.fuel ? ' with fuel' : ''}`;
   const known = image.variants.get(key);
   if (known !== undefined) return known;

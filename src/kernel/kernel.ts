@@ -42,8 +42,16 @@ export interface KernelOptions {
   task?: Task;
   /** Most bytes of memory: maps, contexts, packets, stacks; 4 GiB less 64 KiB. At least 1 MiB. */
   memoryLimit?: number;
-  /** What runs programs: `interp` (the default) or `jit`, which compiles them to WebAssembly. */
+  /**
+   * What runs programs: `jit`, which compiles them to WebAssembly, and leaves to the interpreter what it cannot; or
+   * `interp`, the default where `observe` is given.
+   */
   engine?: EngineName;
+  /**
+   * On engine `jit`: milliseconds for which a program runs on a copy of the world, without any effect, when it is compiled, so
+   * that V8 soon has its best code ready; 0.
+   */
+  warmup?: number;
   /**
    * On engine `jit`, verified programs are held to memory that programs may touch, should the verifier be wrong: some 10 %
    * slower, and look-ups in hashes several times. Without it even a wrong verifier cannot leave the one memory.
@@ -139,7 +147,7 @@ class UserspaceKernel implements Kernel {
       host,
       options.caps ?? ALL_CAPS,
       mapAt,
-      options.engine ?? 'interp',
+      options.engine ?? (options.observe ? 'interp' : 'jit'),
       options.verifyOnly,
       options.hardened,
     );
@@ -228,6 +236,7 @@ function createHost(options: KernelOptions, possibleCpus: number, mapAt: Map<num
     possibleCpus,
     mapAt: (address) => mapAt.get(address),
     programs: new ProgramNumbers(),
+    warmup: options.warmup ?? 0,
     ended: (socket) => {
       for (const map of mapAt.values()) {
         map.dropOwner?.(socket);

@@ -36,6 +36,7 @@ import type { MapWorld } from './map-calls.ts';
 import { NO_PROGRAMS, ProgramTable } from './other-programs.ts';
 import type { OtherPrograms } from './other-programs.ts';
 import { hasTailCalls, translate } from './program.ts';
+import { warmUp } from './warm-up.ts';
 import type { Translated } from './program.ts';
 
 /** @kernel MAX_CALL_FRAMES */
@@ -59,6 +60,8 @@ export interface CompiledProgram {
   /** Compiled with `entry`: as the table of programs holds it, and as JavaScript calls it: words of r1, top of the frame. */
   readonly entry: unknown;
   readonly enter: ((low: number, high: number, top: number) => void) | undefined;
+  /** Let V8 see it run with this r1, without any effect: programs without checks and budget, whose runs are short. */
+  readonly warm: (r1: number, milliseconds: number) => void;
   readonly options: JitOptions;
   /** Whether a sub-program may end it: a packet load outside of the packet. */
   readonly mayEnd: boolean;
@@ -179,13 +182,22 @@ export class JitMachine<Env extends World> {
     if (!translation.ok) return translation;
     const module = this.#module(translation.bytes);
     if (typeof module === 'string') return { ok: false, unsupported: module };
-    const imports = { [MODULE]: this.#imports(executable, translation, options) };
-    const { exports } = new WebAssembly.Instance(module, imports);
+    const imports = this.#imports(executable, translation, options);
+    const { exports } = new WebAssembly.Instance(module, { [MODULE]: imports });
+    const names = Object.keys(imports).filter((name) => name !== MEMORY && name !== TABLE);
+    const parts = { module: MODULE, memory: MEMORY, table: TABLE, names };
+    const warm = (r1: number, milliseconds: number): void => {
+      if (options.mode === 'checked' || options.fuel || translation.mayTakeLong) return;
+      const repeat = (copy: typeof exports, count: number): unknown =>
+        (copy[REPEAT] as CompiledProgram['repeat'])(r1, 0, count);
+      warmUp(module, parts, this.#space.memory, repeat, milliseconds);
+    };
     const main = exports[MAIN] as CompiledProgram['main'];
     const repeat = exports[REPEAT] as CompiledProgram['repeat'];
     const entry = exports[ENTRY];
     const enter = exports[ENTER] as CompiledProgram['enter'];
-    return { ok: true, main, repeat, entry, enter, options, mayEnd: translation.mayEnd, bytes: translation.bytes };
+    const { mayEnd, bytes } = translation;
+    return { ok: true, main, repeat, entry, enter, warm, options, mayEnd, bytes };
   }
 
   /**

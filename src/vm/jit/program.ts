@@ -51,6 +51,8 @@ export interface Translated {
   readonly core: readonly string[];
   /** Whether a sub-program may end the program. */
   readonly mayEnd: boolean;
+  /** Whether one run may take more than a verifier's count of instructions says: it calls back in rounds, or calls in loops. */
+  readonly mayTakeLong: boolean;
 }
 
 export type Translation =
@@ -112,7 +114,10 @@ export function translate(program: Program, options: JitOptions): Translation {
   if (options.entry) exportEntry(parts);
   // A program that a tail call starts may end the whole run, too.
   const mayEnd = tailCalls || (graphs.locals.size > 0 && has(program, isPacketLoad));
-  return { ok: true, bytes: module.encode(), helpers, core: [...core.keys()], mayEnd };
+  const all = [graphs.main, ...graphs.locals.values()];
+  const loops = all.some(({ isLoop }) => isLoop.includes(1));
+  const mayTakeLong = callbacks.length > 0 || (loops && graphs.locals.size > 0);
+  return { ok: true, bytes: module.encode(), helpers, core: [...core.keys()], mayEnd, mayTakeLong };
 }
 
 interface Graphs {
