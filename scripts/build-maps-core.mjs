@@ -30,7 +30,7 @@ async function tables() {
   });
   try {
     const [memory, errors, uapi, corruption] = await Promise.all(
-      ['memory/layout.ts', 'errors/errno.ts', 'uapi/index.ts', 'maps/core-numbers.ts'].map((path) =>
+      ['memory/index.ts', 'errors/errno.ts', 'uapi/index.ts', 'maps/core-numbers.ts'].map((path) =>
         server.ssrLoadModule(`/src/${path}`),
       ),
     );
@@ -40,6 +40,9 @@ async function tables() {
       MAP_: memory.MAP_HEADER,
       ELEM_: memory.HASH_ELEM,
       STATE_: { ...memory.ELEM_STATE, ...memory.CORE_STATE },
+      RING_: memory.RING,
+      LRU_LIST_: memory.LRU_LIST,
+      LRU_NODE_: memory.LRU_NODE,
       TYPE_: uapi.MAP_TYPE,
       BPF_: uapi.ELEM_FLAG,
       CORRUPT_: corruption.CORRUPT,

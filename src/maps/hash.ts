@@ -1,21 +1,66 @@
 /**
- * BPF_MAP_TYPE_HASH and BPF_MAP_TYPE_PERCPU_HASH: at most `maxEntries` elements under keys of `keySize` bytes. Updating a
+ * BPF_MAP_TYPE_HASH, PERCPU_HASH, LRU_HASH and LRU_PERCPU_HASH: at most `maxEntries` elements under keys of `keySize` bytes. Updating a
  * hash replaces the element: whoever still points to the old value sees the old value. A per-CPU hash has a value of its
  * own for each CPU: a program that updates writes its CPU's in place (the others of a new element are zero), user
  * space reads and overwrites all of them at once, each padded to 8 bytes. The order of keys is unspecified. Pre-allocated
- * unless BPF_F_NO_PREALLOC. @kernel htab_map_ops, htab_percpu_map_ops
+ * unless BPF_F_NO_PREALLOC. An LRU hash is never full: a new element takes the place of one that was not used for long.
+ * @kernel htab_map_ops, htab_percpu_map_ops, htab_lru_map_ops, htab_lru_percpu_map_ops
  *
- * What is refused, and all that is quick, is in src/maps/core/assembly/hash.ts.
+ * What is refused, and all that is quick, is in src/maps/core/assembly/hash.ts and lru.ts.
  */
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
-import { ELEM_STATE, HASH_ELEM, MAP_HEADER, padded } from '../memory/index.ts';
+import { ELEM_STATE, HASH_ELEM, LRU_LIST, LRU_NODE, MAP_HEADER, padded } from '../memory/index.ts';
 import { MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
 import { bucketKeys } from './buckets.ts';
 import { MapCore } from './map-core.ts';
 import type { CoreFunctions, CoreMap } from './map-core.ts';
 import { allocateValues, writeHeader } from './storage.ts';
+
+/** The core's functions for one type. All take (map, key), lookups a CPU, updates (value, flags, CPU). */
+interface Operations {
+  /** A program's look-up. */
+  readonly lookup: (map: number, key: number, cpu: number) => number;
+  /** User space's, which is no use of the element. */
+  readonly find: (map: number, key: number, cpu: number) => number;
+  readonly update: (map: number, key: number, value: number, flags: number, cpu: number) => number;
+  /** User space's: of all CPUs' values. */
+  readonly updateAll: (map: number, key: number, value: number, flags: number, cpu: number) => number;
+  readonly delete: (map: number, key: number) => number;
+  readonly next: (map: number, key: number) => number;
+}
+
+function operations(type: number, core: CoreFunctions): Operations {
+  const plain = { find: core.hash_lookup, delete: core.hash_delete, next: core.hash_next };
+  switch (type) {
+    case MAP_TYPE.PERCPU_HASH:
+      return {
+        ...plain,
+        lookup: core.percpu_hash_lookup,
+        update: core.percpu_hash_update,
+        updateAll: core.percpu_hash_update_all,
+      };
+    case MAP_TYPE.LRU_HASH:
+      return {
+        ...plain,
+        lookup: core.lru_hash_lookup,
+        update: core.lru_hash_update,
+        updateAll: core.lru_hash_update,
+        delete: core.lru_hash_delete,
+      };
+    case MAP_TYPE.LRU_PERCPU_HASH:
+      return {
+        ...plain,
+        lookup: core.lru_percpu_hash_lookup,
+        update: core.lru_percpu_hash_update,
+        updateAll: core.lru_percpu_hash_update_all,
+        delete: core.lru_hash_delete,
+      };
+    default:
+      return { ...plain, lookup: core.hash_lookup, update: core.hash_update, updateAll: core.hash_update };
+  }
+}
 
 /** Most and least bytes of a slab that is added to a map. */
 const MAX_SLAB = 1 << 20;
@@ -36,10 +81,17 @@ interface Shape {
   readonly elements: number;
   /** Elements that there are from the start. */
   readonly preallocated: number;
+  /** Of an LRU hash: its lists of use. */
+  readonly lists: number;
 }
 
+const PERCPU: ReadonlySet<number> = new Set([MAP_TYPE.PERCPU_HASH, MAP_TYPE.LRU_PERCPU_HASH]);
+const LRU: ReadonlySet<number> = new Set([MAP_TYPE.LRU_HASH, MAP_TYPE.LRU_PERCPU_HASH]);
+
 function shapeOf(info: MapInfo, cpus: number): Shape {
-  const percpu = info.type === MAP_TYPE.PERCPU_HASH;
+  const percpu = PERCPU.has(info.type);
+  const lru = LRU.has(info.type);
+  const lists = !lru ? 0 : info.flags & MAP_FLAG.NO_COMMON_LRU ? cpus : 1;
   const copies = percpu ? cpus : 1;
   const valueOffset = HASH_ELEM.KEY + padded(info.keySize);
   const valueStride = padded(info.valueSize);
@@ -50,10 +102,11 @@ function shapeOf(info: MapInfo, cpus: number): Shape {
     copies,
     valueOffset,
     valueStride,
-    elemSize: valueOffset + valueStride * copies,
+    elemSize: valueOffset + valueStride * copies + (lru ? LRU_NODE.SIZE : 0),
     buckets,
-    elements: Math.ceil((MAP_HEADER.SIZE + 4 * buckets) / CACHE_LINE) * CACHE_LINE,
+    elements: Math.ceil((MAP_HEADER.SIZE + 4 * buckets + LRU_LIST.SIZE * lists) / CACHE_LINE) * CACHE_LINE,
     preallocated,
+    lists,
   };
 }
 
@@ -69,14 +122,17 @@ export class HashMap implements BpfMap, CoreMap {
   readonly userValueSize: number;
   readonly #deps: MapDeps;
   readonly #core: MapCore;
-  readonly #fn: CoreFunctions;
+  readonly #fn: Operations;
   readonly #shape: Shape;
   readonly #percpu: boolean;
   /** Header, buckets and the first elements, then the slabs. */
   readonly #regions: Region[];
 
   /** @returns the map, or -ENOMEM. */
-  static create(info: MapInfo, deps: MapDeps): HashMap | number {
+  static create(asked: MapInfo, deps: MapDeps): HashMap | number {
+    // Each CPU's list has the same share: Linux rounds the entries up.
+    const unit = LRU.has(asked.type) && asked.flags & MAP_FLAG.NO_COMMON_LRU ? deps.cpus : 1;
+    const info = { ...asked, maxEntries: Math.ceil(asked.maxEntries / unit) * unit };
     const shape = shapeOf(info, deps.cpus);
     const { elements, elemSize, preallocated } = shape;
     const size = elements + preallocated * elemSize;
@@ -89,11 +145,11 @@ export class HashMap implements BpfMap, CoreMap {
   private constructor(info: MapInfo, deps: MapDeps, shape: Shape, region: Region) {
     this.info = info;
     this.address = region.base;
-    this.#percpu = info.type === MAP_TYPE.PERCPU_HASH;
+    this.#percpu = PERCPU.has(info.type);
     this.userValueSize = this.#percpu ? shape.valueStride * shape.copies : info.valueSize;
     this.#deps = deps;
     this.#core = MapCore.of(deps);
-    this.#fn = this.#core.functions;
+    this.#fn = operations(info.type, this.#core.functions);
     this.#shape = shape;
     this.#regions = [region];
     writeHeader(info, deps, region.base);
@@ -105,6 +161,7 @@ export class HashMap implements BpfMap, CoreMap {
     this.#setHeader('VALUE_OFFSET', shape.valueOffset);
     this.#setHeader('COPIES', shape.copies);
     this.#setHeader('RETAIN', Math.ceil(RETAIN_BYTES / shape.elemSize));
+    this.#writeLists(region.base + MAP_HEADER.SIZE + 4 * shape.buckets);
     this.#addElements(region.base + shape.elements, shape.preallocated);
     this.#core.add(this.address, this);
   }
@@ -119,8 +176,7 @@ export class HashMap implements BpfMap, CoreMap {
 
   lookupElem(key: number, cpu: number): number {
     try {
-      if (this.#percpu) return this.#fn.percpu_hash_lookup(this.address, key, cpu) >>> 0;
-      return this.#fn.hash_lookup(this.address, key) >>> 0;
+      return this.#fn.lookup(this.address, key, cpu) >>> 0;
     } catch (error) {
       throw this.#core.explain(this.address, error);
     }
@@ -129,8 +185,7 @@ export class HashMap implements BpfMap, CoreMap {
   updateElem(key: number, value: number, flags: number, cpu: number): number {
     const words = Math.min(flags, 0xffffffff);
     try {
-      if (this.#percpu) return this.#fn.percpu_hash_update(this.address, key, value, words, cpu);
-      return this.#fn.hash_update(this.address, key, value, words);
+      return this.#fn.update(this.address, key, value, words, cpu);
     } catch (error) {
       throw this.#core.explain(this.address, error);
     }
@@ -138,7 +193,7 @@ export class HashMap implements BpfMap, CoreMap {
 
   deleteElem(key: number): number {
     try {
-      return this.#fn.hash_delete(this.address, key);
+      return this.#fn.delete(this.address, key);
     } catch (error) {
       throw this.#core.explain(this.address, error);
     }
@@ -146,7 +201,7 @@ export class HashMap implements BpfMap, CoreMap {
 
   sysLookup(key: Uint8Array, value: Uint8Array): number {
     return this.#command(key, undefined, (at) => {
-      const from = this.#fn.hash_lookup(this.address, at) >>> 0;
+      const from = this.#fn.find(this.address, at, 0) >>> 0;
       if (from === 0) return -ERRNO.ENOENT;
       value.set(this.#deps.memory.bytes.subarray(from, from + this.userValueSize));
       return 0;
@@ -155,15 +210,11 @@ export class HashMap implements BpfMap, CoreMap {
 
   sysUpdate(key: Uint8Array, value: Uint8Array, flags: number): number {
     const words = Math.min(flags, 0xffffffff);
-    return this.#command(key, value, (at, valueAt) =>
-      this.#percpu
-        ? this.#fn.percpu_hash_update_all(this.address, at, valueAt, words)
-        : this.#fn.hash_update(this.address, at, valueAt, words),
-    );
+    return this.#command(key, value, (at, valueAt) => this.#fn.updateAll(this.address, at, valueAt, words, 0));
   }
 
   sysDelete(key: Uint8Array): number {
-    return this.#command(key, undefined, (at) => this.#fn.hash_delete(this.address, at));
+    return this.#command(key, undefined, (at) => this.#fn.delete(this.address, at));
   }
 
   sysLookupAndDelete(key: Uint8Array, value: Uint8Array): number {
@@ -172,7 +223,7 @@ export class HashMap implements BpfMap, CoreMap {
 
   sysGetNextKey(key: Uint8Array | undefined, nextKey: Uint8Array): number {
     return this.#command(key, undefined, (at) => {
-      const elem = this.#fn.hash_next(this.address, at) >>> 0;
+      const elem = this.#fn.next(this.address, at) >>> 0;
       if (elem === 0) return -ERRNO.ENOENT;
       const from = elem + HASH_ELEM.KEY;
       nextKey.set(this.#deps.memory.bytes.subarray(from, from + this.info.keySize));
@@ -208,6 +259,16 @@ export class HashMap implements BpfMap, CoreMap {
     this.#regions.push(slab);
     this.#addElements(slab.base, count);
     return true;
+  }
+
+  #writeLists(at: number): void {
+    const { lists, valueOffset, valueStride, copies } = this.#shape;
+    this.#setHeader('LISTS', at);
+    this.#setHeader('LIST_COUNT', lists);
+    this.#setHeader('NODE_OFFSET', valueOffset + valueStride * copies);
+    const limit = Math.ceil(this.info.maxEntries / Math.max(1, lists));
+    for (let i = 0; i < lists; i++)
+      this.#deps.memory.view.setUint32(at + i * LRU_LIST.SIZE + LRU_LIST.LIMIT, limit, true);
   }
 
   #addElements(first: number, count: number): void {
@@ -249,7 +310,7 @@ export class HashMap implements BpfMap, CoreMap {
 function holdsValue(
   deps: MapDeps,
   info: MapInfo,
-  { elemSize, valueOffset, valueStride }: Shape,
+  { elemSize, valueOffset, valueStride, copies }: Shape,
   region: Region,
   first: number,
   offset: number,
@@ -257,7 +318,7 @@ function holdsValue(
 ): boolean {
   const inside = (offset - first) % elemSize;
   const within = inside - valueOffset;
-  if (within < 0 || (within % valueStride) + size > info.valueSize) return false;
+  if (within < 0 || within >= valueStride * copies || (within % valueStride) + size > info.valueSize) return false;
   const state = deps.memory.view.getUint32(region.base + offset - inside + HASH_ELEM.STATE, true);
   return (state & ELEM_STATE.MASK) !== ELEM_STATE.FREE;
 }

@@ -33,6 +33,8 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
   [MAP_TYPE.ARRAY]: ArrayMap,
   [MAP_TYPE.PERCPU_HASH]: HashMap,
   [MAP_TYPE.PERCPU_ARRAY]: PercpuArrayMap,
+  [MAP_TYPE.LRU_HASH]: HashMap,
+  [MAP_TYPE.LRU_PERCPU_HASH]: HashMap,
   [MAP_TYPE.PROG_ARRAY]: ObjectArray,
   [MAP_TYPE.PERF_EVENT_ARRAY]: ObjectArray,
   [MAP_TYPE.ARRAY_OF_MAPS]: ObjectArray,

@@ -25,6 +25,12 @@ export interface CoreFunctions {
   readonly hash_next: (map: number, key: number) => number;
   readonly percpu_hash_lookup: (map: number, key: number, cpu: number) => number;
   readonly percpu_hash_update: (map: number, key: number, value: number, flags: number, cpu: number) => number;
+  readonly lru_hash_lookup: (map: number, key: number) => number;
+  readonly lru_hash_update: (map: number, key: number, value: number, flags: number, cpu: number) => number;
+  readonly lru_hash_delete: (map: number, key: number) => number;
+  readonly lru_percpu_hash_lookup: (map: number, key: number, cpu: number) => number;
+  readonly lru_percpu_hash_update: (map: number, key: number, value: number, flags: number, cpu: number) => number;
+  readonly lru_percpu_hash_update_all: (map: number, key: number, value: number, flags: number, cpu: number) => number;
   readonly array_lookup: (map: number, key: number) => number;
   readonly array_update: (map: number, key: number, value: number, flags: number) => number;
   readonly percpu_array_lookup: (map: number, key: number, cpu: number) => number;

@@ -306,6 +306,90 @@ describe('hash', () => {
   });
 });
 
+describe.each([
+  ['lru_hash', MAP_TYPE.LRU_HASH, 1],
+  ['lru_percpu_hash', MAP_TYPE.LRU_PERCPU_HASH, 3],
+])('%s', (_name, type, cpus) => {
+  /** Elements from the one that goes next on. */
+  class LruModel {
+    readonly list: { key: number; value: string; used: boolean }[] = [];
+    find = (key: number) => this.list.find((elem) => elem.key === key);
+    remove(key: number): boolean {
+      const at = this.list.findIndex((elem) => elem.key === key);
+      if (at >= 0) this.list.splice(at, 1);
+      return at >= 0;
+    }
+    add(key: number, value: string, max: number): void {
+      if (this.list.length === max) {
+        while (this.list[0].used) this.list.push({ ...this.list[0], used: false }) && this.list.shift();
+        this.list.shift();
+      }
+      this.list.push({ key, value, used: false });
+    }
+  }
+
+  it('keeps what was used, over random commands', () => {
+    const lruCommand = fc.record({
+      op: fc.constantFrom('update', 'update', 'update', 'use', 'look', 'delete'),
+      key: fc.nat(12),
+      seed: fc.nat(255),
+      flags: fc.constantFrom(0, 0, 0, 1, 2, 3),
+    });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6 }), fc.array(lruCommand, { maxLength: 100 }), (max, commands) => {
+        const d = deps({ cpus });
+        const put = scratch(d);
+        const map = make(d, type, { maxEntries: max });
+        const model = new LruModel();
+        for (const { op, key, seed, flags } of commands) {
+          const there = model.find(key);
+          const out = new Uint8Array(map.userValueSize);
+          if (op === 'update') {
+            const value = out.map((_, i) => seed + i);
+            const want =
+              flags > 2 ? ERRNO.EINVAL : there && flags === 1 ? ERRNO.EEXIST : !there && flags === 2 ? ERRNO.ENOENT : 0;
+            expect(map.sysUpdate(u32(key), value, flags) + want).toBe(0);
+            if (want !== 0) continue;
+            if (there === undefined) model.add(key, hex(value), max);
+            else if (type === MAP_TYPE.LRU_HASH) model.list.push({ key, value: hex(value), used: model.remove(key) });
+            else Object.assign(there, { value: hex(value), used: true });
+          } else if (op === 'use') {
+            expect(map.lookupElem(put(u32(key)), 0) !== 0).toBe(there !== undefined);
+            if (there) there.used = true;
+          } else if (op === 'look') {
+            expect(map.sysLookup(u32(key), out)).toBe(there ? 0 : -ERRNO.ENOENT);
+            if (there) expect(hex(out)).toBe(there.value);
+          } else {
+            expect(map.sysDelete(u32(key))).toBe(model.remove(key) ? 0 : -ERRNO.ENOENT);
+          }
+          expect(walk(map).sort()).toEqual(model.list.map((elem) => hex(u32(elem.key))).sort());
+        }
+        map.destroy();
+        expect(used(d)).toBe(4096); // the scratch page
+      }),
+    );
+  });
+
+  it('with BPF_F_NO_COMMON_LRU gives each CPU its share', () => {
+    const map = make(deps({ cpus: 3 }), type, { maxEntries: 5, flags: MAP_FLAG.NO_COMMON_LRU });
+    expect(map.info.maxEntries).toBe(6);
+    for (let i = 0; i < 20; i++) map.sysUpdate(u32(i), new Uint8Array(map.userValueSize), 0);
+    expect(walk(map).sort()).toEqual([hex(u32(18)), hex(u32(19))]);
+  });
+
+  it('names a corrupt list of use', () => {
+    const d = deps({ cpus });
+    const map = make(d, type, { maxEntries: 1 });
+    const value = new Uint8Array(map.userValueSize);
+    map.sysUpdate(u32(1), value, 0);
+    const lists = d.memory.view.getUint32(map.address + MAP_HEADER.LISTS, true);
+    for (const link of [0, 4, lists, 0xfffffff0]) {
+      d.memory.view.setUint32(lists, link, true);
+      expect(() => map.sysUpdate(u32(2), value, 0)).toThrow(/memory of map 'm' is corrupt/);
+    }
+  });
+});
+
 describe('percpu_hash', () => {
   it('gives a new element of a program zeroes on the other CPUs, also in memory used before', () => {
     const d = deps({ cpus: 3 });

@@ -53,6 +53,11 @@ export const MAP_HEADER = {
   RETAIN: 84,
   /** Hash: values of an element, one or one for each CPU. */
   COPIES: 88,
+  /** LRU hash: address of the lists of use, LRU_LIST each, and how many there are: one, or one for each CPU. */
+  LISTS: 92,
+  LIST_COUNT: 96,
+  /** LRU hash: bytes from an element to its LRU_NODE. */
+  NODE_OFFSET: 100,
   SIZE: 128,
 } as const;
 
@@ -77,6 +82,29 @@ export const HASH_ELEM = {
   /** Next element of the free list or of the retired ones. */
   LINK: 12,
   KEY: 16,
+} as const;
+
+/** A list of elements in the order of their use. */
+export const LRU_LIST = {
+  /** Used longest ago; chained through NEWER. */
+  OLDEST: 0,
+  /** Used last; chained through OLDER. */
+  NEWEST: 4,
+  COUNT: 8,
+  /** So many elements, and a new one takes the place of an old one. */
+  LIMIT: 12,
+  SIZE: 16,
+} as const;
+
+/** What an element of an LRU hash has behind its values. */
+export const LRU_NODE = {
+  OLDER: 0,
+  NEWER: 4,
+  /** 1: used since it was last looked at. */
+  USED: 8,
+  /** Number of its list. */
+  LIST: 12,
+  SIZE: 16,
 } as const;
 
 /** FREE: nobody may touch it. LIVE: in the table. RETIRED: deleted or replaced, readable while a program runs. */

@@ -45,11 +45,12 @@ interface MapHelper {
   readonly types: Readonly<Record<number, CoreFunction>>;
 }
 
-const { HASH, ARRAY, PERCPU_HASH, PERCPU_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS } = MAP_TYPE;
+const { HASH, ARRAY, PERCPU_HASH, PERCPU_ARRAY, LRU_HASH, LRU_PERCPU_HASH, ARRAY_OF_MAPS, HASH_OF_MAPS } = MAP_TYPE;
 const fn = (name: string, ...args: Arg[]): CoreFunction => ({ name, args });
 
 const LOOKUP = fn('map_lookup', MAP, KEY, CPU);
 const DELETE = fn('hash_delete', MAP, KEY);
+const LRU_DELETE = fn('lru_hash_delete', MAP, KEY);
 
 /** By the helper's number. */
 const HELPERS: Readonly<Record<number, MapHelper>> = {
@@ -61,6 +62,8 @@ const HELPERS: Readonly<Record<number, MapHelper>> = {
       [ARRAY]: fn('array_lookup', MAP, KEY),
       [PERCPU_HASH]: fn('percpu_hash_lookup', MAP, KEY, CPU),
       [PERCPU_ARRAY]: fn('percpu_array_lookup', MAP, KEY, CPU),
+      [LRU_HASH]: fn('lru_hash_lookup', MAP, KEY),
+      [LRU_PERCPU_HASH]: fn('lru_percpu_hash_lookup', MAP, KEY, CPU),
       [ARRAY_OF_MAPS]: LOOKUP,
       [HASH_OF_MAPS]: LOOKUP,
     },
@@ -73,12 +76,14 @@ const HELPERS: Readonly<Record<number, MapHelper>> = {
       [ARRAY]: fn('array_update', MAP, KEY, VALUE, FLAGS),
       [PERCPU_HASH]: fn('percpu_hash_update', MAP, KEY, VALUE, FLAGS, CPU),
       [PERCPU_ARRAY]: fn('percpu_array_update', MAP, KEY, VALUE, FLAGS, CPU),
+      [LRU_HASH]: fn('lru_hash_update', MAP, KEY, VALUE, FLAGS, CPU),
+      [LRU_PERCPU_HASH]: fn('lru_percpu_hash_update', MAP, KEY, VALUE, FLAGS, CPU),
     },
   },
   3: {
     address: false,
     any: fn('map_delete', MAP, KEY),
-    types: { [HASH]: DELETE, [PERCPU_HASH]: DELETE },
+    types: { [HASH]: DELETE, [PERCPU_HASH]: DELETE, [LRU_HASH]: LRU_DELETE, [LRU_PERCPU_HASH]: LRU_DELETE },
   },
 };
 

@@ -2,6 +2,7 @@
 export { array_lookup, array_update, percpu_array_lookup, percpu_array_update } from './array';
 export { map_delete, map_lookup, map_update } from './dispatch';
 export { enlist, init, reclaim } from './elements';
+export { ringbuf_discard, ringbuf_output, ringbuf_query, ringbuf_reserve, ringbuf_submit } from './ringbuf';
 export { hashBytes as hash_bytes } from './bytes';
 export {
   lru_hash_delete,
