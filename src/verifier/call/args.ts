@@ -254,5 +254,6 @@ function rememberMap(env: Env, r: number, _: HelperProto, meta: CallMeta): numbe
   const err = checkTimerMap(env, r, meta);
   if (err) return err;
   meta.map = env.regs[r].map;
+  meta.mapUid = env.regs[r].range;
   return 0;
 }

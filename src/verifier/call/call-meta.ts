@@ -16,8 +16,10 @@ export interface CallMeta {
   refId: number;
   /** Register whose object the helper takes away; 0 = none. */
   released: number;
-  /** Index of the map in which the timer argument lies, -1 = none. */
-  timerMap: number;
+  /** By which maps of one shape are told apart, see `Reg.range`: that of the map argument. */
+  mapUid: number;
+  /** The timer argument: it lies in a map's value. */
+  timer: Reg | undefined;
   /** The field that a reference is exchanged with. */
   kptr: MapField | undefined;
   /** Function argument, -1 = none. */
@@ -35,7 +37,8 @@ export const newMeta = (): CallMeta => ({
   maxSize: 0,
   refId: 0,
   released: 0,
-  timerMap: -1,
+  mapUid: 0,
+  timer: undefined,
   kptr: undefined,
   callback: -1,
   dynptr: undefined,

@@ -102,8 +102,6 @@ export function startCallback(env: Env, id: number, meta: CallMeta): number {
   if (id === DRAIN) return pushCallback(env, meta.callback, passSample);
   if (id === FIND_VMA) return pushCallback(env, meta.callback, passVma);
   if (id !== FOR_EACH) throw new UnsupportedConstruct(`callback of bpf_${HELPER_NAMES[id]}`);
-  const map = env.aux.maps[meta.map];
-  if (!ITERABLE.has(map.type)) return env.fail(ERRNO.ENOTSUPP, 'callback function not allowed for map');
   return pushCallback(env, meta.callback, passElement);
 }
 
@@ -141,6 +139,9 @@ function pushCallback(env: Env, subprog: number, pass: Pass): number {
   const frame = state.top;
   const callee = openFrame(env, state, subprog, env.insnIdx);
   if (typeof callee === 'number') return callee;
+  if (pass === passElement && !ITERABLE.has(env.aux.maps[caller.regs[1].map].type)) {
+    return env.fail(ERRNO.ENOTSUPP, 'callback function not allowed for map');
+  }
   pass(env, caller, callee);
   callee.returns = GO_ON_OR_STOP;
   state.callbackRounds++;

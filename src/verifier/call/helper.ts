@@ -254,5 +254,5 @@ function foundValue(env: Env, proto: HelperProto, meta: CallMeta): Reg {
   const found = isLookup && meta.constKey >= 0n && meta.constKey < BigInt(map.maxEntries);
   const type = found ? REG.MAP_VALUE : REG.MAP_VALUE | MAYBE_NULL;
   // A value with a lock is told from others also where it is sure to be there.
-  return pointer(type, env.store.ZERO, found && !hasLock(map) ? 0 : ++env.idGen, meta.map);
+  return pointer(type, env.store.ZERO, found && !hasLock(map) ? 0 : ++env.idGen, meta.map, meta.mapUid);
 }

@@ -122,7 +122,10 @@ export class Reg {
    * kernel objects, see kernel-types.ts; the dynptr's id for slices of one; else -1.
    */
   readonly map: number;
-  /** Packet pointers: bytes from the base that were compared with the end. Memory: size in bytes. */
+  /**
+   * Packet pointers: bytes from the base that were compared with the end. Memory: size in bytes. Maps, and pointers into
+   * their values: the id that tells the map from others of its shape, 0 where nothing has to. @kernel map_uid
+   */
   readonly range: number;
   /** Stack pointers: number of the frame. */
   readonly frame: number;

@@ -2,7 +2,7 @@
 import { hasLock } from '../../contracts/index.ts';
 import { MAP_TYPE } from '../../uapi/index.ts';
 import type { Env } from '../env.ts';
-import { innerMap } from '../inner-map.ts';
+import { innerMap, isToldApart } from '../inner-map.ts';
 import { MAYBE_NULL, mayBeNull, REG, type Reg, scalar } from '../state/reg.ts';
 import { withoutObject } from '../state/refs.ts';
 import { mapRegs, type State } from '../state/state.ts';
@@ -14,7 +14,7 @@ export function mayBeLiftedNull(env: Env, reg: Reg): Reg {
   switch (env.aux.maps[reg.map].type) {
     case MAP_TYPE.ARRAY_OF_MAPS:
     case MAP_TYPE.HASH_OF_MAPS:
-      return reg.withType(REG.MAP_PTR).withMap(innerMap(env, reg.map));
+      return foundMap(env, reg);
     case MAP_TYPE.XSKMAP:
       return reg.withType(REG.XDP_SOCK);
     case MAP_TYPE.SOCKMAP:
@@ -23,6 +23,12 @@ export function mayBeLiftedNull(env: Env, reg: Reg): Reg {
     default:
       return reg.withType(type);
   }
+}
+
+function foundMap(env: Env, reg: Reg): Reg {
+  const index = innerMap(env, reg.map);
+  const found = reg.withType(REG.MAP_PTR).withMap(index);
+  return isToldApart(env.aux.maps[index]) ? found.withRange(reg.id) : found;
 }
 
 /** Register `r` was compared with zero: so are all copies. @kernel mark_ptr_or_null_regs */
