@@ -31,7 +31,9 @@ it('lists lines with their text', () => {
 it('lists CO-RE relocations', () => {
   const other = read('unsupported.o');
   const relocations = other.ext.coreRelos.get('?socket') ?? [];
-  expect(relocations.map((r) => coreReloText(other.btf, r))).toEqual(['byte_off of struct task_struct, 0:0']);
+  expect(relocations.map((r) => coreReloText(other.btf, { ...r, access: other.btf.string(r.access) }))).toEqual([
+    'byte_off of struct task_struct, 0:0',
+  ]);
 });
 
 it('writes records as PROG_LOAD takes them', () => {

@@ -7,3 +7,4 @@ export * from './value.ts';
 export * from './format.ts';
 export * from './print.ts';
 export * from './kernel-btf.ts';
+export * from './core.ts';

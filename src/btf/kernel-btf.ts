@@ -44,6 +44,12 @@ export class KernelBtf {
     return undefined;
   }
 
+  /** Ids of all types of that name whose kind is one of `kinds`, ascending. */
+  all(name: string, kinds: readonly number[]): number[] {
+    const { btf } = this;
+    return btf && name ? this.#named(btf, name).filter((id) => kinds.includes(btf.kind(id))) : [];
+  }
+
   /** The struct of that name. */
   struct(name: string): number | undefined {
     return this.find(name, [KIND.STRUCT]);

@@ -132,6 +132,6 @@ function encodingName(encoding: number): string {
 }
 
 /** `byte_off of struct task_struct, 0:3`. */
-export function coreReloText(btf: Btf, relo: { type: number; access: number; kind: number }): string {
-  return `${CORE_RELO_NAMES[relo.kind]} of ${typeName(btf, relo.type)}, ${btf.string(relo.access)}`;
+export function coreReloText(btf: Btf, relo: { type: number; access: string; kind: number }): string {
+  return `${CORE_RELO_NAMES[relo.kind]} of ${typeName(btf, relo.type)}, ${relo.access}`;
 }

@@ -23,7 +23,7 @@ const PROGRAMS: readonly (readonly [string, string])[] = [
   ['explain', 'wrong_helper'],
   ['explain', 'never_ends'],
   ['explain', 'multiplies_pointer'],
-  ['unsupported', 'uses_core'],
+  ['unsupported', 'uses_kfunc'],
 ];
 
 async function explained(...args: string[]): Promise<{ code: number; out: string }> {

@@ -105,10 +105,10 @@ describe.each(backends)('skep verify --backend %s', (backend) => {
   });
 
   it('names what is not supported', async () => {
-    const { code, out } = await call(verify, ['--backend', backend, '--program', 'uses_core', object('unsupported')]);
+    const { code, out } = await call(verify, ['--backend', backend, '--program', 'uses_kfunc', object('unsupported')]);
     expect(code).toBe(1);
     expect(out).toContain('unsupported (ENOTSUPP)');
-    expect(out).toContain('CO-RE relocation');
+    expect(out).toContain('call of extern function');
   });
 
   const programs = [

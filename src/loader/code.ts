@@ -3,7 +3,8 @@
  * of a data section, another function. What has no target yet (externs, CO-RE) is kept by name, so that only programs
  * which use it are refused.
  */
-import { coreReloText, KIND } from '../btf/index.ts';
+import type { CoreRelocation } from '../btf/index.ts';
+import { KIND } from '../btf/index.ts';
 import type { FuncInfo, LineInfo } from '../btf/index.ts';
 import { SHN, STB, STT } from '../elf/index.ts';
 import type { ElfRelocation, ElfSection } from '../elf/index.ts';
@@ -35,7 +36,7 @@ export interface CodeFunction {
   /** Records of it, with offsets in slots from its start. */
   readonly funcInfo: FuncInfo[];
   readonly lineInfo: LineInfo[];
-  readonly coreRelos: string[];
+  readonly coreRelos: CoreRelocation[];
 }
 
 /** Most instructions of an object: what bounds the memory a file can make the loader take. */
@@ -112,7 +113,10 @@ class Resolver {
     };
     for (const r of ext.funcInfo.get(section.name) ?? []) own(r, (f, record) => f.funcInfo.push(record));
     for (const r of ext.lineInfo.get(section.name) ?? []) own(r, (f, record) => f.lineInfo.push(record));
-    for (const r of ext.coreRelos.get(section.name) ?? []) own(r, (f) => f.coreRelos.push(coreReloText(btf, r)));
+    for (const r of ext.coreRelos.get(section.name) ?? [])
+      own(r, (f, { offset, type, access, kind }) =>
+        f.coreRelos.push({ insn: offset, type, access: btf.string(access), kind }),
+      );
   }
 
   /** The function that holds a slot of a section. */

@@ -3,7 +3,7 @@
  * a depth-first walk first meets them (libbpf's order, so that instruction numbers in logs agree). Call offsets and
  * function addresses are set; maps stay named.
  */
-import type { FuncInfo, LineInfo } from '../btf/index.ts';
+import type { CoreRelocation, FuncInfo, LineInfo } from '../btf/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import { CALL_PSEUDO, PSEUDO } from '../uapi/index.ts';
 import type { CodeFunction, Target } from './code.ts';
@@ -16,6 +16,7 @@ export interface Linked {
   readonly functions: LinkedFunction[];
   readonly funcInfo: FuncInfo[];
   readonly lineInfo: LineInfo[];
+  readonly coreRelos: CoreRelocation[];
   readonly unsupported: string[];
 }
 
@@ -45,7 +46,8 @@ export class Linker {
     references.sort((a, b) => a.insn - b.insn);
     const functions = [...places].map(([f, start]) => ({ name: f.name, start, count: f.insns.length }));
     const unsupported = [...new Set([...places.keys()].flatMap(unsupportedIn))];
-    return { insns, references, functions, unsupported, ...this.#debugInfo(places) };
+    const coreRelos = [...places].flatMap(([f, start]) => f.coreRelos.map((r) => ({ ...r, insn: r.insn + start })));
+    return { insns, references, functions, coreRelos, unsupported, ...this.#debugInfo(places) };
   }
 
   /** Records of each function, moved to its place. Unless every function has its own, the kernel takes none. */
@@ -116,6 +118,5 @@ function patch(
 
 /** What keeps a function from being loaded. */
 function unsupportedIn(f: CodeFunction): string[] {
-  const externs = [...f.targets.values()].flatMap((target) => (target.kind === 'extern' ? [target.what] : []));
-  return [...f.coreRelos.map((text) => `CO-RE relocation (${text})`), ...externs];
+  return [...f.targets.values()].flatMap((target) => (target.kind === 'extern' ? [target.what] : []));
 }

@@ -11,6 +11,7 @@ import type { BpfSys, MapCreateAttr, ProgLoadAttr } from '../sys/index.ts';
 import { BPF_CMD, BPF_OBJ_NAME_LEN, MAP_TYPE, MAP_TYPE_NAMES, PSEUDO } from '../uapi/index.ts';
 import { attachPoint } from './attach.ts';
 import { Collection } from './collection.ts';
+import { relocateCore } from './core.ts';
 import { LiveMap } from './live-map.ts';
 import { Program } from './program.ts';
 import { record } from './record.ts';
@@ -55,7 +56,7 @@ const MAX_TRIES = 5;
 export function loadCollection(spec: CollectionSpec, sys: BpfSys, options: LoadOptions): Collection {
   const programs = choosePrograms(spec, options.programs);
   const maps = chooseMaps(spec, options.programs && programs);
-  checkSupported(programs, sys.kernelBtf);
+  checkSupported(spec, programs, sys.kernelBtf);
   const loader = new Loader(spec, sys, options.logLevel ?? 0);
   try {
     for (const [key, map] of maps) loader.createMap(key, map);
@@ -89,7 +90,7 @@ function chooseMaps(spec: CollectionSpec, users: readonly ProgramSpec[] | undefi
   return Object.entries(spec.maps).filter(([key]) => used === undefined || used.has(key));
 }
 
-function checkSupported(programs: readonly ProgramSpec[], types: KernelBtf | undefined): void {
+function checkSupported(spec: CollectionSpec, programs: readonly ProgramSpec[], types: KernelBtf | undefined): void {
   for (const program of programs) {
     const { name, section } = program;
     if (program.unsupported.length > 0) throw new UnsupportedError(`program ${name}: ${program.unsupported[0]}`);
@@ -98,6 +99,7 @@ function checkSupported(programs: readonly ProgramSpec[], types: KernelBtf | und
         `section '${section}' of program ${name}: it names no program type; set the spec’s type`,
       );
     attachPoint(program, types);
+    relocateCore([...program.insns], program.coreRelos, spec.btf, types, name);
   }
 }
 
@@ -243,6 +245,7 @@ class Loader {
   /** The instructions with descriptors in the place of maps. */
   #resolved(spec: ProgramSpec): ProgramSpec['insns'] {
     const insns = [...spec.insns];
+    relocateCore(insns, spec.coreRelos, this.#spec.btf, this.#sys.kernelBtf, spec.name);
     for (const { insn, map, valueOffset } of spec.references) {
       const live = this.#maps[map];
       if (live === undefined) throw new RangeError(`program ${spec.name} uses map ${map}, which is not in the spec`);

@@ -3,7 +3,7 @@
  * machine they were read on, so the same bytes always give the same text and JSON.
  */
 import { decodeValue, encodeValue, typeName } from '../btf/index.ts';
-import type { Btf, BtfVar, FuncInfo, LineInfo, Value } from '../btf/index.ts';
+import type { Btf, BtfVar, CoreRelocation, FuncInfo, LineInfo, Value } from '../btf/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import type { BpfSys } from '../sys/index.ts';
 import { ATTACH_TYPE_NAMES, MAP_TYPE_NAMES, PROG_TYPE_NAMES } from '../uapi/index.ts';
@@ -105,6 +105,8 @@ export class ProgramSpec {
   /** Offsets in slots. Empty without BTF. */
   funcInfo: FuncInfo[] = [];
   lineInfo: LineInfo[] = [];
+  /** What the types of the kernel that it is loaded into decide, in order of the object. */
+  coreRelos: CoreRelocation[] = [];
   /** Constructs in it that cannot be loaded yet. */
   unsupported: string[] = [];
   readonly #btf: Btf | undefined;
