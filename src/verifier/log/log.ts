@@ -1,7 +1,8 @@
 /**
  * The log as the kernel keeps it: text grows, and below level 2 it is cut back to where a path began when that path
  * turned out fine, so that a refusal shows only the path that led to it. A log that outgrows its buffer keeps its end
- * (its beginning with level bit FIXED), and still counts every byte. All text is ASCII.
+ * (its beginning with level bit FIXED), and still counts every byte; what a full buffer gave up does not come back when the
+ * text behind it is cut off. All text is ASCII.
  *
  * Most of what is written at level 1 is cut off again: a piece may be written as the function that makes it, which is called
  * when somebody reads it. A place in the log is therefore a number of pieces, its mark, not of bytes.
@@ -10,6 +11,10 @@ import { LOG_LEVEL } from '../api.ts';
 
 /** Pieces are joined into a block when there are this many. */
 const MANY = 8192;
+/** Below this many bytes of room it is counted what never fitted. A larger buffer hardly ever overflows. */
+const SMALL = 1 << 20;
+/** Bytes of text that are kept whatever the capacity. */
+const ALWAYS_KEPT = 32 << 20;
 
 type Piece = string | (() => string);
 
@@ -30,6 +35,9 @@ export class Log {
   /** Pieces behind the blocks, and how many there are in the blocks. */
   #pieces: Piece[] = [];
   #joined = 0;
+  /** Most bytes that the log ever had, and the first byte that its buffer still holds: as of the last reset. */
+  #peak = 0;
+  #start = 0;
 
   /** @param capacity bytes of text kept. */
   constructor(level: number, capacity: number) {
@@ -59,6 +67,11 @@ export class Log {
     return bytes;
   }
 
+  /** Most bytes that the log ever had: what a buffer must hold so that nothing is lost. */
+  get peak(): number {
+    return Math.max(this.#peak, this.length);
+  }
+
   /** Append, at any level but 0. */
   write(text: string): void {
     if (this.level === 0 || text === '') return;
@@ -78,6 +91,20 @@ export class Log {
   /** Forget everything behind `mark`. */
   reset(mark: number): void {
     if (mark >= this.mark) return;
+    const isSmall = this.#capacity < SMALL;
+    if (isSmall) this.#turn();
+    this.#cut(mark);
+    if (isSmall) this.#start = Math.min(this.#start, this.length);
+  }
+
+  /** Note what a small buffer would have lost by now. What is cut off below must be made for that. */
+  #turn(): void {
+    const { length } = this;
+    this.#peak = Math.max(this.#peak, length);
+    if (!(this.level & LOG_LEVEL.FIXED)) this.#start = Math.max(this.#start, length - this.#capacity);
+  }
+
+  #cut(mark: number): void {
     if (mark >= this.#joined) {
       this.#pieces.length = mark - this.#joined;
       return;
@@ -94,8 +121,9 @@ export class Log {
   /** What is kept. */
   text(): string {
     const text = this.#blocks.map((block) => block.text ?? '').join('') + this.#texts().join('');
-    if (text.length <= this.#capacity) return text;
-    return this.level & LOG_LEVEL.FIXED ? text.slice(0, this.#capacity) : text.slice(-this.#capacity);
+    if (this.level & LOG_LEVEL.FIXED) return text.slice(0, this.#capacity);
+    const shown = Math.min(this.length - this.#start, this.#capacity);
+    return text.slice(Math.max(0, text.length - shown));
   }
 
   /** What is kept behind `mark`, which is behind the blocks or in one that is kept. */
@@ -132,7 +160,8 @@ export class Log {
     this.#joined += texts.length;
     this.#pieces = [];
     if (this.level & LOG_LEVEL.FIXED) return;
-    let spare = kept + end - this.#capacity;
+    // What is behind may be cut off again: then its beginning is wanted after all.
+    let spare = kept + end - Math.max(this.#capacity, ALWAYS_KEPT);
     for (const block of this.#blocks) {
       const size = block.text?.length ?? 0;
       if (size > spare) return;
