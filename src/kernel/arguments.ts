@@ -49,9 +49,9 @@ export class UserLog {
     return (this.#buffer?.length ?? 0) > MAX_LOG ? -ERRNO.EINVAL : 0;
   }
 
-  /** Bytes of text that may be shown: no more need be kept. */
+  /** Bytes of text that may be shown, without its NUL: no more need be kept. */
   get room(): number {
-    return this.#buffer?.length ?? 1;
+    return (this.#buffer?.length ?? 1) - 1;
   }
 
   /**

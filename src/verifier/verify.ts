@@ -52,7 +52,7 @@ export function judge(env: Env): VerifyResult {
   const stats = statsOf(env, env.aux.isFinal);
   printStats(env, stats, performance.now() - began);
   const log = env.log.text();
-  const logLength = env.log.length;
+  const logLength = env.log.peak;
   if (err) return { ok: false, errno: -err, log, logLength, summary: lastMessage(log), insn: env.insnIdx, stats };
   return { ok: true, log, logLength, stats, program: verified(env, stats) };
 }
@@ -137,7 +137,7 @@ function unsupported(env: Env, construct: string): VerifyResult {
     ok: false,
     errno: ERRNO.ENOTSUPP,
     log: env.log.text(),
-    logLength: env.log.length,
+    logLength: env.log.peak,
     summary: `unsupported by skep: ${construct}`,
     insn: env.insnIdx,
     stats: undefined,
