@@ -76,6 +76,8 @@ export type FuncArg =
 
 export class InsnAux {
   readonly flags: Uint8Array;
+  /** 1 where the walk has found nothing wrong with the fields by themselves. */
+  readonly checked: Uint8Array;
   /** Registers read later: bit r of the value before each slot. */
   readonly liveRegs: Uint16Array;
   /** Where control goes from each slot; see `flowOf`. */
@@ -110,6 +112,7 @@ export class InsnAux {
   constructor(count: number, arena = new Arena()) {
     this.arena = arena;
     this.flags = arena.uint8(count);
+    this.checked = arena.uint8(count);
     this.liveRegs = arena.uint16(count);
     this.scc = arena.int32(count);
     this.ptrType = arena.int32(count);

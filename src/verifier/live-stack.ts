@@ -82,13 +82,15 @@ class Instance {
   }
 
   /** Note what a visit of the instruction wrote; the first visit decides, later ones can only take away. */
-  addWrite(sets: Int32Array, at: number, w: number, slots: number): void {
-    const word = STRIDE * at + w + WROTE;
-    if (!this.visited[at]) {
-      sets[word] = slots;
-      if (slots) this.dirty = true;
-    } else if (sets[word] & ~slots) {
-      sets[word] &= slots;
+  addWrites(sets: Int32Array, at: number, low: number, high: number): void {
+    const word = STRIDE * at + WROTE;
+    if (this.visited[at] === 0) {
+      sets[word] = low;
+      sets[word + 1] = high;
+      if (low | high) this.dirty = true;
+    } else if ((sets[word] & ~low) | (sets[word + 1] & ~high)) {
+      sets[word] &= low;
+      sets[word + 1] &= high;
       this.dirty = this.dropped = true;
     }
   }
@@ -140,11 +142,13 @@ export class LiveStack {
     const at = this.#at;
     // What a call does is what its callee does; `update` notes it.
     if (isLocalCall(this.#ctx.insns[instance.start + at])) return;
-    for (let f = 0; f < instance.frames.length; f++) {
-      const sets = instance.frames[f];
-      if (!sets) continue;
-      instance.addWrite(sets, at, 0, this.#writes[2 * f] ?? 0);
-      instance.addWrite(sets, at, 1, this.#writes[2 * f + 1] ?? 0);
+    const { frames } = instance;
+    const writes = this.#writes;
+    for (let f = 0; f < frames.length; f++) {
+      const sets = frames[f];
+      if (sets === undefined) continue;
+      const any = this.#hasWrites && 2 * f < writes.length;
+      instance.addWrites(sets, at, any ? writes[2 * f] : 0, any ? writes[2 * f + 1] : 0);
     }
     instance.visited[at] = 1;
   }
@@ -207,10 +211,9 @@ export class LiveStack {
     for (let f = 0; f < count; f++) {
       const from = callee.frames[f];
       if (!from) continue;
-      for (let w = 0; w < 2; w++) {
-        caller.addRead(caller.frame(f), at, w, from[LIVE + w]);
-        caller.addWrite(caller.frame(f), at, w, from[WRITTEN + w]);
-      }
+      const sets = caller.frame(f);
+      for (let w = 0; w < 2; w++) caller.addRead(sets, at, w, from[LIVE + w]);
+      caller.addWrites(sets, at, from[WRITTEN], from[WRITTEN + 1]);
     }
     caller.visited[at] = 1;
   }

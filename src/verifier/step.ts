@@ -31,8 +31,12 @@ export const STEP = { NEXT: 0, PATH_ENDS: 1 } as const;
 /** @returns STEP.NEXT, STEP.PATH_ENDS, or -errno */
 export function step(env: Env): number {
   const insn = env.insns[env.insnIdx];
-  const err = checkFields(env, env.insnIdx);
-  if (err) return err;
+  const { checked } = env.aux;
+  if (checked[env.insnIdx] === 0) {
+    const err = checkFields(env, env.insnIdx);
+    if (err) return err;
+    checked[env.insnIdx] = 1;
+  }
   switch (insn.opcode & 7) {
     case CLASS.ALU:
     case CLASS.ALU64:

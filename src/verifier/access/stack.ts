@@ -15,7 +15,7 @@ import { pushHistory } from '../precision/history.ts';
 import { leaksPointer, withScalarId } from '../state/access-reg.ts';
 import { isDynptr } from '../state/dynptr.ts';
 import { MAX_VAR_OFF, NOT_INIT, REG, type Reg, scalar } from '../state/reg.ts';
-import { EMPTY, isScalarSpill, isSpill, kindAt, scrub, Slot, spillSize, STACK, withKind } from '../state/slot.ts';
+import { all, EMPTY, isScalarSpill, isSpill, kindAt, scrub, Slot, spillSize, STACK, withKind } from '../state/slot.ts';
 import { type Frame, HISTORY } from '../state/state.ts';
 import { endDynptr } from './dynptr-slot.ts';
 
@@ -273,7 +273,8 @@ function hidesOldValue(slot: Slot, off: number, size: number, reg: Reg | undefin
 
 /** The slot after `size` bytes of `reg` were stored at its start. @kernel save_register_state */
 function spill(slot: Slot, reg: Reg, size: number): Slot {
-  let types = slot.types;
+  if (size === 8) return new Slot(all(STACK.SPILL), reg);
+  let { types } = slot;
   for (let i = 7; i >= 0; i--) {
     if (i >= 8 - size) types = withKind(types, i, STACK.SPILL);
     else {

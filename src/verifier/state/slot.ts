@@ -44,6 +44,7 @@ export const isScalarSpill64 = (slot: Slot): boolean => slot.types === ALL_SPILL
 
 /** Bytes of the spilled register, counted from the lowest address. */
 export function spillSize(types: number): number {
+  if (types === ALL_SPILL) return 8;
   let size = 0;
   for (let i = 7; i >= 0 && kindAt(types, i) === STACK.SPILL; i--) size++;
   return size;
