@@ -43,10 +43,30 @@ export function subprogAt(ctx: Context, at: number): number {
   return low;
 }
 
-/** Find the functions and fill `aux.subprogs`. */
+/** Find the functions and fill `aux.subprogs`, as far as it is found when the program is refused. */
 export function findSubprogs(ctx: Context): number {
-  const { insns } = ctx;
   const starts = new Set([0]);
+  const err = collectStarts(ctx, starts);
+  const sorted = [...starts].sort((a, b) => a - b);
+  sorted.forEach((start, i) => {
+    const end = sorted[i + 1] ?? ctx.insns.length;
+    ctx.aux.subprogs.push({
+      start,
+      end,
+      stackDepth: 0,
+      hasTailCall: false,
+      hasLdAbs: false,
+      isAsync: false,
+      func: undefined,
+    });
+    if (!err && ctx.log.verbose) ctx.log.write(`func#${i} @${start}\n`);
+  });
+  return err;
+}
+
+/** Where functions begin. @returns 0 or -errno */
+function collectStarts(ctx: Context, starts: Set<number>): number {
+  const { insns } = ctx;
   for (let at = 0; at < insns.length; at++) {
     const insn = insns[at];
     if (isKernelCall(insn)) {
@@ -61,20 +81,6 @@ export function findSubprogs(ctx: Context): number {
     }
     starts.add(start);
   }
-  const sorted = [...starts].sort((a, b) => a - b);
-  sorted.forEach((start, i) => {
-    const end = sorted[i + 1] ?? insns.length;
-    ctx.aux.subprogs.push({
-      start,
-      end,
-      stackDepth: 0,
-      hasTailCall: false,
-      hasLdAbs: false,
-      isAsync: false,
-      func: undefined,
-    });
-    if (ctx.log.verbose) ctx.log.write(`func#${i} @${start}\n`);
-  });
   return 0;
 }
 

@@ -96,8 +96,7 @@ function statsOf(env: Env, ok: boolean): VerifierStats {
     maxStatesPerInsn: env.maxStatesPerInsn,
     totalStates: env.totalStates,
     peakStates: env.peakStates,
-    stackDepth:
-      subprogs.map((s) => s.stackDepth + (ok ? counterSize(env, s) + inlinedLoopSize(env, s) : 0)).join('+') || '0',
+    stackDepth: subprogs.map((s) => s.stackDepth + (ok ? counterSize(env, s) + inlinedLoopSize(env, s) : 0)).join('+'),
   };
 }
 
