@@ -19,6 +19,8 @@ export type { Cpu, EngineName, Host, ProgramImage } from './api.ts';
 export { createCpu, createImage } from './cpu.ts';
 export { inspectProgram } from './inspect.ts';
 export type { ProgramInspection } from './inspect.ts';
+export { openXdpBatch } from './xdp-batch.ts';
+export type { PacketBatch } from './xdp-batch.ts';
 export { ProgramNumbers } from './program-numbers.ts';
 
 type TestRun = (cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr) => number;

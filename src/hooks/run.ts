@@ -3,8 +3,10 @@
  * of length 0 is no buffer.
  * Rules and the order of their errors were measured on Linux 6.18.
  */
+import { XDP_MD, offsetsOf } from '../contracts/index.ts';
 import { ERRNO } from '../errors/index.ts';
 import type { ProgTestRunAttr } from '../sys/index.ts';
+import { PROG_TYPE } from '../uapi/index.ts';
 import { Meter } from '../vm/index.ts';
 import type { CompileRequest, Context } from '../vm/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
@@ -61,6 +63,9 @@ function interpret(cpu: Cpu, { executable }: ProgramImage, repeat: number, conte
   return retval;
 }
 
+/** Where an XDP program's context says where the packet lies. */
+const XDP_PACKET = offsetsOf(XDP_MD, ['data', 'data_end', 'data_meta']);
+
 /** In which way a program is compiled: as what tail calls start; counting what it takes. */
 type Variant = Pick<CompileRequest, 'entry' | 'fuel'>;
 
@@ -93,8 +98,9 @@ function compileFor(
 ): ProgramImage['compiled'] {
   const { executable, verified, stackDepth, mapLoads } = image;
   const narrow = context && { base: context.region.base, size: context.region.size };
+  const packetFields = image.progType === PROG_TYPE.XDP ? XDP_PACKET : undefined;
   const mode = verified ? verifiedMode : 'checked';
-  return jit?.compile(executable, { mode, stackDepth, mapLoads, narrow, ...variant });
+  return jit?.compile(executable, { mode, stackDepth, mapLoads, narrow, packetFields, ...variant });
 }
 
 /** `attr` as Linux hands it back where nothing was run: sizes as given, results 0. */

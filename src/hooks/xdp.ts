@@ -52,8 +52,7 @@ export function testRunXdp(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
 
   const { packet, env } = cpu;
   packet.place(dataIn.subarray(0, seen), layout.meta, dataIn.subarray(seen));
-  packet.changed = () => writePacket(cpu);
-  fillContext(cpu);
+  fillXdpContext(cpu);
   env.packet = packet;
   try {
     runRepeated(cpu, image, attr);
@@ -82,7 +81,9 @@ function layoutOf(given: Uint8Array | undefined, size: number): Layout | number 
   return { meta, linear: Math.min(end - meta, MAX_LINEAR) };
 }
 
-function fillContext(cpu: Cpu): void {
+/** The context of the frame in the CPU's buffer, which follows it. */
+export function fillXdpContext(cpu: Cpu): void {
+  cpu.packet.changed = () => writePacket(cpu);
   const { ctx } = cpu;
   const { bytes, view } = cpu.host.space;
   ctx.size = XDP_MD.size;

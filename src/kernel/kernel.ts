@@ -7,12 +7,12 @@ import type { KernelBtfSource } from '../btf/index.ts';
 import type { Profile } from '../contracts/index.ts';
 import { BudgetTrap, ERRNO, InternalError, Trap, UnsupportedError } from '../errors/index.ts';
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
-import { ProgramNumbers, inspectProgram, testRun } from '../hooks/index.ts';
-import type { EngineName, Host, ProgramInspection } from '../hooks/index.ts';
+import { ProgramNumbers, inspectProgram, openXdpBatch, testRun } from '../hooks/index.ts';
+import type { EngineName, Host, PacketBatch, ProgramInspection } from '../hooks/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import { AddressSpace, Rcu } from '../memory/index.ts';
 import type { BpfAttrs, BpfCmd, BpfSys, MapView, ProgLoadAttr, ProgTestRunAttr } from '../sys/index.ts';
-import { BPF_CMD as CMD } from '../uapi/index.ts';
+import { BPF_CMD as CMD, PROG_TYPE } from '../uapi/index.ts';
 import type { VerifyInput } from '../verifier/index.ts';
 import type { Interpreter } from '../vm/index.ts';
 import { checkNumbers } from './arguments.ts';
@@ -96,6 +96,11 @@ export interface Kernel extends BpfSys {
   notCompiled(progFd: number): string | undefined;
   /** What the engines make of a program. @returns -EBADF, -EINVAL for a bad descriptor */
   inspect(progFd: number): ProgramInspection | number;
+  /**
+   * Room for `capacity` packets of at most `size` bytes, 14 to 65,535, on which an XDP program is run in place.
+   * @returns -EBADF, -EINVAL (no XDP program, sizes), -ENOMEM, -ENOTSUPP where programs are only verified
+   */
+  openBatch(progFd: number, capacity: number, size: number): PacketBatch | number;
   /** Close every descriptor. */
   [Symbol.dispose](): void;
 }
@@ -183,6 +188,20 @@ class UserspaceKernel implements Kernel {
     const descriptor = this.#sub.get(progFd, 'prog');
     const compiled = typeof descriptor === 'number' ? undefined : descriptor.object.image.compiled;
     return compiled?.ok === false ? compiled.unsupported : undefined;
+  }
+
+  openBatch(progFd: number, capacity: number, size: number): PacketBatch | number {
+    const sub = this.#sub;
+    const descriptor = sub.get(progFd | 0, 'prog');
+    if (typeof descriptor === 'number') return descriptor;
+    const { object } = descriptor;
+    if (sub.verifyOnly) return -ERRNO.ENOTSUPP;
+    const fits = Number.isInteger(capacity) && capacity > 0 && Number.isInteger(size) && size >= 14 && size <= 0xffff;
+    if (object.image.progType !== PROG_TYPE.XDP || !fits) return -ERRNO.EINVAL;
+    const batch = openXdpBatch(sub.cpu, object.image, capacity, size, () => sub.progs.drop(object));
+    if (batch === undefined) return -ERRNO.ENOMEM;
+    sub.progs.hold(object);
+    return batch;
   }
 
   inspect(progFd: number): ProgramInspection | number {

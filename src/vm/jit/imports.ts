@@ -15,6 +15,14 @@ export const MAIN = 'main';
 /** The exported loop around it: words of r1 and r2, and how many times, at least once. */
 export const REPEAT = 'repeat';
 
+/**
+ * The exported loop over packets: address of the context, of the list of packets, and how many, at least one; see
+ * BATCH_ENTRY.
+ */
+export const BATCH = 'batch';
+/** A packet in that list: words at these bytes. */
+export const BATCH_ENTRY = { ADDRESS: 0, LENGTH: 4, VERDICT: 8, SIZE: 16 } as const;
+
 /** The exported program as tail calls start it: r1-r5 and the top of its frame to r0, all i64; not in mode `checked`. */
 export const ENTRY = 'entry';
 /** The same for callers in JavaScript: low and high word of r1, top of its frame; all of r0 in the memory. */

@@ -1,6 +1,7 @@
 /** The JIT: programs to WebAssembly. */
 export { flowGraph } from './flow-graph.ts';
 export type { FlowGraph } from './flow-graph.ts';
+export { BATCH_ENTRY } from './imports.ts';
 export { JitMachine } from './machine.ts';
 export type { MapFunctions } from './map-calls.ts';
 export type { CompiledProgram, CompileRequest, NotCompiled } from './machine.ts';

@@ -19,6 +19,7 @@ import {
   ACCESS_NARROW,
   ACCESS_WRITE,
   AREA,
+  BATCH,
   ENTER,
   ENTRY,
   FRAME_STRIDE,
@@ -48,7 +49,7 @@ const ENDLESS = 2 ** 53;
 const TWO_32 = 2 ** 32;
 
 export type CompileRequest = Pick<JitOptions, 'mode' | 'narrow'> &
-  Partial<Pick<JitOptions, 'stackDepth' | 'budget' | 'mapLoads' | 'entry' | 'fuel'>>;
+  Partial<Pick<JitOptions, 'stackDepth' | 'budget' | 'mapLoads' | 'entry' | 'fuel' | 'packetFields'>>;
 
 /** A program that a machine can run. */
 export interface CompiledProgram {
@@ -60,6 +61,8 @@ export interface CompiledProgram {
   /** Compiled with `entry`: as the table of programs holds it, and as JavaScript calls it: words of r1, top of the frame. */
   readonly entry: unknown;
   readonly enter: ((low: number, high: number, top: number) => void) | undefined;
+  /** Compiled with `packetFields`: the loop over a list of packets. */
+  readonly batch: ((ctx: number, list: number, count: number) => void) | undefined;
   /** Let V8 see it run with this r1, without any effect: programs without checks and budget, whose runs are short. */
   readonly warm: (r1: number, milliseconds: number) => void;
   readonly options: JitOptions;
@@ -169,6 +172,7 @@ export class JitMachine<Env extends World> {
       frames: stack === this.#stack ? MAX_FRAMES : DEEP_FRAMES,
       narrow: request.narrow,
       stackDepth: request.stackDepth ?? MAX_BPF_STACK,
+      packetFields: request.mode === 'checked' ? undefined : request.packetFields,
       entry: request.entry ?? false,
       fuel: request.fuel ?? false,
       budget: request.budget ?? false,
@@ -197,7 +201,8 @@ export class JitMachine<Env extends World> {
     const entry = exports[ENTRY];
     const enter = exports[ENTER] as CompiledProgram['enter'];
     const { mayEnd, bytes } = translation;
-    return { ok: true, main, repeat, entry, enter, warm, options, mayEnd, bytes };
+    const batch = exports[BATCH] as CompiledProgram['batch'];
+    return { ok: true, main, repeat, entry, enter, batch, warm, options, mayEnd, bytes };
   }
 
   /**
@@ -269,6 +274,23 @@ export class JitMachine<Env extends World> {
     let result = 0;
     for (let i = 0; i < count; i++) result = this.run(program, r1, 0, Infinity, context, meter);
     return result;
+  }
+
+  /**
+   * Run on each packet of a list, at least one, with their verdicts beside them; the context is plain memory.
+   * @returns false, and nothing was run: the program cannot be run so
+   */
+  batch(program: CompiledProgram, ctx: number, list: number, count: number, meter?: Meter): boolean {
+    if (program.batch === undefined || program.mayEnd) return false;
+    this.#prepare(program, undefined, meter);
+    try {
+      program.batch(ctx, list, count);
+    } catch (error) {
+      throw told(error);
+    } finally {
+      this.surrender();
+    }
+    return true;
   }
 
   /** r0 of the program that ran last: low and high word. */

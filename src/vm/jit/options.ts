@@ -33,6 +33,13 @@ export interface MapOptions {
   readonly maps: MapShapes;
 }
 
+/** Bytes from the start of the context. */
+export interface PacketFields {
+  readonly data: number;
+  readonly data_end: number;
+  readonly data_meta: number;
+}
+
 export interface JitOptions extends MapOptions {
   /**
    * `checked`: every access is checked, for programs that nobody verified; traps are the interpreter's.
@@ -50,6 +57,8 @@ export interface JitOptions extends MapOptions {
   readonly frameTop: number;
   /** Mode `verified`: bytes of the main program's frame that it may use. Mode `checked` zeroes all of it. */
   readonly stackDepth: number;
+  /** Offsets of the context's fields that say where a packet lies: export a loop over packets. */
+  readonly packetFields: PacketFields | undefined;
   /** Compile it as what tail calls start, too. */
   readonly entry: boolean;
   /** Mode `verified`: ask the machine for more after a number of instructions, see `fuelOfBlocks`. */

@@ -28,12 +28,12 @@ import { fuelOfBlocks, writeBurn } from './fuel.ts';
 import { writeFrameGuard } from './guard.ts';
 import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
 import type { ModuleParts, Program } from './function-writer.ts';
-import { AREA, ENTER, ENTRY, Imports, MAIN, REPEAT } from './imports.ts';
+import { AREA, BATCH, BATCH_ENTRY, ENTER, ENTRY, Imports, MAIN, REPEAT } from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
 import { KNOWN_OPCODES } from './known-opcodes.ts';
 import { RECLAIM, coreImports } from './map-calls.ts';
 import { isAccess, writeAtomic, writeLoad, writeStore } from './memory.ts';
-import type { JitOptions } from './options.ts';
+import type { JitOptions, PacketFields } from './options.ts';
 import { writeStructured } from './structure.ts';
 import type { BlockWriter } from './structure.ts';
 import { writeTailCall } from './tail-call.ts';
@@ -112,6 +112,7 @@ export function translate(program: Program, options: JitOptions): Translation {
   module.exportFunction(MAIN, main);
   module.exportFunction(REPEAT, repeat);
   if (options.entry) exportEntry(parts);
+  if (options.packetFields !== undefined) exportBatch(parts, main, options.packetFields, core.has(RECLAIM));
   // A program that a tail call starts may end the whole run, too.
   const mayEnd = tailCalls || (graphs.locals.size > 0 && has(program, isPacketLoad));
   const all = [graphs.main, ...graphs.locals.values()];
@@ -212,13 +213,7 @@ function writeRepeat(main: Index, parts: ModuleParts | undefined): Code {
   code.get(r2);
   code.call(main);
   code.set(result);
-  if (parts?.options.core !== undefined) {
-    code.i32(parts.options.core.pending);
-    code.access(ACCESS.i32_load, 0);
-    code.if();
-    code.call(parts.imports.core(RECLAIM));
-    code.end();
-  }
+  if (parts !== undefined) writeReclaim(code, parts);
   code.get(count);
   code.i32(1);
   code.op(OP.i32_sub);
@@ -227,6 +222,58 @@ function writeRepeat(main: Index, parts: ModuleParts | undefined): Code {
   code.end();
   code.get(result);
   return code;
+}
+
+/** Give back the elements of maps that a run has left behind: between two runs nobody points to them. */
+function writeReclaim(code: Code, { options, imports }: ModuleParts): void {
+  if (options.core === undefined) return;
+  code.i32(options.core.pending);
+  code.access(ACCESS.i32_load, 0);
+  code.if();
+  code.call(imports.core(RECLAIM));
+  code.end();
+}
+
+/** Export the loop that runs the program on each packet of a list. */
+function exportBatch(parts: ModuleParts, main: Index, fields: PacketFields, reclaims: boolean): void {
+  const { module } = parts;
+  const [ctx, entry, count] = [0, 1, 2];
+  const code = new Code(3);
+  const field = (at: number, value: () => void): void => {
+    code.get(ctx);
+    value();
+    code.access(ACCESS.i32_store, at);
+  };
+  const load = (at: number): void => {
+    code.get(entry);
+    code.access(ACCESS.i32_load, at);
+  };
+  const again = code.loop();
+  for (const at of [fields.data, fields.data_meta]) field(at, () => load(BATCH_ENTRY.ADDRESS));
+  field(fields.data_end, () => {
+    load(BATCH_ENTRY.ADDRESS);
+    load(BATCH_ENTRY.LENGTH);
+    code.op(OP.i32_add);
+  });
+  code.get(entry);
+  code.get(ctx);
+  code.i32(0);
+  code.call(main);
+  code.access(ACCESS.i32_store, BATCH_ENTRY.VERDICT);
+  if (reclaims) writeReclaim(code, parts);
+  code.get(entry);
+  code.i32(BATCH_ENTRY.SIZE);
+  code.op(OP.i32_add);
+  code.set(entry);
+  code.get(count);
+  code.i32(1);
+  code.op(OP.i32_sub);
+  code.tee(count);
+  code.brIf(again);
+  code.end();
+  const batch = module.function(module.type([TYPE.I32, TYPE.I32, TYPE.I32], []));
+  module.body(batch, code);
+  module.exportFunction(BATCH, batch);
 }
 
 function writeMain(parts: ModuleParts, graph: FlowGraph): Code {
