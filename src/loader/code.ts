@@ -198,7 +198,13 @@ class Resolver {
       const isCall = insn.opcode === CALL && insn.src === CALL_PSEUDO.CALL;
       const isAddress = insn.opcode === LD_IMM64 && insn.src === PSEUDO.FUNC;
       if (!isCall && !isAddress) return;
-      const target = this.#callTarget(f.section, f.start + slot + insn.imm + 1);
+      const to = f.start + slot + insn.imm + 1;
+      // Hand-written code may call a label of its own function: only programs that do so are refused.
+      if (this.#at(f.section, to) === f && to !== f.start) {
+        f.targets.set(slot, { kind: 'extern', what: `call of a label in ${f.name}` });
+        return;
+      }
+      const target = this.#callTarget(f.section, to);
       if (typeof target === 'string') this.#object.fail(target, f.section.name, (f.start + slot) * SLOT);
       f.targets.set(slot, isCall ? target : { kind: 'address', to: (target as { to: CodeFunction }).to });
     });
