@@ -1,7 +1,7 @@
 /**
  * The scalar store: what the verifier knows of each number, as opaque integer handles. Equal knowledge has equal handles,
  * so that states compare by `===`; results are remembered by (operation, a, b), so that a walk which comes by again only
- * looks them up. One store serves one program at a time; `reset` makes every handle void.
+ * looks them up. One store serves one program at a time; `renew` and `reset` make every handle void.
  */
 import { ALU } from '../isa/index.ts';
 import { alu, pointerOffset, setHalf, spreadSign } from './alu.ts';
@@ -66,6 +66,8 @@ const GENERATIONS = 0x7fffffff / TAGS;
 const EXACT = 1;
 const CROSSED = 2;
 
+/** Most scalars that are kept from one program to the next. */
+const KEPT = 1 << 13;
 /** The hash table a reset keeps. */
 const RESET_TABLE = 1 << 14;
 
@@ -92,6 +94,11 @@ export class ScalarStore {
 
   constructor() {
     this.reset();
+  }
+
+  /** For another program: what a program knew of numbers holds for the next, until it is too much. Handles are void. */
+  renew(): void {
+    if (this.#count > KEPT) this.reset();
   }
 
   /** Forget everything; handles from before are void. */

@@ -118,7 +118,7 @@ export class Env implements Context {
   constructor(input: VerifyInput, store = new ScalarStore(), arena = new Arena()) {
     this.input = input;
     this.store = store;
-    store.reset();
+    store.renew();
     arena.reset();
     this.#unknown = scalar(store.UNKNOWN);
     this.insns = input.insns;
