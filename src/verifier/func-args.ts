@@ -140,7 +140,7 @@ class ArgReader {
     }
     if (tags.has('untrusted')) {
       if (!only('untrusted')) return this.#refuse(`arg#${i} untrusted cannot be combined with any other tags`);
-      if (type.kind === KIND.VOID || type.kind === KIND.INT) return { kind: 'untrusted', struct: -1 };
+      if (type.kind === KIND.VOID || type.kind === KIND.INT || isEnum(type)) return { kind: 'untrusted', struct: -1 };
       const struct = this.#kernelStruct(i, type);
       return struct < 0 ? struct : { kind: 'untrusted', struct };
     }
@@ -204,13 +204,12 @@ class ArgReader {
     const text = `arg#${i} reference type('${kindName(type.kind)} ${name || '(anon)'}')`;
     const refuse = (errno: number, end: string): number => this.#refuse(`${text} ${end}`, errno);
     if (!name) return refuse(ERRNO.EINVAL, `candidate matching error: ${-ERRNO.EINVAL}`);
-    if (type.kind !== KIND.STRUCT && type.kind !== KIND.FWD) {
-      throw new UnsupportedConstruct(`parameter with a tag that points to ${kindName(type.kind)}`);
-    }
     kernelTypes(this.#ctx);
+    const kinds = type.kind === KIND.FWD ? [KIND.STRUCT] : isEnum(type) ? [KIND.ENUM, KIND.ENUM64] : [type.kind];
     // What is behind three underscores only tells versions of a struct apart.
-    const id = this.#ctx.input.kernelBtf?.struct(name.replace(/___.*$/s, ''));
-    return id === undefined ? refuse(ERRNO.ENOENT, 'has no matches') : structNumber(this.#ctx, id);
+    const [id, other] = this.#ctx.input.kernelBtf?.all(name.replace(/___.*$/s, ''), kinds) ?? [];
+    if (id === undefined) return refuse(ERRNO.ENOENT, 'has no matches');
+    return other === undefined ? structNumber(this.#ctx, id) : refuse(ERRNO.ESRCH, 'is ambiguous');
   }
 
   /** The `arg:` tags of parameter `i`, or -errno. */
@@ -229,6 +228,8 @@ class ArgReader {
     return this.#refuse(`arg#${i} has unsupported set of tags`, ERRNO.EOPNOTSUPP);
   }
 }
+
+const isEnum = ({ kind }: BtfType): boolean => kind === KIND.ENUM || kind === KIND.ENUM64;
 
 const tagsOf = new WeakMap<Btf, readonly BtfDeclTag[]>();
 

@@ -30,8 +30,16 @@ export function checkSockStruct(env: Env, r: number): number {
 function checkIs(env: Env, r: number, wanted: string): number {
   const { map, off } = env.regs[r];
   if (structName(env, map) === wanted && !off) return 0;
-  const found = holdsStruct(kernelTypes(env), structId(env, map), off >>> 0, kernelId(env, wanted));
+  return checkHolds(env, r, kernelId(env, wanted));
+}
+
+/** A kernel object of struct `wanted`, by its id, or that holds one where register `r` points. @returns 0 or -errno */
+export function checkHolds(env: Env, r: number, wanted: number): number {
+  const { map, off } = env.regs[r];
+  const types = kernelTypes(env);
+  const found = holdsStruct(types, structId(env, map), off >>> 0, wanted);
   if (found === true) return 0;
   if (found) env.log.write(`${found}\n`);
-  return env.fail(ERRNO.EACCES, `R${r} is of type ${structName(env, map)} but ${wanted} is expected`);
+  const text = `R${r} is of type ${structName(env, map)} but ${types.type(wanted).name} is expected`;
+  return env.fail(ERRNO.EACCES, text);
 }

@@ -6,10 +6,10 @@
  */
 import { ERRNO } from '../../errors/index.ts';
 import { checkUnmoved, isCtxMemory } from '../access/ctx.ts';
-import { UnsupportedConstruct } from '../context.ts';
 import type { Env } from '../env.ts';
 import { argsOf } from '../func-args.ts';
 import type { FuncArg, FunctionInfo } from '../insn-aux.ts';
+import { structId } from '../kernel-types.ts';
 import { clobberCallerSaved, leaksPointer, readReg } from '../state/access-reg.ts';
 import { DYNPTR, dynptrReg } from '../state/dynptr.ts';
 import {
@@ -25,6 +25,7 @@ import {
   typeName,
   UNTRUSTED,
 } from '../state/reg.ts';
+import { checkHolds } from './arg-btf.ts';
 import { checkMemory } from './arg-mem.ts';
 import { newMeta } from './call-meta.ts';
 import { checkDynptr } from './dynptr.ts';
@@ -95,8 +96,7 @@ function checkTrustedArg(env: Env, r: number, reg: Reg, arg: Extract<FuncArg, { 
   if (!OBJECTS.has(type)) {
     return env.fail(ERRNO.EACCES, `R${r} type=${typeName(reg.type)} expected=ptr_, trusted_ptr_, rcu_ptr_`);
   }
-  if (type === (REG.BTF_ID | TRUSTED) && reg.map === arg.struct && !reg.off && reg.s === env.store.ZERO) return 0;
-  throw new UnsupportedConstruct('kernel object as argument of a function');
+  return checkHolds(env, r, structId(env, arg.struct)) || checkUnmoved(env, reg, r, true);
 }
 
 /** `size` bytes to read and write, or null. @kernel check_mem_reg */
