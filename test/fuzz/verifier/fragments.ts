@@ -8,6 +8,7 @@ import { helpers } from './fragments/helpers.ts';
 import { loops } from './fragments/loops.ts';
 import { maps } from './fragments/maps.ts';
 import { numbers } from './fragments/numbers.ts';
+import { objects } from './fragments/objects.ts';
 import { packet } from './fragments/packet.ts';
 import { stack } from './fragments/stack.ts';
 import type { Fragment } from './generator.ts';
@@ -19,6 +20,7 @@ export const FRAGMENTS: readonly Fragment[] = [
   ...loops,
   ...maps,
   ...packet,
+  ...objects,
   ...context,
   ...helpers,
   ...atomics,

@@ -12,6 +12,7 @@ import { parseProgramObject } from '../../../src/loader/index.ts';
 import type { ProgramObject } from '../../../src/loader/index.ts';
 import { ATTACH_TYPE, PROG_FLAG, PROG_TYPE, PROG_TYPE_NAMES } from '../../../src/uapi/index.ts';
 import { Random } from '../../../src/util/index.ts';
+import { ATTACHED } from './attached.ts';
 import { recordsOf, toSlots } from './code.ts';
 import { FunctionBtf } from '../../function-btf.ts';
 import type { Linkage } from '../../function-btf.ts';
@@ -38,7 +39,8 @@ export type Topic =
   | 'lock'
   | 'callback'
   | 'global function'
-  | 'map in map';
+  | 'map in map'
+  | 'kernel object';
 
 export interface Fragment {
   readonly name: string;
@@ -80,6 +82,8 @@ export interface Surroundings {
   readonly numbers: readonly CtxField[];
   readonly pointers: readonly CtxField[];
   readonly writable: readonly CtxField[];
+  /** What programs of some types are attached to, by its name in the kernel's BTF. */
+  readonly target?: string;
 }
 
 const COMMON_TYPES = [PROG_TYPE.SOCKET_FILTER, PROG_TYPE.XDP, PROG_TYPE.SCHED_CLS, PROG_TYPE.TRACEPOINT];
@@ -112,6 +116,12 @@ const OTHER_TYPES: readonly (readonly [type: number, attach: number])[] = [
   [PROG_TYPE.CGROUP_SOCKOPT, ATTACH_TYPE.CGROUP_SETSOCKOPT],
   [PROG_TYPE.SK_LOOKUP, ATTACH_TYPE.SK_LOOKUP],
 ];
+
+/** What programs of some places must return. */
+const RESULTS: ReadonlyMap<number, ReadonlyMap<number, readonly number[]>> = new Map<number, Map<number, number[]>>([
+  [PROG_TYPE.CGROUP_SOCK_ADDR, new Map([[ATTACH_TYPE.CGROUP_UDP6_RECVMSG, [1]]])],
+  [PROG_TYPE.TRACING, new Map([[ATTACH_TYPE.TRACE_ITER, [0, 1]]])],
+]);
 
 const known = new Map<string, Surroundings>();
 
@@ -189,9 +199,9 @@ export class Generator {
   constructor(random: Random) {
     this.r = random;
     const [type, attach] = this.chance(85) ? [random.pick(COMMON_TYPES), 0] : random.pick(OTHER_TYPES);
-    this.around = surroundings(type, attach);
-    this.btf = new FunctionBtf(PROG_TYPE_NAMES[type]);
-    this.#results = type === PROG_TYPE.CGROUP_SOCK_ADDR && attach === ATTACH_TYPE.CGROUP_UDP6_RECVMSG ? [1] : undefined;
+    this.around = this.chance(8) ? random.pick(ATTACHED) : surroundings(type, attach);
+    this.btf = new FunctionBtf(PROG_TYPE_NAMES[this.around.progType]);
+    this.#results = RESULTS.get(this.around.progType)?.get(this.around.attachType);
     this.care = random.pick([0, 0, 0, 0, 60, 40, 25, 10]);
   }
 
@@ -494,7 +504,7 @@ export function generate(seed: number, name = String(seed)): Generated {
   const withLines = random.below(100) < 8;
   if (withLines) addLines(g.btf, items, random);
   const { insns, mapRefs } = toSlots(items);
-  const { progType, attachType } = g.around;
+  const { progType, attachType, target } = g.around;
   const btfs: string[] = [];
   const maps = g.maps.map((map) => withBtf(map, btfs));
   const records = (g.needsBtf || withLines) && recordsOf(items);
@@ -503,6 +513,7 @@ export function generate(seed: number, name = String(seed)): Generated {
     name,
     prog_type: PROG_TYPE_NAMES[progType],
     expected_attach_type: attachType,
+    attach_btf: target,
     license: random.below(100) < 95 ? 'GPL' : random.pick(['MIT', 'Proprietary', 'Dual BSD/GPL', '']),
     prog_flags: FLAGS.reduce((bits, [percent, flag]) => (random.below(100) < percent ? bits | flag : bits), 0),
     insns: Buffer.from(encode(insns)).toString('hex'),

@@ -2,9 +2,12 @@
  * Asks skep's verifier and the kernel about one program, and says how their answers differ: by grade, from a wrong
  * verdict down to a different line of the log.
  */
+import { KernelBtf } from '../../../src/btf/index.ts';
+import { btfIdIn } from '../../../src/cli/exchange.ts';
 import { ExchangeRunner, statsOf } from '../../../src/loader/index.ts';
 import type { ExchangeAnswer, ExchangeBackend, ProgramObject } from '../../../src/loader/index.ts';
 import { createKernel } from '../../../src/kernel/index.ts';
+import { kernelBtfSource } from '../../../src/node/index.ts';
 import type { BpfSys } from '../../../src/sys/index.ts';
 import { LOG_LEVEL } from '../../../src/verifier/index.ts';
 import { canonical } from '../../bpft.ts';
@@ -52,14 +55,18 @@ const LENGTH_LIMIT = 15_000;
 /** Objects that one userspace kernel answers before a new one takes its place. */
 const OBJECTS_PER_KERNEL = 4096;
 
+/** The running kernel's, which judges. */
+const kernelBtf = new KernelBtf(kernelBtfSource());
+
 /** A userspace kernel that verifies and runs nothing, so that all helpers and maps will do. */
 class VerifyOnly implements ExchangeBackend {
-  #kernel = createKernel({ verifyOnly: true });
+  #kernel = createKernel({ verifyOnly: true, kernelBtf });
   #left = OBJECTS_PER_KERNEL;
+  readonly btfId = btfIdIn(kernelBtf);
 
   with<T>(caps: bigint | undefined, body: (sys: BpfSys) => T): T {
     if (this.#left-- === 0) {
-      this.#kernel = createKernel({ verifyOnly: true });
+      this.#kernel = createKernel({ verifyOnly: true, kernelBtf });
       this.#left = OBJECTS_PER_KERNEL;
     }
     const kernel = this.#kernel;

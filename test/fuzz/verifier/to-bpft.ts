@@ -91,6 +91,7 @@ export function toBpft(object: ProgramObject, title: string): string[] {
     `== ${title}`,
     `.type ${PROG_TYPE_NAMES[progType]}`,
     ...(expectedAttachType ? [`.attach ${expectedAttachType}`] : []),
+    ...(object.attachBtf === undefined ? [] : [`.target ${object.attachBtf}`]),
     ...(license === 'GPL' ? [] : [`.license ${license}`]),
     ...(caps === undefined ? [] : [`.caps ${capNames(caps)}`]),
     ...(progFlags ? [`.flags ${flagNames(progFlags, PROG_FLAG)}`] : []),
