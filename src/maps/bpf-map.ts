@@ -86,6 +86,10 @@ export interface BpfMap {
   /** Maps of redirection targets: the device or queue under an index, 0 where there is none. */
   targetWord?(index: number): number;
 
+  /** Rings that user space reads: whether there is something; and whether a record has asked for a wake-up since. */
+  readonly readable?: boolean;
+  takeWake?(): boolean;
+
   /** Rings: what user space maps of it; -EPERM, -EINVAL. */
   mapping?(offset: number, length: number): Mapping | number;
 

@@ -11,12 +11,14 @@ import { HashOfMaps } from './hash-of-maps.ts';
 import { LocalStorageMap } from './local-storage.ts';
 import { ObjectArray } from './object-array.ts';
 import { PercpuArrayMap } from './percpu-array.ts';
+import { RingbufMap } from './ringbuf.ts';
 import { checkShape } from './shape.ts';
 import { StackTraceMap } from './stack-trace.ts';
 import { UserRingbufMap } from './user-ringbuf.ts';
 import { XskMap } from './xsk-map.ts';
 
 export * from './bpf-map.ts';
+export type { RingbufMap } from './ringbuf.ts';
 export { RINGBUF } from './user-ringbuf.ts';
 export type { UserRingbufMap } from './user-ringbuf.ts';
 export { PerfRing } from './perf-ring.ts';
@@ -43,6 +45,7 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
   [MAP_TYPE.CPUMAP]: DeviceMap,
   [MAP_TYPE.DEVMAP_HASH]: DeviceHash,
   [MAP_TYPE.XSKMAP]: XskMap,
+  [MAP_TYPE.RINGBUF]: RingbufMap,
   [MAP_TYPE.USER_RINGBUF]: UserRingbufMap,
   [MAP_TYPE.STACK_TRACE]: StackTraceMap,
   [MAP_TYPE.CGROUP_STORAGE]: CgroupStorageMap,

@@ -19,6 +19,11 @@ export interface CoreFunctions {
   readonly enlist: (map: number) => void;
   /** (address, size, seed) → low word of the hash. */
   readonly hash_bytes: (at: number, size: number, seed: number) => number;
+  readonly ringbuf_reserve: (map: number, size: number, flags: number) => number;
+  readonly ringbuf_output: (map: number, data: number, size: number, flags: number) => number;
+  readonly ringbuf_submit: (record: number, flags: number) => void;
+  readonly ringbuf_discard: (record: number, flags: number) => void;
+  readonly ringbuf_query: (map: number, what: number) => number;
   readonly hash_lookup: (map: number, key: number) => number;
   readonly hash_update: (map: number, key: number, value: number, flags: number) => number;
   readonly hash_delete: (map: number, key: number) => number;

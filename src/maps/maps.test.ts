@@ -321,7 +321,7 @@ describe.each([
     }
     add(key: number, value: string, max: number): void {
       if (this.list.length === max) {
-        while (this.list[0].used) this.list.push({ ...this.list[0], used: false }) && this.list.shift();
+        while (this.list[0].used) this.list.push({ ...this.list.splice(0, 1)[0], used: false });
         this.list.shift();
       }
       this.list.push({ key, value, used: false });

@@ -84,6 +84,25 @@ export const HASH_ELEM = {
   KEY: 16,
 } as const;
 
+/**
+ * A ring buffer in the memory, in pages from the map's header on: the header, the page that user space maps to say how far
+ * it has read, the page that says how far programs have written, the data. Positions are 64-bit and only grow. A record
+ * starts at a multiple of 8 and never runs over the end: what is left there becomes a discarded record.
+ */
+export const RING = {
+  /** In the header's page. Position of the oldest record that is not committed. */
+  PENDING: 256,
+  /** In the header's page. 1: somebody who waits for records is to be woken. */
+  WAKE: 264,
+  CONSUMER: 4096,
+  PRODUCER: 8192,
+  DATA: 12288,
+  /** Before each record: its length with BUSY and DISCARD, then pages from the map's header to here. */
+  RECORD_HEADER: 8,
+  BUSY: 0x8000_0000,
+  DISCARD: 0x4000_0000,
+} as const;
+
 /** A list of elements in the order of their use. */
 export const LRU_LIST = {
   /** Used longest ago; chained through NEWER. */

@@ -1,0 +1,139 @@
+/**
+ * BPF_MAP_TYPE_RINGBUF: records from programs to user space, in order. User space maps a page with its own position, then a
+ * page with the programs' and the data, once: a record never runs over the end (see docs/adr/0007-map-core.md). What is
+ * quick is in src/maps/core/assembly/ringbuf.ts. @kernel ringbuf_map_ops
+ *
+ * Refuses: every command on elements (-ENOTSUPP), mapping more than there is or the programs' pages for writing (-EPERM,
+ * -EINVAL).
+ */
+import { ERRNO } from '../errors/index.ts';
+import type { Region } from '../memory/index.ts';
+import { PAGE, RING } from '../memory/index.ts';
+import type { BpfMap, MapDeps, MapInfo, Mapping } from './bpf-map.ts';
+import { MapCore } from './map-core.ts';
+import type { CoreFunctions, CoreMap } from './map-core.ts';
+import { allocateValues, writeHeader } from './storage.ts';
+
+export class RingbufMap implements BpfMap, CoreMap {
+  readonly info: MapInfo;
+  readonly userValueSize = 0;
+  readonly #deps: MapDeps;
+  readonly #core: MapCore;
+  readonly #fn: CoreFunctions;
+  readonly #region: Region;
+
+  /** @returns the map, or -ENOMEM. */
+  static create(info: MapInfo, deps: MapDeps): RingbufMap | number {
+    const region = allocateValues(info, deps, RING.DATA + info.maxEntries, (offset) => offset >= RING.DATA);
+    return region === undefined ? -ERRNO.ENOMEM : new RingbufMap(info, deps, region);
+  }
+
+  private constructor(info: MapInfo, deps: MapDeps, region: Region) {
+    this.info = info;
+    this.#deps = deps;
+    this.#core = MapCore.of(deps);
+    this.#fn = this.#core.functions;
+    this.#region = region;
+    writeHeader(info, deps, region.base);
+    this.#core.add(this.address, this);
+  }
+
+  get name(): string {
+    return this.info.name;
+  }
+
+  get address(): number {
+    return this.#region.base;
+  }
+
+  get memoryBytes(): number {
+    return this.#region.reserved;
+  }
+
+  /** Nothing is added to a ring. */
+  grow(): boolean {
+    return false;
+  }
+
+  mapping(offset: number, length: number): Mapping | number {
+    if (offset === 0 && length > PAGE) return -ERRNO.EPERM;
+    if (offset + length > 2 * PAGE + 2 * this.info.maxEntries) return -ERRNO.EINVAL;
+    const address = this.address + RING.CONSUMER + offset;
+    return { address, length: Math.min(length, this.address + this.#region.size - address), writable: offset === 0 };
+  }
+
+  /** Helper 131. @returns an address or 0 */
+  reserve(size: number, flags: number): number {
+    return this.#call(() => this.#fn.ringbuf_reserve(this.address, size, flags)) >>> 0;
+  }
+
+  /** Helper 130. @returns 0, -EINVAL, -EAGAIN */
+  output(data: number, size: number, flags: number): number {
+    return this.#call(() => this.#fn.ringbuf_output(this.address, data, size, flags));
+  }
+
+  /** Helpers 132 and 133. */
+  commit(record: number, flags: number, discard: boolean): void {
+    this.#call(() => (discard ? this.#fn.ringbuf_discard(record, flags) : this.#fn.ringbuf_submit(record, flags)));
+  }
+
+  /** Helper 134. */
+  query(what: number): number {
+    return this.#call(() => this.#fn.ringbuf_query(this.address, what)) >>> 0;
+  }
+
+  get readable(): boolean {
+    return this.query(0) !== 0;
+  }
+
+  /** Whether a record has asked since the last time that whoever waits is woken. */
+  takeWake(): boolean {
+    const { view } = this.#deps.memory;
+    const asked = view.getUint32(this.address + RING.WAKE, true) !== 0;
+    view.setUint32(this.address + RING.WAKE, 0, true);
+    return asked;
+  }
+
+  lookupElem(): number {
+    return 0;
+  }
+  updateElem(): number {
+    return -ERRNO.ENOTSUPP;
+  }
+  deleteElem(): number {
+    return -ERRNO.ENOTSUPP;
+  }
+  sysLookup(): number {
+    return -ERRNO.ENOTSUPP;
+  }
+  sysUpdate(): number {
+    return -ERRNO.ENOTSUPP;
+  }
+  sysDelete(): number {
+    return -ERRNO.ENOTSUPP;
+  }
+  sysLookupAndDelete(): number {
+    return -ERRNO.ENOTSUPP;
+  }
+  sysGetNextKey(): number {
+    return -ERRNO.ENOTSUPP;
+  }
+  directValueAddress(): number {
+    return -ERRNO.ENOTSUPP;
+  }
+
+  destroy(): void {
+    this.#deps.rcu.defer(() => {
+      this.#core.remove(this.address);
+      this.#deps.memory.free(this.#region);
+    });
+  }
+
+  #call<T>(body: () => T): T {
+    try {
+      return body();
+    } catch (error) {
+      throw this.#core.explain(this.address, error);
+    }
+  }
+}
