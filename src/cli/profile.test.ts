@@ -23,6 +23,8 @@ describe('--profile', () => {
     expect(await explain.run(['--profile', 'lwn-2014', '--json', object('legacy.o')], io)).toBe(1);
     expect(JSON.parse(io.stdout)).toMatchObject({
       message: 'profile lwn-2014: insn 8: programs of type socket_filter cannot call bpf_skb_load_bytes',
+      kind: 'profile',
+      remedy: 'do without the helper, or ask for another profile',
       steps: [{ insn: 8, role: 'refused' }],
     });
   });

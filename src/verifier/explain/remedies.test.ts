@@ -47,6 +47,21 @@ const KINDS: readonly (readonly [string, string])[] = [
   ['Expected an initialized dynptr as arg #1', 'dynptr'],
   ['helper call might sleep in a non-sleepable prog', 'sleepable'],
   ['expected prog array map for tail call', 'tail-call'],
+  ['profile lwn-2014: insn 0: programs of type socket_filter cannot call bpf_ktime_get_ns', 'profile'],
+  ['profile lwn-2014: there are no maps of type array', 'profile'],
+  ['R1 is of type cgroup but task_struct is expected', 'kernel-type'],
+  ['access beyond struct task_struct at off 9999 size 8', 'kernel-member'],
+  ['bpf_get_current_comm() may write into memory pointed by R1 type=trusted_ptr_', 'kernel-write'],
+  ['invalid kptr access, R1 type=scalar expected=ptr_task_struct or untrusted_ptr_task_struct', 'kptr'],
+  ['bpf_timer cannot be accessed directly by load/store', 'special-field'],
+  ['tracing progs cannot use bpf_spin_lock yet', 'lock'],
+  ['R2 tried to add beyond pointer bounds, pointer arithmetic with it prohibited for !root', 'unprivileged-pointer'],
+  ['R10 partial copy of pointer', 'pointer-arithmetic'],
+  ['At async callback return the register R0 has smin=1 smax=1 should have been in [0, 0]', 'callback-return'],
+  ["R3 does not point to a readonly map'", 'constant-string'],
+  ['R0 invalid tcp_sock access off=80 size=4', 'memory-bounds'],
+  ['BPF_ATOMIC uses invalid atomic opcode e0', 'atomic'],
+  ['verifier bug: static subprog unexpected regs 80', 'kernel-bug'],
 ];
 
 describe('kinds of refusals', () => {

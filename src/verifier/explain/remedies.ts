@@ -70,6 +70,9 @@ const RELEASE = 'release it on every path, the early returns too';
 
 // prettier-ignore
 const ROWS: readonly Row[] = [
+  // Another profile than Linux 6.18.
+  { kind: 'profile', form: /^profile (\S+): .*cannot call/, cause: 'the profile has no such helper for this program type', remedy: 'do without the helper, or ask for another profile' },
+  { kind: 'profile', form: /^profile (\S+): /, cause: (m) => `the system of profile ${m[1]} does not have this`, remedy: 'keep to what the profile has, or ask for another one' },
   // What was never checked.
   { kind: 'null-check', form: /^R(\d+) invalid mem access '\w*_or_null_?'/, cause: (m) => `${reg(m)} may be NULL, and no comparison on this path rules that out`, remedy: 'check the returned pointer against NULL before using it: if (!p) return …;' },
   { kind: 'null-check', form: /^R(\d+) pointer arithmetic on \w*or_null_? prohibited, null-check it first/, cause: (m) => `${reg(m)} may be NULL, and a sum of it could not be checked any more`, remedy: 'check the returned pointer against NULL first, then add to it' },
@@ -145,6 +148,44 @@ const ROWS: readonly Row[] = [
   { kind: 'kfunc', form: /kernel function|kfunc/, remedy: 'the function must be allowed for this program type, with arguments of its exact types' },
   { kind: 'dynptr', form: /dynptr/i, remedy: 'a dynptr lives on the stack: initialise it by a helper, use it by helpers, release it on every path' },
   { kind: 'iterator', form: /iter_|iterator/, remedy: 'new, next until NULL, destroy: on every path, with the iterator on the stack' },
+  // Types of the kernel.
+  { kind: 'kernel-type', form: /^R(\d+) is of type (\w+) but (\w+) is expected/, cause: (m) => `${reg(m)} points to struct ${m[2]}; the callee takes struct ${m[3]}`, remedy: (m) => `pass a pointer to struct ${m[3]} that the kernel gave: an argument of the hook, or a member that points to one` },
+  { kind: 'kernel-member', form: /^access beyond (?:the end of member|struct)|^cannot access ptr member|doesn't have field at offset|^R\d+ is \S+ invalid (?:negative access|variable offset)/, cause: 'the access does not fall into one member of the struct', remedy: 'read one member at a time, in its own size and at a constant offset; across members use bpf_probe_read_kernel()' },
+  { kind: 'kernel-write', form: /^no write support to|^write access at off|^only read(?: from \w+)? is supported|may write into memory pointed by/, cause: 'programs may not write to this memory of the kernel', remedy: 'write through the helper or kernel function for it, or to a copy of your own' },
+  { kind: 'kernel-access', form: /access is allowed only to CAP_PERFMON/, remedy: 'load with CAP_PERFMON, or do not look into the struct' },
+  { kind: 'licence', form: /^Cannot access kernel '.*' from non-GPL/, cause: 'looking into structs of the kernel needs a licence compatible with the GPL', remedy: 'char _license[] SEC("license") = "GPL"; (or "Dual BSD/GPL", …), if that is the program\'s licence' },
+  { kind: 'kernel-symbol', form: /failed to find the address for kernel symbol/, remedy: 'the running kernel does not export this symbol: declare it __weak and check its address' },
+  { kind: 'trust', form: /must be a rcu pointer|must be referenced or trusted|^R\d+ must be referenced/, cause: 'the pointer may not be valid any more, or is only so inside of an RCU section', remedy: 'take it from an argument of the hook, or between bpf_rcu_read_lock() and bpf_rcu_read_unlock(), or acquire a reference' },
+  { kind: 'attach-target', form: /^attach to (?:unsupported|invalid) member|^The function \S+ |^func \S+ (?:supported only|not supported) for|^Syscall programs can only be/, cause: 'the program does not fit what it is attached to', remedy: 'choose another function or member to attach to, or the section that its type asks for' },
+  // Fields that the kernel keeps in map values.
+  { kind: 'kptr', form: /kptr/, cause: 'the rules of kernel pointers in map values are broken', remedy: 'access them whole, eight bytes at a constant offset; exchange referenced ones with bpf_kptr_xchg()' },
+  { kind: 'special-field', form: /^(?:direct access to \w+ is disallowed|bpf_\w+ cannot be accessed directly|bpf_\w+ not found at offset|off \d+ doesn't point to|R\d+ doesn't have constant offset)/, cause: 'this part of the value belongs to the kernel', remedy: 'touch it only through its helpers, with a pointer to exactly this field' },
+  { kind: 'special-field', form: /^timer pointer in R\d+ map_uid/, remedy: 'pass the map that the value with the timer was found in' },
+  { kind: 'special-field', form: /^tracing progs cannot use/, cause: 'tracing programs may run inside of the code that these fields need', remedy: 'keep such fields in maps of networking programs, or use a per-CPU map instead' },
+  { kind: 'owned-object', form: /^(?:operation on bpf_|bpf_rbtree_|bpf_obj_new|local type ID|can't spin_)|rbtree cb/, remedy: 'allocate with bpf_obj_new() of a local struct, add and remove under the lock of the list or tree, drop what you own' },
+  { kind: 'irq-flag', form: /irq (?:flag|state)/, remedy: 'save and restore the interrupt state in pairs, in reverse order, with the flag on the stack' },
+  { kind: 'exception', form: /exception c(?:b|allback)/, remedy: 'one exception callback a program, global, taking and returning one number, called by bpf_throw() alone' },
+  // Pointers of callers without CAP_PERFMON.
+  { kind: 'unprivileged-pointer', form: /prohibited for !root|^R\d+ has pointer with unsupported alu/, cause: 'a caller without CAP_PERFMON must bound every step of a pointer, on speculative paths too', remedy: 'bound the number just before it is added, to the same limit on all paths; or load with CAP_PERFMON' },
+  { kind: 'pointer-arithmetic', form: /^R(\d+) (?:partial copy|sign-extension part) of pointer|^R(\d+) pointer -= pointer prohibited/, cause: 'a pointer must be copied whole, and only packet pointers may be subtracted from each other', remedy: 'copy pointers with 64-bit moves; cast to a number for anything else, where the caller may' },
+  // Callbacks.
+  { kind: 'callback-return', form: /^At (?:async|sync) callback return the register R\d+ (?:has|is)(.*?)(?:should have been in \[(-?\d+), (-?\d+)\])?$/, cause: 'a callback returned what its caller does not take', remedy: (m) => (m[2] === undefined ? 'return a known number' : m[2] === m[3] ? `return ${m[2]}` : `return a value from ${m[2]} to ${m[3]}`) },
+  { kind: 'pointer-return', form: /^At subprogram exit the register R\d+ is not a scalar/, remedy: 'global functions return numbers: hand pointers back through memory that the caller passes' },
+  { kind: 'callback', form: /^callback function|^insn \d+ cannot call exception/, remedy: 'pass a static function of this program whose parameters are those of the helper\'s callback; for maps, a hash, an array or an LRU' },
+  { kind: 'tail-call', form: /subprog has tail_call and async cb/, remedy: 'keep tail calls out of programs whose functions run later, as timers do' },
+  // What remains of helpers, maps and contexts.
+  { kind: 'memory-bounds', form: /^R\d+ invalid (?:sock|sock_common|tcp_sock|xdp_sock|tracepoint buffer) access|^invalid access to flow keys/, cause: 'there is no field of this size at this offset', remedy: 'read the fields that the uapi headers give the struct, in their own size' },
+  { kind: 'constant-string', form: /does not point to a readonly map|is not a constant address|direct value access on string|string is not zero-terminated/, cause: 'the helper wants a string that cannot change', remedy: 'use a literal: static const char text[] = "…"; it lies in .rodata, which is frozen' },
+  { kind: 'constant-string', form: /^Invalid format string/, remedy: 'use the conversions that bpf_trace_printk() has, and pass as many arguments as they take' },
+  { kind: 'map-value', form: /^no direct value access support|^fd_idx without fd_array/, remedy: 'take the address of a value only of arrays with room for it, through the loader' },
+  { kind: 'read-only', form: /^write to change key/, cause: 'keys belong to the map', remedy: 'copy the key, change the copy, and update the map with it' },
+  { kind: 'map-type', form: /^Sleepable programs can only use|^only one cgroup storage|^invalid arg_type for sockmap/, remedy: 'use a map type that this program may have' },
+  { kind: 'helper-argument', form: /^get_local_storage\(\)|^helper call is not allowed in probe|^more than one arg with ref_obj_id|^R\d+ not a scalar value/, remedy: 'pass what the helper\'s page of bpf-helpers(7) says' },
+  { kind: 'atomic', form: /^BPF_ATOMIC loads from|^BPF_ATOMIC uses invalid|^invalid atomic operand/, remedy: 'atomics work on words of four and eight bytes of map values and of the stack, with the operations of RFC 9669' },
+  { kind: 'arena', form: /^addr_space_cast/, remedy: 'address spaces are of arenas: the program must use a map of that type' },
+  { kind: 'unknown-helper', form: /^invalid func unknown#/, cause: 'Linux 6.18 has no helper of this number', remedy: 'build against the headers of the kernel that is meant' },
+  { kind: 'kernel-bug', form: /^verifier bug/, cause: 'Linux found a contradiction in its own work, and refuses the program for it', remedy: 'change the program around this instruction; newer kernels may load it' },
+  { kind: 'function', form: /^use static function instead/, remedy: 'make the function static' },
 ];
 
 const UNKNOWN: Advice = { kind: 'other', cause: '', remedy: '' };
