@@ -85,7 +85,8 @@ export function checkFuncInfo(ctx: Context): number {
     if (i > 0 && insn <= previous) {
       return refuse(ctx, `same or smaller insn offset (${insn}) than previous func info record (${previous})`);
     }
-    if (lookUp(() => btf.type(type))?.kind !== KIND.FUNC) return refuse(ctx, `invalid type id ${type | 0} in func info`);
+    if (lookUp(() => btf.type(type))?.kind !== KIND.FUNC)
+      return refuse(ctx, `invalid type id ${type | 0} in func info`);
     previous = insn;
   }
   return 0;
