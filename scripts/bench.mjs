@@ -12,7 +12,7 @@ const skep = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const PACKETS = { parse: 'packet-parse.bin' };
 /** Net times have some noise: one is at least this. */
 const LEAST = 0.1;
-const ROUNDS = 15;
+const ROUNDS = 60;
 
 function bench(name, engines) {
   const packet = `bench/${PACKETS[name] ?? 'packet.bin'}`;
@@ -97,7 +97,7 @@ function main(names) {
     `# Benchmarks
 
 Written by \`npm run bench\`: the programs of \`bench/\`, nanoseconds a run, net of what the empty program takes on the same
-engine: the median over ${ROUNDS} rounds in which all engines take turns. Only ratios within one run of it mean anything.
+engine, each the quickest of ${ROUNDS} short rounds in which all engines take turns. Only ratios within one run of it mean anything.
 Measured on ${machine}, with a load of ${load.toFixed(1)}.
 
 *jit-budget* counts what a program takes (\`fuel\`, \`timeMs\`), *jit-hardened* holds every access to what programs may

@@ -23,11 +23,11 @@ program costs, which is what the engine and the loop around it take.
   --data FILE          the packet, from its link-layer header on (default 64 zero bytes)
   --engine LIST        of jit, jit-budget (with a budget that is never used up), jit-hardened (every access held to what
                        programs may touch), interp, linux (the running kernel); default jit,interp
-  --repeat N           runs in a round (default: as many as take 10 ms)
-  --rounds N           rounds that count, after those that warm up (default 7)
+  --repeat N           runs in a round (default: as many as take 2 ms)
+  --rounds N           rounds that count, after those that warm up (default 15)
   --json               one JSON array with an object for each engine: engine, program, ns_per_run (the quickest
-                       round), median, empty (the empty program's ns_per_run), net (the median of what a round takes
-                       more than the empty program's beside it), retval, repeat, rounds; "interpreted"
+                       round), median, empty (the empty program's ns_per_run), net (what the quickest round takes more
+                       than the empty program's quickest), retval, repeat, rounds; "interpreted"
                        says why where the jit left the program to the interpreter
 
 examples:
@@ -52,9 +52,16 @@ const EMPTY_PROGRAM = encode([
   { opcode: 0xb7, dst: 0, src: 0, off: 0, imm: 0 },
   { opcode: 0x95, dst: 0, src: 0, off: 0, imm: 0 },
 ]);
-/** Milliseconds: a round of its own length, and the runs before the first round, in which V8 compiles what is hot. */
-const ROUND = 10;
-const WARM_UP = 150;
+/** Milliseconds of a round: short, so that some are not interrupted on a busy machine. */
+const ROUND = 2;
+/**
+ * Milliseconds of runs before the first round, in which V8 compiles what is hot: so many without getting quicker, and all
+ * together.
+ */
+const SETTLED = 150;
+const WARM_UP = 1500;
+/** What counts as quicker. */
+const QUICKER = 0.97;
 const NANOSECONDS = 1e6;
 /** Instructions that no round takes. */
 const ENDLESS = 2 ** 50;
@@ -66,7 +73,7 @@ async function run(args: string[], io: Io): Promise<number> {
   if (rest.length > 0) throw new UsageError('skep bench takes one object and one program');
   const engines = engineList(values.engine ?? 'jit,interp');
   const repeat = values.repeat === undefined ? undefined : wholeNumber('--repeat', values.repeat, 1, 0x7fffffff);
-  const rounds = values.rounds === undefined ? 7 : wholeNumber('--rounds', values.rounds, 1, 10_000);
+  const rounds = values.rounds === undefined ? 15 : wholeNumber('--rounds', values.rounds, 1, 10_000);
   const data = values.data === undefined ? EMPTY_FRAME : await readInput(values.data, io);
   const spec = loadCollectionSpec(await readInput(object, io), { file: inputName(object) });
   for (const warning of spec.warnings) io.err(`skep: warning: ${warning}\n`);
@@ -184,10 +191,16 @@ function emptyProgram(sys: BpfSys, type: number): Program {
 function warmUp(runner: Runner, program: Program, fixed: number | undefined): number {
   const end = performance.now() + WARM_UP;
   let repeat = fixed ?? 1;
-  do {
-    const nanoseconds = runner.time(program, repeat) * repeat;
-    if (fixed === undefined && nanoseconds < (ROUND * NANOSECONDS) / 2 && repeat < 2 ** 28) repeat *= 2;
-  } while (performance.now() < end);
+  let best = Infinity;
+  let since = performance.now();
+  for (let now = since; now < end && now < since + SETTLED; now = performance.now()) {
+    const time = runner.time(program, repeat);
+    if (time < best * QUICKER) {
+      best = time;
+      since = performance.now();
+    }
+    if (fixed === undefined && time * repeat < (ROUND * NANOSECONDS) / 2 && repeat < 2 ** 28) repeat *= 2;
+  }
   return repeat;
 }
 
@@ -223,7 +236,7 @@ function measure(runners: readonly Runner[], fixed: number | undefined, rounds: 
     program: runner.program.name,
     ns_per_run: rounded(Math.min(...times)),
     median: rounded(median(times)),
-    net: rounded(Math.max(0, median(times.map((time, round) => time - empties[round])))),
+    net: rounded(Math.max(0, Math.min(...times) - Math.min(...empties))),
     empty: rounded(Math.min(...empties)),
     retval: runner.retval,
     repeat,
