@@ -11,6 +11,7 @@ import { perfFamily } from './perf.ts';
 import { probeFamily } from './probe.ts';
 import { redirectFamily } from './redirect.ts';
 import { skbFamily } from './skb.ts';
+import { ringbufFamily } from './ringbuf.ts';
 import { skbEditFamily } from './skb-edit.ts';
 import { socketFamily } from './socket.ts';
 import { storageFamily } from './storage.ts';
@@ -44,6 +45,7 @@ const FAMILIES: readonly Family[] = [
   socketFamily,
   storageFamily,
   dynptrFamily,
+  ringbufFamily,
 ];
 
 const byId: readonly (HelperFn<HelperEnv> | undefined)[] = HELPER_NAMES.map(

@@ -5,7 +5,7 @@
 import { KernelBtf } from '../btf/index.ts';
 import type { KernelBtfSource } from '../btf/index.ts';
 import type { Profile } from '../contracts/index.ts';
-import { BudgetTrap, ERRNO, InternalError, Trap, UnsupportedError } from '../errors/index.ts';
+import { BudgetTrap, ERRNO, InternalError, Trap } from '../errors/index.ts';
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
 import { ProgramNumbers, inspectProgram, openXdpBatch, testRun } from '../hooks/index.ts';
 import type { EngineName, Host, PacketBatch, ProgramInspection } from '../hooks/index.ts';
@@ -24,6 +24,7 @@ import { mapCreate } from './map-create.ts';
 import { mapDelete, mapFreeze, mapGetNextKey, mapLookup, mapLookupAndDelete, mapMmap, mapUpdate } from './map-elem.ts';
 import { objGetInfo } from './obj-info.ts';
 import { openPerfEvent } from './perf-event.ts';
+import { poll } from './poll.ts';
 import { progLoad, verifierInput } from './prog-load.ts';
 import { Subsystem } from './subsystem.ts';
 
@@ -217,9 +218,8 @@ class UserspaceKernel implements Kernel {
     return mapMmap(this.#sub, fd, length, offset);
   }
 
-  /** Nothing here becomes ready yet. */
-  poll(): Promise<void> {
-    return Promise.reject(new UnsupportedError('poll of a descriptor of the userspace subsystem'));
+  poll(fd: number, signal?: AbortSignal): Promise<void> {
+    return poll(this.#sub, fd, signal);
   }
 
   openPerfEvent(cpu: number): number {

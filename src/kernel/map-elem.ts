@@ -120,6 +120,7 @@ export function mapMmap(sub: Subsystem, fd: number, length: number, offset: numb
   if (object.kind !== 'map' && object.kind !== 'perf') return fail(ERRNO.ENODEV);
   if (!(length > 0) || offset % PAGE !== 0) return fail(ERRNO.EINVAL);
   if (object.kind === 'perf') return offset === 0 ? mapPerfEvent(sub, object, length) : fail(ERRNO.EINVAL);
+  // Readers of a ring look at it without copies; what they must not write, they do not.
   const ring = object.map.mapping?.(offset, length);
   if (ring !== undefined) {
     if (typeof ring === 'number') return fail(-ring);

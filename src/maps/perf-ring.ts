@@ -45,6 +45,10 @@ export class PerfRing {
     space.view.setUint32(region.base + PERF_PAGE.DATA_SIZE, size, true);
   }
 
+  get readable(): boolean {
+    return this.#head > this.#tail();
+  }
+
   /** A sample of these bytes. @returns 0, or -ENOSPC: it is counted as lost. */
   output(pieces: readonly Piece[]): number {
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0);

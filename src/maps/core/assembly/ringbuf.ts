@@ -51,13 +51,21 @@ export function ringbuf_reserve(map: u32, size: u32, flags: u32): u32 {
   const total = whole(size);
   if (total > ring) return 0;
   const position = load<u64>(map, RING_PRODUCER);
-  const offset = <u32>position & mask;
+  const offset = (<u32>position) & mask;
   const left = ring - offset;
   const skipped = total > left ? left : 0;
   const after = position + skipped + total;
   // Positions of user space may be anything: a reader that ran ahead leaves no room.
-  if (after - load<u64>(map, RING_CONSUMER) > mask || after - pending(map, position, mask) > mask) return 0;
-  if (skipped !== 0) writeHeader(map, offset, (skipped - RING_RECORD_HEADER) | RING_DISCARD);
+  const read = load<u64>(map, RING_CONSUMER);
+  const oldest = pending(map, position, mask);
+  const fits = after - read <= mask && after - oldest <= mask;
+  // What is skipped is given up also where the rest does not fit: once it is read, a large record finds the whole ring.
+  const skips = position + skipped - read <= mask && position + skipped - oldest <= mask;
+  if (skipped !== 0 && skips) {
+    writeHeader(map, offset, (skipped - RING_RECORD_HEADER) | RING_DISCARD);
+    store<u64>(map, position + skipped, RING_PRODUCER);
+  }
+  if (!fits) return 0;
   const record = writeHeader(map, skipped !== 0 ? 0 : offset, size | RING_BUSY);
   store<u64>(map, after, RING_PRODUCER);
   return record + RING_RECORD_HEADER;
@@ -67,7 +75,7 @@ export function ringbuf_reserve(map: u32, size: u32, flags: u32): u32 {
 function pending(map: u32, writer: u64, mask: u32): u64 {
   let position = load<u64>(map, RING_PENDING);
   for (let steps = mask >> 3; position < writer; steps--) {
-    const length = load<u32>(map + RING_DATA + (<u32>position & mask));
+    const length = load<u32>(map + RING_DATA + ((<u32>position) & mask));
     if (length & RING_BUSY) break;
     if (steps === 0) corrupt(map, CORRUPT_RECORD);
     position += whole(length & ~RING_DISCARD);
@@ -104,7 +112,7 @@ function commit(record: u32, flags: u32, discard: u32): void {
 /** Whether the reader's next record is the one at an offset; one that was skipped at the end comes before the first. */
 function readerIsAt(map: u32, offset: u32): bool {
   const ring = load<u32>(map, MAP_MAX_ENTRIES);
-  const read = <u32>load<u64>(map, RING_CONSUMER) & (ring - 1);
+  const read = (<u32>load<u64>(map, RING_CONSUMER)) & (ring - 1);
   if (read === offset) return true;
   if (offset !== 0) return false;
   const length = load<u32>(map + RING_DATA + (read & ~7));
