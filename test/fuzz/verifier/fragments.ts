@@ -4,6 +4,7 @@ import { atomics } from './fragments/atomics.ts';
 import { calls } from './fragments/calls.ts';
 import { context } from './fragments/context.ts';
 import { control } from './fragments/control.ts';
+import { dynptrs } from './fragments/dynptrs.ts';
 import { helpers } from './fragments/helpers.ts';
 import { loops } from './fragments/loops.ts';
 import { maps } from './fragments/maps.ts';
@@ -26,4 +27,5 @@ export const FRAGMENTS: readonly Fragment[] = [
   ...atomics,
   ...calls,
   ...acquired,
+  ...dynptrs,
 ];

@@ -20,6 +20,7 @@ import { valueBtf } from '../../value-btf.ts';
 import { Emitter } from './emitter.ts';
 import type { Label } from './emitter.ts';
 import { FRAGMENTS } from './fragments.ts';
+import { useDynptr } from './fragments/dynptrs.ts';
 import { MEM_PARAM_SIZE, addLines } from './functions.ts';
 
 /** What a fragment is about: counted among the accepted programs. */
@@ -37,6 +38,7 @@ export type Topic =
   | 'branch'
   | 'reference'
   | 'lock'
+  | 'dynptr'
   | 'callback'
   | 'global function'
   | 'map in map'
@@ -163,7 +165,7 @@ const MAX_ITEMS = 160;
 export interface OwnFunction {
   readonly label: Label;
   readonly kind: 'static' | 'global' | 'callback';
-  readonly args: readonly ('number' | 'ctx' | 'frame' | 'mem')[];
+  readonly args: readonly ('number' | 'ctx' | 'frame' | 'mem' | 'memory' | 'untrusted' | 'dynptr')[];
   /** Functions are called only from lower levels. */
   readonly level: number;
 }
@@ -446,7 +448,15 @@ export class Generator {
     this.live = this.busy = this.depth = 0;
     this.iterations = 16;
     const mem = `mem:${MEM_PARAM_SIZE}`;
-    const param = { number: 'u64', ctx: 'ctx', frame: mem, mem } as const;
+    const param = {
+      number: 'u64',
+      ctx: 'ctx',
+      frame: mem,
+      mem,
+      memory: `${mem}/nonnull`,
+      untrusted: 'ptr:u64/untrusted',
+      dynptr: 'ptr:struct:bpf_dynptr',
+    } as const;
     const params = args.map((one) => param[one]);
     const name = `f${this.functions.findIndex((one) => one.label === label) + 2}`;
     e.beginFunction(this.#describe(name, kind === 'global' && !this.oops() ? 'global' : 'static', params));
@@ -454,7 +464,9 @@ export class Generator {
     this.hasCtx = args[0] === 'ctx';
     if (this.hasCtx) e.copy(6, 1);
     args.forEach((one, n) => one === 'number' && this.isNumber(n + 1));
+    if (args[0] === 'dynptr') this.hold(1);
     args.forEach((one, n) => this.#useArgument(one, n + 1));
+    if (args[0] === 'dynptr') this.#useDynptr();
     this.#results = kind === 'callback' && !this.oops() ? [0, 1] : undefined;
     this.block(1 + this.r.below(4));
     if (!this.#results && !this.oops()) e.mov(0, this.imm());
@@ -479,7 +491,23 @@ export class Generator {
         else e.store(8, reg, off, this.fresh());
       });
       this.release(reg);
+    } else if (kind === 'memory' || kind === 'untrusted') {
+      this.hold(reg);
+      const off = this.r.pick([0, 8, ...(this.oops() || kind === 'untrusted' ? [16, -1] : [])]);
+      if (kind === 'untrusted' && this.chance(30)) e.aluX(ALU.ADD, reg, this.fresh());
+      if (this.chance(80)) e.load(8, this.fresh(), reg, off);
+      else if (kind === 'memory' || this.oops()) e.store(8, reg, off, this.fresh());
+      this.release(reg);
     }
+  }
+
+  /** The dynptr that a callback was given. */
+  #useDynptr(): void {
+    const kept = this.scratch(true);
+    this.e.copy(kept, 1);
+    this.release(1);
+    for (let uses = this.r.below(3); uses > 0; uses--) useDynptr(this, (arg) => this.e.copy(arg, kept));
+    this.release(kept);
   }
 }
 

@@ -4,6 +4,9 @@
  */
 import { KernelBtf } from '../../../src/btf/index.ts';
 import { btfIdIn } from '../../../src/cli/exchange.ts';
+import { CALL, CLASS, decode, MODE } from '../../../src/isa/index.ts';
+import type { Instruction } from '../../../src/isa/index.ts';
+import { CALL_PSEUDO } from '../../../src/uapi/index.ts';
 import { ExchangeRunner, statsOf } from '../../../src/loader/index.ts';
 import type { ExchangeAnswer, ExchangeBackend, ProgramObject } from '../../../src/loader/index.ts';
 import { createKernel } from '../../../src/kernel/index.ts';
@@ -186,9 +189,24 @@ export interface Comparison {
   readonly verbose: boolean;
 }
 
+/** Where Linux 6.18 writes before the beginning of an array: such a program must not be loaded. */
+const CRASHES_LINUX = 'subprog exit from frame 0';
+
+/** Packet loads in programs with functions: see src/verifier/precision/backtrack.ts. */
+function mayCrashLinux({ insns }: ProgramObject): boolean {
+  const all = decode(insns);
+  const isLegacyLoad = ({ opcode }: Instruction): boolean =>
+    (opcode & 7) === CLASS.LD && ((opcode & 0xe0) === MODE.ABS || (opcode & 0xe0) === MODE.IND);
+  return all.some(isLegacyLoad) && all.some(({ opcode, src }) => opcode === CALL && src === CALL_PSEUDO.CALL);
+}
+
 /** What skep throws, and what only it fails to set up, is a difference of grade `crash`. */
 export function compare(object: ProgramObject, kernel: Kernel): Comparison {
   const basic = LOG_LEVEL.BASIC | LOG_LEVEL.STATS;
+  if (mayCrashLinux(object)) {
+    const ours = askSkep(object, basic);
+    if (last(ours).includes(CRASHES_LINUX)) return { verdict: 'unusable', theirs: ours, verbose: false };
+  }
   const theirs = kernel.ask(object, basic);
   if (theirs.verdict === 'setup-failed') return { verdict: 'unusable', theirs, verbose: false };
   const processed = theirs.processed ?? 0;

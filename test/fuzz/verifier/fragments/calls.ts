@@ -13,6 +13,7 @@ type Arg = OwnFunction['args'][number];
 
 const LOOP = HELPER_NAMES.indexOf('loop');
 const FOR_EACH = HELPER_NAMES.indexOf('for_each_map_elem');
+const DRAIN = HELPER_NAMES.indexOf('user_ringbuf_drain');
 
 function staticArgs(g: Generator): Arg[] {
   const args: Arg[] = [];
@@ -25,7 +26,8 @@ function staticArgs(g: Generator): Arg[] {
 function globalArgs(g: Generator): Arg[] {
   const args: Arg[] = [];
   if (g.hasCtx && g.chance(60) && hasContextType(PROG_TYPE_NAMES[g.around.progType])) args.push('ctx');
-  for (let i = g.r.below(3); i > 0; i--) args.push(g.chance(70) ? 'number' : 'mem');
+  for (let i = g.r.below(3); i > 0; i--)
+    args.push(g.r.pick(['number', 'number', 'number', 'mem', 'memory', 'untrusted']));
   return args;
 }
 
@@ -49,7 +51,7 @@ function passArguments(g: Generator, args: readonly Arg[]): void {
     else if (passed === 'frame') {
       e.copy(arg, FP);
       if (g.chance(70)) e.add(arg, -8 * r.below(3));
-    } else if (passed === 'mem') {
+    } else if (passed === 'mem' || passed === 'memory') {
       if (g.chance(20)) e.mov(arg, 0);
       else {
         e.copy(arg, FP);
@@ -116,6 +118,28 @@ function forEach(g: Generator): void {
   g.isNumber(0);
 }
 
+/** bpf_user_ringbuf_drain: the callback gets a dynptr. */
+function drain(g: Generator): void {
+  const { e } = g;
+  if (g.busy & ARGUMENTS) return;
+  const callback = choose(g, 'callback', () => ['dynptr', g.chance(40) ? 'frame' : 'number']);
+  if (!callback || (callback.args[0] !== 'dynptr' && !g.oops())) return;
+  g.needsBtf = true;
+  const map = g.map(
+    ({ type }) => type === 'user_ringbuf',
+    () => ({ type: 'user_ringbuf', key_size: 0, value_size: 0, max_entries: 4096 }),
+  );
+  e.map(1, map);
+  e.functionAddress(2, callback.label);
+  if (callback.args[1] === 'frame') {
+    e.copy(3, FP);
+    e.add(3, -8 * g.r.below(3));
+  } else e.mov(3, 0);
+  e.mov(4, 0);
+  g.call(DRAIN);
+  g.isNumber(0);
+}
+
 const mayCall = (g: Generator, id: number): boolean =>
   isHelperAllowed(g.around.progType, g.around.attachType, id, true);
 const fits = (g: Generator): boolean => g.level < MAX_LEVEL && (g.functions.length > 0 || g.chance(40));
@@ -125,4 +149,5 @@ export const calls: readonly Fragment[] = [
   { name: 'call of a global function', weight: 1, topic: 'call', fits, write: (g) => call(g, 'global') },
   { name: 'bpf_loop', weight: 1, topic: 'callback', fits: (g) => fits(g) && mayCall(g, LOOP), write: loop },
   { name: 'for each', weight: 1, topic: 'callback', fits: (g) => fits(g) && mayCall(g, FOR_EACH), write: forEach },
+  { name: 'drain', weight: 1, topic: 'callback', fits: (g) => fits(g) && mayCall(g, DRAIN), write: drain },
 ];
