@@ -6,6 +6,7 @@ import { ERRNO } from '../../errors/index.ts';
 import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
 import { CALLING_HELPERS, LOOP, MAX_LOOPS } from '../callbacks.ts';
 import { convention, poison } from './calls.ts';
+import { loadFuel, saveFuel } from './fuel.ts';
 import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { AREA, FRAME_STRIDE, MAX_ARGUMENTS } from './imports.ts';
@@ -128,7 +129,9 @@ function callFunction(
       else f.getRegister(n);
     }
     calleeFrame(f, at);
+    saveFuel(f);
     code.call(parts.functions.get(entry) as number);
+    loadFuel(f);
     // r0 lies deepest, all others are lost.
     for (let n = results.length; n > 1; n--) f.op(OP.drop);
     code.set(returned);

@@ -8,8 +8,10 @@ import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
 import type { ValueType } from '../../wasm/index.ts';
 import { POISON } from '../interpreter.ts';
 import { swap16, swap32 } from './alu.ts';
+import { loadFuel, saveFuel } from './fuel.ts';
 import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter } from './function-writer.ts';
+import { guardLookup } from './guard.ts';
 import { AREA, FRAME_STRIDE, MAX_ARGUMENTS } from './imports.ts';
 import { writeLookup } from './lookup.ts';
 import { writeMapCall } from './map-calls.ts';
@@ -40,7 +42,7 @@ export function registerTypes(registers: readonly number[]): ValueType[] {
 export function callHelper(f: FunctionWriter, at: number): void {
   const { helpers, imm } = f.program;
   const { imports } = f.parts;
-  if (f.options.mode !== 'hardened' && writeLookup(f, at)) return;
+  if ((f.options.mode !== 'hardened' || guardLookup(f, at)) && writeLookup(f, at)) return;
   if (writeMapCall(f, at)) return;
   f.code.i32(at);
   if (helpers[at] === undefined) {
@@ -108,12 +110,15 @@ export function callLocal(f: FunctionWriter, at: number): void {
     code.i64(FRAME_STRIDE, 0);
     f.op(OP.i64_add);
   }
+  saveFuel(f);
   code.call(parts.functions.get(f.program.off[at]) as number);
+  loadFuel(f);
   for (const n of results.toReversed()) f.setRegister(n);
 }
 
 /** `exit`. */
 export function writeExit(f: FunctionWriter): void {
+  saveFuel(f);
   if (f.isMain) return endProgram(f);
   const { mode } = f.options;
   if (mode === 'checked') f.code.call(f.parts.imports.of('leave'));
@@ -153,8 +158,10 @@ export function loadPacket(f: FunctionWriter, at: number): void {
   code.i64(0, 0);
   f.setRegister(0);
   if (f.isMain) {
+    saveFuel(f);
     endProgram(f);
   } else {
+    saveFuel(f);
     code.call(parts.imports.of('endProgram'));
     code.unreachable();
   }

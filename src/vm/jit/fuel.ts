@@ -2,7 +2,7 @@
  * Counting what a compiled program takes: at the head of a loop the instructions of one round, inner loops left out, and at
  * the start of a function those outside of loops. A loop of several entries counts each block.
  */
-import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
+import { ACCESS, OP } from '../../wasm/index.ts';
 import type { FlowGraph } from './flow-graph.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { AREA } from './imports.ts';
@@ -46,21 +46,34 @@ function headOfBlocks(blocks: FlowGraph['blocks'], isLoop: Uint8Array): Int32Arr
 
 /** Take `cost` at `slot`. */
 export function writeBurn(f: FunctionWriter, slot: number, cost: number): void {
-  const { code } = f;
-  const { area } = f.options;
-  const left = f.scratch(TYPE.I64);
-  code.i32(area);
-  code.i32(area);
-  code.access(ACCESS.i64_load, AREA.FUEL);
+  const { code, fuel } = f;
+  if (fuel === undefined) return;
+  code.get(fuel);
   code.i64(cost, 0);
   f.op(OP.i64_sub);
-  code.tee(left);
-  code.access(ACCESS.i64_store, AREA.FUEL);
-  code.get(left);
+  code.tee(fuel);
   code.i64(0, 0);
   f.op(OP.i64_lt_s);
   code.if();
+  saveFuel(f);
   code.i32(slot);
   code.call(f.parts.imports.of('outOfFuel'));
+  loadFuel(f);
   code.end();
+}
+
+/** Before others run, and where the function ends: what is left goes to the memory. */
+export function saveFuel({ code, options, fuel }: FunctionWriter): void {
+  if (fuel === undefined) return;
+  code.i32(options.area);
+  code.get(fuel);
+  code.access(ACCESS.i64_store, AREA.FUEL);
+}
+
+/** At the start of a function, and when others have run. */
+export function loadFuel({ code, options, fuel }: FunctionWriter): void {
+  if (fuel === undefined) return;
+  code.i32(options.area);
+  code.access(ACCESS.i64_load, AREA.FUEL);
+  code.set(fuel);
 }

@@ -57,6 +57,8 @@ export class FunctionWriter {
   /** Local of each promoted stack slot. */
   readonly #slots: readonly Index[];
   readonly #scratch: (Index | undefined)[] = [];
+  /** What is left of the fuel, where the program counts it; memory has it wherever others run. */
+  readonly fuel: Index | undefined;
   /** Locals of `may_goto`: rounds since the last look at the clock, and what that gave. */
   #mayGoto: readonly [rounds: Index, token: Index] | undefined;
 
@@ -75,6 +77,7 @@ export class FunctionWriter {
     this.isMain = isMain;
     this.registers = registers;
     this.facts = facts;
+    this.fuel = parts.options.fuel ? code.local(TYPE.I64) : undefined;
     this.#slots = Array.from({ length: facts?.slots ?? 0 }, () => code.local(TYPE.I64));
   }
 

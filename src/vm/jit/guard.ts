@@ -5,7 +5,8 @@
  * is shared with what programs may not touch, is checked by the machine exactly, or trapped.
  */
 import { PAGE, PAGE_OPEN } from '../../memory/index.ts';
-import { ACCESS, OP } from '../../wasm/index.ts';
+import { MAP_TYPE } from '../../uapi/index.ts';
+import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
 import type { Index } from '../../wasm/index.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { ACCESS_WRITE, FRAME_STRIDE } from './imports.ts';
@@ -46,6 +47,33 @@ function pageOf(f: FunctionWriter, address: Index, offset: number): void {
   code.i32(PAGE_BITS);
   f.op(OP.i32_shr_u);
   code.access(ACCESS.i32_load8_u, f.options.pages);
+}
+
+/** Most bytes that the machine checks at once. */
+const PIECE = 8;
+const MAP_LOOKUP_ELEM = 1;
+
+/**
+ * Guard the key of a look-up that may be compiled: of its first and its last bytes, since no object ends between them.
+ * @returns false: it is left to the helper, which checks everything
+ */
+export function guardLookup(f: FunctionWriter, at: number): boolean {
+  const map = f.facts?.maps.get(at);
+  if (map === undefined || f.program.imm[at] !== MAP_LOOKUP_ELEM) return false;
+  const { type, keySize } = f.options.maps(map);
+  if (type !== MAP_TYPE.ARRAY && (type !== MAP_TYPE.HASH || keySize > PAGE)) return false;
+  if (f.promoted(at) !== undefined) return true;
+  const { code } = f;
+  const address = f.scratch(TYPE.I32);
+  for (const piece of keySize > PIECE ? [0, keySize - PIECE] : [0]) {
+    f.getRegister(2);
+    f.op(OP.i32_wrap_i64);
+    code.i32(piece);
+    f.op(OP.i32_add);
+    code.set(address);
+    writeGuard(f, at, address, Math.min(PIECE, keySize), 0);
+  }
+  return true;
 }
 
 /** At the start of a function that is called: its frame is one of the stack's. */

@@ -24,7 +24,7 @@ import { flowGraph, width } from './flow-graph.ts';
 import type { FlowGraph } from './flow-graph.ts';
 import { functionFacts } from './frame.ts';
 import type { FunctionFacts } from './frame.ts';
-import { fuelOfBlocks, writeBurn } from './fuel.ts';
+import { fuelOfBlocks, loadFuel, writeBurn } from './fuel.ts';
 import { writeFrameGuard } from './guard.ts';
 import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
 import type { ModuleParts, Program } from './function-writer.ts';
@@ -303,6 +303,7 @@ function writeMain(parts: ModuleParts, graph: FlowGraph): Code {
     code.access(ACCESS.i32_store, AREA.TAIL_CALLS);
   }
   zeroFrame(f);
+  loadFuel(f);
   writeStructured(code, graph, new ProgramBlocks(f, graph));
   return code;
 }
@@ -352,6 +353,7 @@ function writeLocal(parts: ModuleParts, graph: FlowGraph): Code {
   const f = new FunctionWriter(code, parts, false, registers, factsOf(parts, graph, MAX_BPF_STACK));
   if (parts.options.mode === 'hardened') writeFrameGuard(f, registers[FRAME_POINTER], graph.blocks[0].start);
   zeroFrame(f);
+  loadFuel(f);
   writeStructured(code, graph, new ProgramBlocks(f, graph));
   return code;
 }

@@ -8,6 +8,7 @@ import { ACCESS, CONTROL, Code, ModuleWriter, OP, TYPE } from '../../wasm/index.
 import type { Index } from '../../wasm/index.ts';
 import { MAX_TAIL_CALLS } from '../interpreter.ts';
 import { convention, poison, registerTypes, writeExit } from './calls.ts';
+import { loadFuel, saveFuel } from './fuel.ts';
 import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { AREA, ENTRY, MEMORY, MODULE } from './imports.ts';
@@ -56,6 +57,7 @@ export function writeTailCall(f: FunctionWriter, at: number): void {
   code.i32(1);
   f.op(OP.i32_add);
   code.access(ACCESS.i32_store, AREA.TAIL_CALLS);
+  saveFuel(f);
   f.getRegister(1);
   for (let n = 2; n <= 5; n++) code.i64(0, 0);
   f.getRegister(FRAME_POINTER);
@@ -70,6 +72,7 @@ function enter(f: FunctionWriter): void {
   if (!f.isMain && HAS_TAIL_CALLS) return f.code.returnCallIndirect(type);
   f.code.callIndirect(type);
   f.setRegister(0);
+  loadFuel(f);
   writeExit(f);
 }
 
