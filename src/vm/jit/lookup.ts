@@ -1,13 +1,14 @@
 /**
  * `bpf_map_lookup_elem` in WebAssembly, where the JIT knows which map it is: an array's value is computed, a hash has a
- * function of its own, made for its key size. Both read memory as src/memory/layout.ts says. Other maps are looked up by the
- * helper, and so is a hash whose chain has more elements than the map may: the helper says what is wrong.
+ * function of its own, made for its key size, and so have their per-CPU and LRU kinds. All read memory as
+ * src/memory/layout.ts says. Other maps are looked up by the helper, and so is a hash whose chain has more elements than the map may: the helper says what is wrong.
  */
-import { HASH_ELEM, HASH_FACTOR, HASH_SHIFT } from '../../memory/index.ts';
+import { HASH_ELEM, HASH_FACTOR, HASH_SHIFT, LRU_NODE } from '../../memory/index.ts';
 import { MAP_TYPE } from '../../uapi/index.ts';
 import { ACCESS, Code, OP, TYPE } from '../../wasm/index.ts';
 import type { Index } from '../../wasm/index.ts';
 import type { FunctionWriter, ModuleParts, Program } from './function-writer.ts';
+import { AREA } from './imports.ts';
 import type { MapShape, MapShapes } from './options.ts';
 
 export const CALL_HELPER = 0x85;
@@ -27,21 +28,55 @@ export function writeLookup(f: FunctionWriter, at: number): boolean {
   const address = f.facts?.maps.get(at);
   if (address === undefined || f.program.imm[at] !== MAP_LOOKUP_ELEM) return false;
   const shape = f.options.maps(address);
-  if (shape.type === MAP_TYPE.ARRAY) {
+  if (shape.type === MAP_TYPE.ARRAY || (shape.type === MAP_TYPE.PERCPU_ARRAY && f.options.core !== undefined)) {
     lookupArray(f, at, shape);
     return true;
   }
-  if (shape.type !== MAP_TYPE.HASH || shape.keySize > MAX_KEY) return false;
+  const isHash = shape.type === MAP_TYPE.HASH || (OTHER_HASHES.has(shape.type) && f.options.core !== undefined);
+  if (!isHash || shape.keySize > MAX_KEY) return false;
   f.getRegister(2);
   f.op(OP.i32_wrap_i64);
   f.code.call(hashLookup(f.parts, shape));
+  if (shape.type !== MAP_TYPE.HASH) finishHash(f, shape);
   f.op(OP.i64_extend_i32_u);
   f.setRegister(0);
   return true;
 }
 
+/** Hashes whose look-up goes on behind `hashLookup`; who runs on another CPU says so to a machine that knows the map core. */
+const OTHER_HASHES: ReadonlySet<number> = new Set([MAP_TYPE.PERCPU_HASH, MAP_TYPE.LRU_HASH, MAP_TYPE.LRU_PERCPU_HASH]);
+
+/** The value on the stack, of CPU 0: what its element was used, and the value of the CPU that runs. 0 stays 0. */
+function finishHash(f: FunctionWriter, { cpuStride, valueOffset, nodeOffset }: MapShape): void {
+  const { code } = f;
+  const value = f.scratch(TYPE.I32);
+  code.tee(value);
+  code.if(TYPE.I32);
+  if (nodeOffset !== 0) {
+    code.get(value);
+    code.i32(1);
+    code.access(ACCESS.i32_store, nodeOffset - valueOffset + LRU_NODE.USED);
+  }
+  code.get(value);
+  addCpu(f, cpuStride);
+  code.else();
+  code.i32(0);
+  code.end();
+}
+
+/** An address on the stack of CPU 0 becomes that of the CPU that runs. */
+function addCpu(f: FunctionWriter, cpuStride: number): void {
+  const { code } = f;
+  if (cpuStride === 0) return;
+  code.i32(f.options.area);
+  code.access(ACCESS.i32_load, AREA.CPU);
+  code.i32(cpuStride);
+  f.op(OP.i32_mul);
+  f.op(OP.i32_add);
+}
+
 /** r0 = index below the end ? address of the value : 0 */
-function lookupArray(f: FunctionWriter, at: number, { maxEntries, elemSize, values }: MapShape): void {
+function lookupArray(f: FunctionWriter, at: number, { maxEntries, elemSize, values, cpuStride }: MapShape): void {
   const { code } = f;
   const index = f.scratch(TYPE.I32);
   const key = f.promoted(at);
@@ -62,6 +97,7 @@ function lookupArray(f: FunctionWriter, at: number, { maxEntries, elemSize, valu
   f.op(OP.i32_mul);
   code.i32(values);
   f.op(OP.i32_add);
+  addCpu(f, cpuStride);
   code.else();
   code.i32(0);
   code.end();

@@ -345,6 +345,8 @@ export class JitMachine<Env extends World> {
       bucketMask: field(MAP_HEADER.BUCKET_MASK),
       seed: field(MAP_HEADER.SEED),
       valueOffset: field(MAP_HEADER.VALUE_OFFSET),
+      cpuStride: field(MAP_HEADER.CPU_STRIDE),
+      nodeOffset: field(MAP_HEADER.LIST_COUNT) === 0 ? 0 : field(MAP_HEADER.NODE_OFFSET),
     };
   }
 

@@ -22,6 +22,10 @@ export interface MapShape {
   readonly bucketMask: number;
   readonly seed: number;
   readonly valueOffset: number;
+  /** 0: one value for all CPUs. */
+  readonly cpuStride: number;
+  /** LRU hash: bytes from an element to its LRU_NODE; 0 elsewhere. */
+  readonly nodeOffset: number;
 }
 
 /** The map whose header is at an address. */
