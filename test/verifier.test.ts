@@ -6,14 +6,14 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ExchangeRunner } from '../src/loader/index.ts';
 import type { ExchangeBackend, ExchangeOptions } from '../src/loader/index.ts';
-import { kernelBtfSource } from '../src/node/index.ts';
 import { answerOf, parseBpft, withAnswers } from './bpft.ts';
 import type { BpftProgram } from './bpft.ts';
 import { blessing, exchangeBackends } from './backends.ts';
+import { profileTypes } from './support/profile-types.ts';
 
 const { userspace, verifier, linux } = await exchangeBackends();
-/** Programs that name types of a kernel have nothing to be judged by where there are none. */
-const hasKernelBtf = kernelBtfSource()() !== undefined;
+/** Programs that name types of the kernel that was asked are judged by no others. */
+const hasKernelBtf = profileTypes() !== undefined;
 const root = new URL('./verifier/', import.meta.url);
 const files = process.env['BPFT']
   ? process.env['BPFT'].split(',')

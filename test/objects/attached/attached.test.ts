@@ -8,9 +8,9 @@ import { BpfError, UnsupportedError } from '../../../src/errors/index.ts';
 import { createKernel } from '../../../src/kernel/index.ts';
 import { openLinux } from '../../../src/linux/index.ts';
 import { loadCollectionSpec, reasonOf, statsOf } from '../../../src/loader/index.ts';
-import { kernelBtfSource } from '../../../src/node/index.ts';
 import type { BpfSys } from '../../../src/sys/index.ts';
 import { blessing } from '../../backends.ts';
+import { profileTypes } from '../../support/profile-types.ts';
 
 const LEDGER = new URL('linux-6.18.json', import.meta.url);
 const file = 'attached.o';
@@ -48,7 +48,7 @@ if (blessing) {
 }
 
 const recorded = JSON.parse(readFileSync(LEDGER, 'utf8')) as Record<string, Answer>;
-const types = kernelBtfSource()();
+const types = profileTypes();
 
 describe(file, () => {
   const kernel = createKernel({ verifyOnly: true, kernelBtf: types });
