@@ -2,17 +2,16 @@
  * `npm run fuzz:verifier`: generated programs, judged by skep's verifier and by the running kernel. Every kind of
  * disagreement is shrunk and written as a `.bpft` file that `node test/run-bpft.mjs FILE` runs.
  */
-import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ALL_CAPS, heldCaps } from '../../../src/cli/caps.ts';
 import { openExchangeBackend } from '../../../src/cli/exchange.ts';
 import { PROG_TYPE_RULES } from '../../../src/contracts/index.ts';
 import { LinuxUnavailableError } from '../../../src/linux/index.ts';
-import { parseProgramObject } from '../../../src/loader/index.ts';
 import type { ExchangeBackend, ProgramObject } from '../../../src/loader/index.ts';
 import { makeCase } from './case.ts';
 import { Kernel, compare } from './judge.ts';
+import { compareFile } from './object-file.ts';
 import { writeShrunk } from './reproduce.ts';
 import { Tally } from './tally.ts';
 import type { Finding } from './tally.ts';
@@ -25,7 +24,7 @@ Generates programs and compares skep's verdict, errno, message, statistics and l
   --seed S      what the programs depend on (default: the time)
   --count N     how many programs (default 1000)
   --case N      only case N of the seed; prints the program
-  --object FILE only the program object in that file
+  --object FILE only the program objects in that file: one, or one a line
   --caps LIST   as a caller who holds only these capabilities, as in bpf,net_admin; types that they may not load are left out
   --out DIR     where shrunk disagreements are written (default test/diff)
   --no-shrink   write none
@@ -73,7 +72,8 @@ export async function main(args: string[]): Promise<number> {
     process.stdout.write(`${values.json ? JSON.stringify({ skipped: error.message }) : error.message}\n`);
     return 0;
   }
-  if (values.object !== undefined) return compareFile(values.object, new Kernel(linux));
+  if (values.object !== undefined)
+    return compareFile(values.object, new Kernel(linux), (text) => process.stdout.write(text));
   const seed = Number(values.seed ?? Math.floor(Date.now() / 1000));
   const only = values.case === undefined ? undefined : Number(values.case);
   const options = {
@@ -91,15 +91,6 @@ export async function main(args: string[]): Promise<number> {
     `${values.json ? JSON.stringify({ seed, ...tally.toJson() }) : `seed ${seed}\n${tally.toText()}`}\n`,
   );
   return tally.differences ? 1 : 0;
-}
-
-/** One object, which may have been written by `writeShrunk`. */
-function compareFile(path: string, kernel: Kernel): number {
-  const object = parseProgramObject(JSON.parse(readFileSync(path, 'utf8')));
-  const { verdict, difference } = compare(object, kernel);
-  const text = difference ? `${difference.grade}\n  kernel ${difference.theirs}\n  skep   ${difference.ours}` : 'equal';
-  process.stdout.write(`${verdict}: ${text}\n`);
-  return difference ? 1 : 0;
 }
 
 /** Without the capability that the type asks for the verifier is never asked. */
