@@ -1,7 +1,8 @@
 /**
  * `bpf_map_lookup_elem` in WebAssembly, where the JIT knows which map it is: an array's value is computed, a hash has a
  * function of its own, made for its key size, and so have their per-CPU and LRU kinds. All read memory as
- * src/memory/layout.ts says. Other maps are looked up by the helper, and so is a hash whose chain has more elements than the map may: the helper says what is wrong.
+ * src/memory/layout.ts says. Other maps are looked up by the core, and a hash whose chain has more elements than the map
+ * may by the helper, which says what is wrong.
  */
 import { HASH_ELEM, HASH_FACTOR, HASH_SHIFT, LRU_NODE } from '../../memory/index.ts';
 import { MAP_TYPE } from '../../uapi/index.ts';
