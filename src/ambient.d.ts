@@ -19,6 +19,11 @@ interface AbortSignal {
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
+declare class AbortController {
+  readonly signal: AbortSignal;
+  abort(reason?: unknown): void;
+}
+
 declare function atob(data: string): string;
 declare function btoa(data: string): string;
 declare const performance: { now(): number };

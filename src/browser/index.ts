@@ -1,0 +1,15 @@
+/**
+ * `skep/browser`: verify, load and run in a web page, as one ES module (`npm run build:browser`). Needs no SharedArrayBuffer and
+ * touches no page: bytes come in, values go out.
+ *
+ *     const spec = loadCollectionSpec(new Uint8Array(await (await fetch('count.bpf.o')).arrayBuffer()));
+ *     const collection = spec.load(createKernel());
+ *     for await (const { data } of new PacketReader((await fetch('traffic.pcap')).body)) …
+ */
+export * from '../asm/index.ts';
+export * from '../errors/index.ts';
+export * from '../events/index.ts';
+export { createKernel } from '../kernel/index.ts';
+export type { Kernel, KernelOptions } from '../kernel/index.ts';
+export * from '../loader/index.ts';
+export * from '../pcap/index.ts';
