@@ -55,7 +55,7 @@ export class KernelBtf {
     return this.find(name, [KIND.STRUCT]);
   }
 
-  /** @throws InternalError where there are no types, FormatError for an id that is not there. */
+  /** @throws RangeError where there are no types, FormatError for an id that is not there. */
   type(id: number): BtfType {
     return this.#open().type(id);
   }
