@@ -4,7 +4,7 @@
 import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ScalarStore } from '../domain/index.ts';
 import { ERRNO, InternalError, type VerifierStats } from '../errors/index.ts';
-import { MAX_INSNS, PROG_FLAG } from '../uapi/index.ts';
+import { MAX_INSNS } from '../uapi/index.ts';
 import { Arena } from './arena.ts';
 import { LOG_LEVEL, type VerifyInput, type VerifyResult } from './api.ts';
 import { checkConversions } from './access/socket.ts';
@@ -58,10 +58,6 @@ export function judge(env: Env): VerifyResult {
 }
 
 function runPasses(env: Env): number {
-  // Linux then refuses contradictions that arise where pointers are masked, which this walk does not look for.
-  if (env.input.progFlags & PROG_FLAG.TEST_REG_INVARIANTS && !env.perfmonCapable) {
-    throw new UnsupportedConstruct('BPF_F_TEST_REG_INVARIANTS without CAP_PERFMON');
-  }
   const err =
     checkProfile(env) ||
     checkFuncInfo(env) ||
