@@ -43,7 +43,10 @@ export function tailCalled(cpu: () => Cpu): OtherPrograms {
       const image = imageOf(cpu().host, number);
       const { interpreter, jit, meter } = cpu();
       jit?.surrender();
-      return interpreter.runTailCalled(image.executable, r1, tailCalls, contextOf(cpu(), image), meter);
+      interpreter.start(image.executable, r1[0], 0, Infinity, contextOf(cpu(), image), meter, tailCalls);
+      interpreter.registers[3] = r1[1];
+      interpreter.resume();
+      return [interpreter.registers[0], interpreter.registers[1]];
     },
   };
 }

@@ -54,8 +54,9 @@ export interface KernelOptions {
    */
   warmup?: number;
   /**
-   * On engine `jit`, verified programs are held to memory that programs may touch, should the verifier be wrong: some 10 %
-   * slower, and look-ups in hashes several times. Without it even a wrong verifier cannot leave the one memory.
+   * On engine `jit`, verified programs are held to memory that programs may touch, should the verifier be wrong: up to three
+   * times slower, and updates of maps more (docs/benchmarks.md). Without it even a wrong verifier cannot leave the one
+   * memory.
    */
   hardened?: boolean;
   /**

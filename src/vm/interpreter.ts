@@ -7,48 +7,24 @@
  * to depend on them. Frames start zeroed.
  */
 import { Trap } from '../errors/index.ts';
-import type { AddressSpace, Region } from '../memory/index.ts';
+import type { AddressSpace } from '../memory/index.ts';
 import { checkedAddress } from './access.ts';
 import { arsh64, divmod64, keepBytes, lsh64, mul64, rsh64, signedDivmod64, swapBytes } from './arithmetic.ts';
 import { atomic32, atomic64 } from './atomic.ts';
 import { CallStack } from './call-stack.ts';
+import { MAX_TAIL_CALLS, poison } from './conventions.ts';
 import type { Calls, Executable } from './executable.ts';
 import { REGISTER_WORDS } from './executable.ts';
 import type { Now } from './may-goto.ts';
 import type { Meter } from './meter.ts';
 import { loadFromPacket } from './packet.ts';
-import type { Packet } from './packet.ts';
+import type { Context, TailCalls, World } from './world.ts';
 
-/** Tail calls in one run, those of its sub-programs too. @kernel MAX_TAIL_CALL_CNT */
-export const MAX_TAIL_CALLS = 33;
-/** Both words of r1-r5 after a helper call: no address, and not a number that comes up by chance. */
-export const POISON = 0xdeadbeef | 0;
+export { MAX_TAIL_CALLS, POISON } from './conventions.ts';
+export type { Context, TailCalls, World } from './world.ts';
+
 /** Instructions run between two looks at budget and observer; a small integer in the engine. */
 const CHUNK = 1 << 29;
-
-/** What the interpreter asks of the world while a program runs. */
-export interface World {
-  readonly space: AddressSpace;
-  /** The packet that `LD_ABS` and `LD_IND` read; undefined: they end the program. */
-  readonly packet: Packet | undefined;
-  /** What `may_goto` looks at. */
-  readonly clock?: { monotonic(): number };
-}
-
-/**
- * The program in slot `index` of the prog array whose header is at `map`.
- * @param slot of the call, for a Trap where there is no such map
- */
-export type TailCalls<Env> = (map: number, index: number, slot: number) => Executable<Env> | undefined;
-
-/** A context whose fields are narrower on Linux than the struct that programs see: what such a field does not keep. */
-export interface Context {
-  readonly region: Region;
-  /** Where a load of 1 or 2 bytes at an offset takes them from. */
-  loadOffset(offset: number, size: number): number;
-  /** Called after a store. */
-  kept(offset: number, size: number): void;
-}
 
 export class Interpreter<Env extends World> {
   readonly env: Env;
@@ -106,11 +82,21 @@ export class Interpreter<Env extends World> {
   /**
    * Prepare a run: r1 and r2 as given, everything else 0, r10 the top of a zeroed frame.
    * @param budget instructions that may run before a trap; verified programs end by themselves.
+   * @param tailCalls that there have been before, where one of them starts the program
    */
-  start(executable: Executable<Env>, r1: number, r2 = 0, budget = Infinity, context?: Context, meter?: Meter): void {
+  start(
+    executable: Executable<Env>,
+    r1: number,
+    r2 = 0,
+    budget = Infinity,
+    context?: Context,
+    meter?: Meter,
+    tailCalls = 0,
+  ): void {
     this.#executable = executable;
     this.#context = context;
-    this.#slot = this.#tailCallCount = this.#granted = 0;
+    this.#slot = this.#granted = 0;
+    this.#tailCallCount = tailCalls;
     this.#budget = meter === undefined ? budget : 0;
     this.#meter = meter;
     const r = executable.file;
@@ -124,28 +110,7 @@ export class Interpreter<Env extends World> {
   run(executable: Executable<Env>, r1: number, r2 = 0, budget = Infinity, context?: Context, meter?: Meter): number {
     this.start(executable, r1, r2, budget, context, meter);
     this.resume();
-    meter?.giveBack(this.#budget);
     return this.registers[0] >>> 0; // a tail call may have changed the executable
-  }
-
-  /**
-   * Run a program that a tail call from outside starts, to the end: r1 as given.
-   * @param tailCalls how many there have been in this run, this one counted
-   * @returns the words of r0
-   */
-  runTailCalled(
-    executable: Executable<Env>,
-    [low, high]: readonly [number, number],
-    tailCalls: number,
-    context?: Context,
-    meter?: Meter,
-  ): readonly [low: number, high: number] {
-    this.start(executable, low, 0, Infinity, context, meter);
-    executable.file[3] = high;
-    this.#tailCallCount = tailCalls;
-    this.resume();
-    meter?.giveBack(this.#budget);
-    return [this.registers[0], this.registers[1]];
   }
 
   /** Run at most `count` instructions. @returns whether the program has ended. */
@@ -627,12 +592,8 @@ export class Interpreter<Env extends World> {
   #end(slot: number, fuel: number): true {
     this.#slot = slot;
     this.#granted -= fuel;
-    this.#budget += fuel;
+    this.#meter?.giveBack(this.#budget + fuel);
+    this.#budget = 0;
     return true;
   }
-}
-
-/** r1-r5 after a call. */
-function poison(r: Int32Array): void {
-  for (let word = 2; word < 12; word++) r[word] = POISON;
 }
