@@ -97,6 +97,40 @@ describe('a run is held to what was proved', () => {
   });
 });
 
+it.each(['hash', 'lru_hash', 'percpu_hash', 'array'])('values of a %s are known again', (type) => {
+  const source = `
+.type xdp
+.map m ${type} key=4 value=200 max=4
+.run data=000102030405060708090a0b0c0d0e0f
+
+== found
+*(u32 *)(r10 -4) = 1
+r1 = map[m]
+r2 = r10
+r2 += -4
+r3 = r10
+r3 += -208
+r4 = 0
+${Array.from({ length: 25 }, (_, i) => `*(u64 *)(r10 -${208 - 8 * i}) = 0`).join('\n')}
+call bpf_map_update_elem#2
+r1 = map[m]
+r2 = r10
+r2 += -4
+call bpf_map_lookup_elem#1
+if r0 == 0 goto out
+r6 = *(u8 *)(r0 +0)
+r6 &= 127
+r0 += r6
+r0 = *(u8 *)(r0 +8)
+out:
+r0 = 2
+exit
+`;
+  const outcome = new SoundnessRunner().check(parseBpft(source, 'found.bpft')[0].object);
+  expect(outcome).toMatchObject({ mode: 'exact', violation: undefined });
+  expect(outcome.steps).toBeGreaterThan(40);
+});
+
 it('holds for generated programs', async () => {
   const seed = Number(process.env['SKEP_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
   const failures = await runCampaign(campaign, { seed, count: 150, log: () => {} });

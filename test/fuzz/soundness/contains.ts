@@ -5,7 +5,7 @@
  */
 import { ctxFieldOffsets } from './places.ts';
 import type { AddressSpace } from '../../../src/memory/index.ts';
-import { MAP_HEADER } from '../../../src/memory/index.ts';
+import { HASH_ELEM, MAP_HEADER } from '../../../src/memory/index.ts';
 import { MAP_TYPE } from '../../../src/uapi/index.ts';
 import type { BpfMap } from '../../../src/maps/index.ts';
 import { baseType, mayBeNull, REG, type Reg } from '../../../src/verifier/state/reg.ts';
@@ -159,10 +159,8 @@ export class Containment {
     const word = (offset: number): number => view.getUint32(map.address + offset, true);
     const stride = word(MAP_HEADER.ELEM_SIZE);
     const isArray = map.info.type === MAP_TYPE.ARRAY || map.info.type === MAP_TYPE.PERCPU_ARRAY;
-    const region = at.space.regionAt(Number(value & 0xffff_ffffn));
-    // A pointer may leave the values of a hash as long as nobody uses it there.
-    if (!isArray && region?.kind !== 'map-value') return undefined;
-    const first = isArray ? word(MAP_HEADER.VALUES) : (region?.base ?? 0) + word(MAP_HEADER.VALUE_OFFSET);
+    if (!isArray) return this.#elementProblem(reg, value, at);
+    const first = word(MAP_HEADER.VALUES);
     const b = this.#boundsOf(reg.s);
     const distance = BigInt.asIntN(64, value) - BigInt(first + reg.off);
     // Values start at first + k * stride; the variable offset is between its bounds.
@@ -173,6 +171,25 @@ export class Containment {
       if (!this.#outside(reg.s, BigInt.asUintN(64, distance - k * BigInt(stride)))) return undefined;
     }
     return `not at offset ${reg.off} of a value of map ${map.info.name} (${this.#outside(reg.s, BigInt.asUintN(64, distance))})`;
+  }
+
+  /** The address must be the proved offset from the value of some element of the hash, which knows its map. */
+  #elementProblem(reg: Reg, value: bigint, at: Concrete): string | undefined {
+    const map = this.#map(reg);
+    const { view } = at.space;
+    const address = Number(value & 0xffff_ffffn);
+    // A pointer may leave the values of a hash as long as nobody uses it there.
+    if (at.space.regionAt(address)?.kind !== 'map-value') return undefined;
+    const b = this.#boundsOf(reg.s);
+    if (b.smax - b.smin > 4096n) return undefined;
+    const offset = view.getUint32(map.address + MAP_HEADER.VALUE_OFFSET, true);
+    for (let variable = b.smin; variable <= b.smax; variable++) {
+      const element = address - reg.off - Number(variable) - offset;
+      const isElement = at.space.regionAt(element + HASH_ELEM.STATE)?.kind === 'map-value';
+      const owner = isElement ? view.getUint32(element + HASH_ELEM.STATE, true) & ~0xfff : 0;
+      if (owner === map.address && !this.#outside(reg.s, BigInt.asUintN(64, variable))) return undefined;
+    }
+    return `not at offset ${reg.off} of the value of an element of map ${map.info.name}`;
   }
 
   #offsetProblem(reg: Reg, value: bigint, start: number, what: string): string | undefined {
