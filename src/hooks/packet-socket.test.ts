@@ -6,7 +6,7 @@ import { AddressSpace, Rcu } from '../memory/index.ts';
 import { PROG_TYPE } from '../uapi/index.ts';
 import type { ProgTestRunAttr } from '../sys/index.ts';
 import type { VerifiedProgram } from '../verifier/index.ts';
-import { createCpu, createImage, testRun } from './index.ts';
+import { ProgramNumbers, createCpu, createImage, testRun } from './index.ts';
 import type { Host, ProgramImage } from './index.ts';
 
 let now = 0;
@@ -16,6 +16,10 @@ const host: Host = {
   clock: { monotonic: () => (now += 1000), boottime: () => now, tai: () => now },
   task: { pid: 1, tgid: 1, uid: 0, gid: 0, comm: 'skep' },
   possibleCpus: 1,
+  programs: new ProgramNumbers(),
+  ended: () => {},
+  warmup: 0,
+  hasDevice: () => true,
   mapAt: () => undefined,
   random: () => 4,
   trace: () => {},
@@ -33,6 +37,7 @@ function image(progType: number, text: string): ProgramImage {
     unreachable: new Set(),
     subprogs: [0],
     stackDepth: 0,
+    maxCtxOffset: 0,
     stats: { insns: 0, maxStatesPerInsn: 0, totalStates: 0, peakStates: 0, stackDepth: '' },
   };
   return createImage(program, 0, [], true);
