@@ -167,6 +167,14 @@ describe('compiled programs', () => {
     expect(machine.compile(unknown, { mode: 'verified' })).toEqual({ ok: false, unsupported: 'operation 0x8f' });
   });
 
+  it('beyond the size that the engine takes are named', () => {
+    // r0 is compared and exchanged in a stack slot whose address escapes
+    const exchange = insn(0xdb, 10, 1, -8, 0xf1);
+    const program = executable([insn(0xb7), ...Array.from({ length: 250_000 }, () => exchange), insn(0x95)]);
+    const compiled = machine.compile(program, { mode: 'verified' });
+    expect(!compiled.ok && compiled.unsupported).toMatch(/^a function of \d{7,} bytes$/);
+  });
+
   it('may have a hundred thousand instructions, straight, branching or nested', () => {
     const count = 100_000;
     const straight = [insn(0xb7), ...Array.from({ length: count }, () => insn(0x07, 0, 0, 0, 3)), insn(0x95)];
