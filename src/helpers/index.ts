@@ -10,6 +10,7 @@ import { mapFamily } from './map.ts';
 import { perfFamily } from './perf.ts';
 import { probeFamily } from './probe.ts';
 import { redirectFamily } from './redirect.ts';
+import { queueFamily } from './queue.ts';
 import { skbFamily } from './skb.ts';
 import { ringbufFamily } from './ringbuf.ts';
 import { skbEditFamily } from './skb-edit.ts';
@@ -29,6 +30,7 @@ export { formatTrace } from './printf.ts';
 const FAMILIES: readonly Family[] = [
   loopFamily,
   mapFamily,
+  queueFamily,
   timeFamily,
   machineFamily,
   traceFamily,

@@ -29,6 +29,14 @@ function writable(descriptor: MapDescriptor): boolean {
   return descriptor.write && !descriptor.object.frozen;
 }
 
+const NO_KEY = new Uint8Array(0);
+
+/** The key of a command. @returns -EFAULT where it is missing or too short, -EINVAL where the map has no keys */
+function keyOf(map: BpfMap, key: Uint8Array | undefined): Uint8Array | number {
+  if (map.info.keySize === 0) return key?.length ? -ERRNO.EINVAL : NO_KEY;
+  return present(key, map.info.keySize) ? key : -ERRNO.EFAULT;
+}
+
 /** Call `fill` with a buffer for a whole value; -EFAULT after the fact where the caller's is missing or too short. */
 function intoValue(map: BpfMap, value: Uint8Array | undefined, fill: (value: Uint8Array) => number): number {
   if (present(value, map.userValueSize)) return fill(value);
@@ -43,8 +51,9 @@ export function mapLookup(sub: Subsystem, attr: MapElemAttr): number {
   if (!descriptor.read) return -ERRNO.EPERM;
   const { map } = descriptor.object;
   if (flags !== 0 && !hasLock(descriptor.object)) return -ERRNO.EINVAL;
-  if (!present(key, map.info.keySize)) return -ERRNO.EFAULT;
-  return intoValue(map, value, (out) => map.sysLookup(key, out));
+  const named = keyOf(map, key);
+  if (typeof named === 'number') return named;
+  return intoValue(map, value, (out) => map.sysLookup(named, out));
 }
 
 export function mapUpdate(sub: Subsystem, attr: MapElemAttr): number {
@@ -55,10 +64,12 @@ export function mapUpdate(sub: Subsystem, attr: MapElemAttr): number {
   const { map } = descriptor.object;
   const locked = Math.floor(flags / ELEM_FLAG.LOCK) % 2 !== 0;
   if (locked && !hasLock(descriptor.object)) return -ERRNO.EINVAL;
-  if (!present(key, map.info.keySize) || !present(value, map.userValueSize)) return -ERRNO.EFAULT;
+  const named = keyOf(map, key);
+  if (typeof named === 'number') return named;
+  if (!present(value, map.userValueSize)) return -ERRNO.EFAULT;
   if (flags < 0) return -ERRNO.EINVAL;
   // No program runs meanwhile: the lock is free.
-  return map.sysUpdate(key, withoutFields(descriptor.object, value), locked ? flags - ELEM_FLAG.LOCK : flags);
+  return map.sysUpdate(named, withoutFields(descriptor.object, value), locked ? flags - ELEM_FLAG.LOCK : flags);
 }
 
 export function mapDelete(sub: Subsystem, attr: MapElemAttr): number {
@@ -67,7 +78,8 @@ export function mapDelete(sub: Subsystem, attr: MapElemAttr): number {
   if (typeof descriptor === 'number') return descriptor;
   if (!writable(descriptor)) return -ERRNO.EPERM;
   const { map } = descriptor.object;
-  return present(key, map.info.keySize) ? map.sysDelete(key) : -ERRNO.EFAULT;
+  const named = keyOf(map, key);
+  return typeof named === 'number' ? named : map.sysDelete(named);
 }
 
 export function mapLookupAndDelete(sub: Subsystem, attr: MapElemAttr): number {
@@ -78,8 +90,9 @@ export function mapLookupAndDelete(sub: Subsystem, attr: MapElemAttr): number {
   if (!descriptor.read || !writable(descriptor)) return -ERRNO.EPERM;
   const { map } = descriptor.object;
   if (flags !== 0) return -ERRNO.EINVAL;
-  if (!present(key, map.info.keySize)) return -ERRNO.EFAULT;
-  return intoValue(map, value, (out) => map.sysLookupAndDelete(key, out));
+  const named = keyOf(map, key);
+  if (typeof named === 'number') return named;
+  return intoValue(map, value, (out) => map.sysLookupAndDelete(named, out));
 }
 
 export function mapGetNextKey(sub: Subsystem, attr: MapGetNextKeyAttr): number {

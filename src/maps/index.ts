@@ -12,6 +12,7 @@ import { LocalStorageMap } from './local-storage.ts';
 import { ObjectArray } from './object-array.ts';
 import { PercpuArrayMap } from './percpu-array.ts';
 import { RingbufMap } from './ringbuf.ts';
+import { QueueMap } from './queue.ts';
 import { checkShape } from './shape.ts';
 import { StackTraceMap } from './stack-trace.ts';
 import { UserRingbufMap } from './user-ringbuf.ts';
@@ -26,6 +27,7 @@ export type { Piece } from './perf-ring.ts';
 export { DescribedMap } from './described.ts';
 export { elementsOf } from './elements.ts';
 export type { Element } from './elements.ts';
+export type { QueueMap } from './queue.ts';
 export { MapCore } from './map-core.ts';
 export { NEEDS_BTF } from './shape.ts';
 
@@ -47,6 +49,8 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
   [MAP_TYPE.XSKMAP]: XskMap,
   [MAP_TYPE.RINGBUF]: RingbufMap,
   [MAP_TYPE.USER_RINGBUF]: UserRingbufMap,
+  [MAP_TYPE.QUEUE]: QueueMap,
+  [MAP_TYPE.STACK]: QueueMap,
   [MAP_TYPE.STACK_TRACE]: StackTraceMap,
   [MAP_TYPE.CGROUP_STORAGE]: CgroupStorageMap,
   [MAP_TYPE.PERCPU_CGROUP_STORAGE]: CgroupStorageMap,

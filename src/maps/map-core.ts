@@ -36,6 +36,9 @@ export interface CoreFunctions {
   readonly lru_percpu_hash_lookup: (map: number, key: number, cpu: number) => number;
   readonly lru_percpu_hash_update: (map: number, key: number, value: number, flags: number, cpu: number) => number;
   readonly lru_percpu_hash_update_all: (map: number, key: number, value: number, flags: number, cpu: number) => number;
+  readonly queue_push: (map: number, value: number, flags: number) => number;
+  readonly queue_pop: (map: number, value: number) => number;
+  readonly queue_peek: (map: number, value: number) => number;
   readonly array_lookup: (map: number, key: number) => number;
   readonly array_update: (map: number, key: number, value: number, flags: number) => number;
   readonly percpu_array_lookup: (map: number, key: number, cpu: number) => number;

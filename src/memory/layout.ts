@@ -58,6 +58,8 @@ export const MAP_HEADER = {
   LIST_COUNT: 96,
   /** LRU hash: bytes from an element to its LRU_NODE. */
   NODE_OFFSET: 100,
+  /** Queue and stack: index of the oldest value. */
+  FIRST: 104,
   SIZE: 128,
 } as const;
 

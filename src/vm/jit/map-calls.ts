@@ -26,9 +26,9 @@ export interface MapWorld {
 }
 
 /** What is handed to a function; all are words. FLAGS: those beyond 32 bits become 2^32 - 1, which is no flag either. */
-const ARG = { MAP: 0, KEY: 1, VALUE: 2, FLAGS: 3, CPU: 4 } as const;
+const ARG = { MAP: 0, KEY: 1, VALUE: 2, FLAGS: 3, CPU: 4, FLAGS_R3: 5 } as const;
 type Arg = (typeof ARG)[keyof typeof ARG];
-const { MAP, KEY, VALUE, FLAGS, CPU } = ARG;
+const { MAP, KEY, VALUE, FLAGS, CPU, FLAGS_R3 } = ARG;
 
 /** One function of the core. */
 interface CoreFunction {
@@ -39,18 +39,24 @@ interface CoreFunction {
 interface MapHelper {
   /** Whether r0 is an address, and not a signed number. */
   readonly address: boolean;
-  /** Where the map is unknown. */
-  readonly any: CoreFunction;
+  /** Where the map is unknown; absent: the helper does it. */
+  readonly any?: CoreFunction;
   /** By the map's type; types that are missing are left to the helper. */
   readonly types: Readonly<Record<number, CoreFunction>>;
 }
 
-const { HASH, ARRAY, PERCPU_HASH, PERCPU_ARRAY, LRU_HASH, LRU_PERCPU_HASH, ARRAY_OF_MAPS, HASH_OF_MAPS } = MAP_TYPE;
+const { QUEUE, STACK, HASH, ARRAY, PERCPU_HASH, PERCPU_ARRAY, LRU_HASH, LRU_PERCPU_HASH, ARRAY_OF_MAPS, HASH_OF_MAPS } =
+  MAP_TYPE;
 const fn = (name: string, ...args: Arg[]): CoreFunction => ({ name, args });
 
 const LOOKUP = fn('map_lookup', MAP, KEY, CPU);
 const DELETE = fn('hash_delete', MAP, KEY);
 const LRU_DELETE = fn('lru_hash_delete', MAP, KEY);
+
+/** Helpers whose second argument is a value. */
+function onQueues(callee: CoreFunction): MapHelper {
+  return { address: false, types: { [QUEUE]: callee, [STACK]: callee } };
+}
 
 /** By the helper's number. */
 const HELPERS: Readonly<Record<number, MapHelper>> = {
@@ -85,6 +91,9 @@ const HELPERS: Readonly<Record<number, MapHelper>> = {
     any: fn('map_delete', MAP, KEY),
     types: { [HASH]: DELETE, [PERCPU_HASH]: DELETE, [LRU_HASH]: LRU_DELETE, [LRU_PERCPU_HASH]: LRU_DELETE },
   },
+  87: onQueues(fn('queue_push', MAP, KEY, FLAGS_R3)),
+  88: onQueues(fn('queue_pop', MAP, KEY)),
+  89: onQueues(fn('queue_peek', MAP, KEY)),
 };
 
 const CALL_HELPER = 0x85;
@@ -99,7 +108,8 @@ export function coreImports(program: Program, { mode, core }: JitOptions): Reado
   for (let slot = 0; slot < program.length; slot += width(program.op[slot])) {
     const helper = program.op[slot] === CALL_HELPER ? HELPERS[program.imm[slot]] : undefined;
     if (helper === undefined) continue;
-    for (const { name, args } of [helper.any, ...Object.values(helper.types)]) found.set(name, args.length);
+    for (const { name, args } of [...(helper.any ? [helper.any] : []), ...Object.values(helper.types)])
+      found.set(name, args.length);
     if (!helper.address) found.set(RECLAIM, 0).set(ENLIST, 1);
   }
   return found;
@@ -128,10 +138,10 @@ function writeArgument(f: FunctionWriter, arg: Arg, map: number | undefined): vo
     code.i32(f.options.area);
     return code.access(ACCESS.i32_load, AREA.CPU);
   }
-  const register = arg + 1; // r1-r4
+  const register = arg === FLAGS_R3 ? 3 : arg + 1;
   f.getRegister(register);
   f.op(OP.i32_wrap_i64);
-  if (arg !== FLAGS) return;
+  if (arg !== FLAGS && arg !== FLAGS_R3) return;
   code.i32(-1);
   f.getRegister(register);
   code.i64(32, 0);
