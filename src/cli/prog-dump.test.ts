@@ -47,6 +47,7 @@ it('shows the WebAssembly as text and as bytes', async () => {
       (type (;1;) (func (param i32 i32) (result i32)))
       (type (;2;) (func (param i64 i64 i64 i64 i64 i64) (result i64)))
       (type (;3;) (func (param i32 i32 i32) (result i32)))
+      (type (;4;) (func (param i32 i32 i32)))
       (import "skep" "memory" (memory 1))
       (import "skep" "invalid" (func (;0;) (type 0)))
       (global (;0;) (mut i64) (i64.const 0))
@@ -84,6 +85,39 @@ it('shows the WebAssembly as text and as bytes', async () => {
           br_if 0
         end
         local.get 3
+      )
+      (func (;3;) (export "batch") (type 4) (param i32 i32 i32)
+        loop
+          local.get 0
+          local.get 1
+          i32.load
+          i32.store
+          local.get 0
+          local.get 1
+          i32.load
+          i32.store offset=8
+          local.get 0
+          local.get 1
+          i32.load
+          local.get 1
+          i32.load offset=4
+          i32.add
+          i32.store offset=4
+          local.get 1
+          local.get 0
+          i32.const 0
+          call 1
+          i32.store offset=8
+          local.get 1
+          i32.const 16
+          i32.add
+          local.set 1
+          local.get 2
+          i32.const 1
+          i32.sub
+          local.tee 2
+          br_if 0
+        end
       )
     )
     "
