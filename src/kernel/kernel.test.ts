@@ -150,7 +150,7 @@ describe('a userspace kernel', () => {
 
   it('names what it does not have yet', () => {
     const kernel = createKernel();
-    expect(kernel.bpf(BPF_CMD.MAP_CREATE, { ...hash, mapType: MAP_TYPE.LRU_HASH })).toBe(-ERRNO.ENOTSUPP);
+    expect(kernel.bpf(BPF_CMD.MAP_CREATE, { ...hash, mapType: MAP_TYPE.SOCKHASH, valueSize: 4 })).toBe(-ERRNO.ENOTSUPP);
     const logBuf = new Uint8Array(4096);
     const kfunc = encode([
       { opcode: 0x85, dst: 0, src: 2, off: 0, imm: 1 },
