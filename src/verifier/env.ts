@@ -70,6 +70,8 @@ export class Env implements Context {
   readonly pending: PendingPath[] = [];
   /** Checkpoints by place, newest first; see prune/bucket.ts. */
   readonly checkpoints: (Checkpoint[] | undefined)[];
+  /** By slot: listed checkpoints whose paths have all ended, and that are still to be cleaned; see prune/clean.ts. */
+  readonly uncleaned: Uint32Array;
   /** Loops being walked, by their name in prune/bucket.ts. */
   readonly openLoops = new Map<string, OpenLoop>();
   /** Backedges of them all. */
@@ -130,6 +132,7 @@ export class Env implements Context {
     this.bypassSpectreV1 = this.bypassSpectreV4 = this.perfmonCapable;
     this.strictAlignment = (input.progFlags & PROG_FLAG.STRICT_ALIGNMENT) !== 0;
     this.testStateFreq = (input.progFlags & PROG_FLAG.TEST_STATE_FREQ) !== 0;
+    this.uncleaned = arena.uint32(input.insns.length);
     this.immediates = new Array<Reg | undefined>(input.insns.length).fill(undefined);
     this.checkpoints = new Array<Checkpoint[] | undefined>(input.insns.length).fill(undefined);
     this.liveStack = new LiveStack(this);
@@ -141,6 +144,7 @@ export class Env implements Context {
     this.insnIdx = start;
     this.prevInsnIdx = -1;
     this.checkpoints.fill(undefined);
+    this.uncleaned.fill(0);
     this.openLoops.clear();
     this.backedges = 0;
     this.aux.lastLine = 0;

@@ -11,12 +11,14 @@ import { isIncomplete } from './open-loops.ts';
 
 /** Clean the checkpoints at `insn` whose paths have all ended: only then is it known what they read. */
 export function cleanCheckpoints(env: Env, insn: number, list: readonly Checkpoint[]): void {
+  if (env.uncleaned[insn] === 0) return;
   for (let i = 0; i < list.length; i++) {
     const { state } = list[i];
     if (state.cleaned || state.branches > 0 || state.insn !== insn || !sameCallsites(state, env.cur)) continue;
     if (isIncomplete(env, state)) continue;
     clean(env, state);
     state.cleaned = true;
+    env.uncleaned[insn]--;
   }
 }
 

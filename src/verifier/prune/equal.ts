@@ -28,6 +28,8 @@ export function statesEqual(env: Env, old: State, cur: State, exact: Exact): boo
   if (old.speculative && !cur.speculative) return false;
   if (old.frames.length !== cur.frames.length) return false;
   ids.reset(env.idGen);
+  for (let i = 0; i < old.frames.length; i++) if (differsAgain(env, old.frames[i], cur.frames[i], exact)) return false;
+  ids.reset(env.idGen);
   if (!refsSafe(old.refs, cur.refs)) return false;
   const last = old.frames.length - 1;
   for (let i = 0; i <= last; i++) {
@@ -55,12 +57,30 @@ function framesEqual(env: Env, old: Frame, cur: Frame, live: number, exact: Exac
   if (old.callbackDepth > cur.callbackDepth) return false;
   for (let left = live & ALL_REGS; left; left &= left - 1) {
     const r = 31 - Math.clz32(left & -left);
-    const a = old.regs[r];
-    const b = cur.regs[r];
-    if (a === b && isNameless(a)) continue;
-    if (!regSafe(env, a, b, ((old.preciseRegs >>> r) & 1) !== 0, exact)) return false;
+    if (regOfFrameSafe(env, old, cur, r, exact)) continue;
+    old.unequal = r;
+    return false;
   }
-  return stackSafe(env, old, cur, exact);
+  for (let i = 0; i < old.stack.length; i++) {
+    if (slotOfFrameSafe(env, old, cur, i, exact)) continue;
+    old.unequal = NREGS + i;
+    return false;
+  }
+  return true;
+}
+
+/** States differ from one checkpoint mostly in the same place: look there first. */
+function differsAgain(env: Env, old: Frame, cur: Frame, exact: Exact): boolean {
+  const { unequal } = old;
+  if (unequal < 0) return false;
+  if (unequal < NREGS) return !regOfFrameSafe(env, old, cur, unequal, exact);
+  return !slotOfFrameSafe(env, old, cur, unequal - NREGS, exact);
+}
+
+function regOfFrameSafe(env: Env, old: Frame, cur: Frame, r: number, exact: Exact): boolean {
+  const a = old.regs[r];
+  const b = cur.regs[r];
+  return (a === b && isNameless(a)) || regSafe(env, a, b, ((old.preciseRegs >>> r) & 1) !== 0, exact);
 }
 
 const ALL_REGS = (1 << NREGS) - 1;
@@ -123,17 +143,12 @@ function asScalar(env: Env, slot: Slot): Reg | undefined {
 }
 
 /** @kernel stacksafe */
-function stackSafe(env: Env, old: Frame, cur: Frame, exact: Exact): boolean {
-  const { stack } = old;
-  const room = cur.stack.length;
-  for (let i = 0; i < stack.length; i++) {
-    const slot = stack[i];
-    const other = i < room ? cur.stack[i] : undefined;
-    if (exact !== EXACT.NOT && slot.types !== other?.types) return false;
-    if (slot.types === 0 || (slot === other && isNameless(slot.reg))) continue;
-    if (!slotSafe(env, old, i, slot, other, exact)) return false;
-  }
-  return true;
+function slotOfFrameSafe(env: Env, old: Frame, cur: Frame, i: number, exact: Exact): boolean {
+  const slot = old.stack[i];
+  const other = i < cur.stack.length ? cur.stack[i] : undefined;
+  if (exact !== EXACT.NOT && slot.types !== other?.types) return false;
+  if (slot.types === 0 || (slot === other && isNameless(slot.reg))) return true;
+  return slotSafe(env, old, i, slot, other, exact);
 }
 
 function slotSafe(env: Env, old: Frame, i: number, slot: Slot, other: Slot | undefined, exact: Exact): boolean {

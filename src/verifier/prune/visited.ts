@@ -128,6 +128,7 @@ function addCheckpoint(env: Env, at: number): void {
 
 /** Out of its list; what its open paths still need stays until they end. */
 function evict(env: Env, state: State): void {
+  if (state.branches === 0 && !state.cleaned) env.uncleaned[state.insn]--;
   state.checkpoint!.evicted = true;
   env.listedStates--;
   env.evictedStates++;
@@ -146,6 +147,7 @@ export function endPath(env: Env): void {
     if (--state.branches > 0) return;
     exitLoop(env, state);
     const { parent }: State = state;
+    if (state.checkpoint && !state.checkpoint.evicted) env.uncleaned[state.insn]++;
     if (state !== env.cur) forget(env, state);
     state = parent;
   }

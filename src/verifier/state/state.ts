@@ -60,6 +60,8 @@ export class Frame {
   /** Checkpoints only: the same for spilled scalars, slots 0-31 and 32-63. */
   preciseLow = 0;
   preciseHigh = 0;
+  /** Checkpoints only: register, or NREGS + slot, in which the last state compared differed; -1 = in none. */
+  unequal = -1;
 
   constructor(frameno: number, subprog: number, callsite: number, regs: Reg[], stack: Slot[]) {
     this.frameno = frameno;
