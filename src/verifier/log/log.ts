@@ -34,7 +34,11 @@ export class Log {
   readonly #blocks: Block[] = [];
   /** Pieces behind the blocks, and how many there are in the blocks. */
   #pieces: Piece[] = [];
+  /** Byte behind the blocks at which each of the first pieces ends: those that were made and counted. */
+  #ends: number[] = [];
   #joined = 0;
+  /** Bytes in the blocks. */
+  #joinedBytes = 0;
   /** Most bytes that the log ever had, and the first byte that its buffer still holds: as of the last reset. */
   #peak = 0;
   #start = 0;
@@ -61,10 +65,8 @@ export class Log {
 
   /** Bytes written so far, kept or not. */
   get length(): number {
-    let bytes = 0;
-    for (const { ends } of this.#blocks) bytes += ends[ends.length - 1];
-    for (const text of this.#texts()) bytes += text.length;
-    return bytes;
+    const made = this.#makeAll();
+    return this.#joinedBytes + (made === 0 ? 0 : this.#ends[made - 1]);
   }
 
   /** Most bytes that the log ever had: what a buffer must hold so that nothing is lost. */
@@ -107,15 +109,19 @@ export class Log {
   #cut(mark: number): void {
     if (mark >= this.#joined) {
       this.#pieces.length = mark - this.#joined;
+      this.#ends.length = Math.min(this.#ends.length, this.#pieces.length);
       return;
     }
     this.#pieces = [];
+    this.#ends = [];
     this.#joined = mark;
     while (this.#blocks.length && this.#blocks[this.#blocks.length - 1].mark >= mark) this.#blocks.pop();
     const last = this.#blocks.pop();
-    if (!last) return;
-    const ends = last.ends.subarray(0, mark - last.mark);
-    this.#blocks.push({ mark: last.mark, ends, text: last.text?.slice(0, ends[ends.length - 1]) });
+    if (last) {
+      const ends = last.ends.subarray(0, mark - last.mark);
+      this.#blocks.push({ mark: last.mark, ends, text: last.text?.slice(0, ends[ends.length - 1]) });
+    }
+    this.#joinedBytes = this.#blocks.reduce((sum, { ends }) => sum + ends[ends.length - 1], 0);
   }
 
   /** What is kept. */
@@ -143,22 +149,35 @@ export class Log {
 
   /** The pieces behind the blocks, all made. */
   #texts(): string[] {
-    const made = this.#pieces.map((piece) => (typeof piece === 'string' ? piece : piece()));
-    this.#pieces = made;
-    return made;
+    this.#makeAll();
+    return this.#pieces as string[];
+  }
+
+  /** Make and count the pieces behind the blocks that were not. @returns how many there are */
+  #makeAll(): number {
+    const pieces = this.#pieces;
+    const ends = this.#ends;
+    let end = ends.length === 0 ? 0 : ends[ends.length - 1];
+    for (let i = ends.length; i < pieces.length; i++) {
+      const piece = pieces[i];
+      const text = typeof piece === 'string' ? piece : (pieces[i] = piece());
+      ends.push((end += text.length));
+    }
+    return pieces.length;
   }
 
   /** Make a block of the pieces, and drop text that will not be shown. */
   #join(): void {
     const texts = this.#texts();
-    const ends = new Uint32Array(texts.length);
-    let end = 0;
-    texts.forEach((text, i) => (ends[i] = end += text.length));
+    const ends = Uint32Array.from(this.#ends);
+    const end = ends[ends.length - 1];
     const kept = this.#blocks.reduce((sum, { text = '' }) => sum + text.length, 0);
     const isFull = (this.level & LOG_LEVEL.FIXED) !== 0 && kept >= this.#capacity;
     this.#blocks.push({ mark: this.#joined, ends, text: isFull ? undefined : texts.join('') });
     this.#joined += texts.length;
+    this.#joinedBytes += end;
     this.#pieces = [];
+    this.#ends = [];
     if (this.level & LOG_LEVEL.FIXED) return;
     // What is behind may be cut off again: then its beginning is wanted after all.
     let spare = kept + end - Math.max(this.#capacity, ALWAYS_KEPT);
