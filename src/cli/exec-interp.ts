@@ -28,6 +28,7 @@ export const env: HelperEnv = {
   task: { pid: 1, tgid: 1, uid: 0, gid: 0, comm: 'skep' },
   cpu: 0,
   packet: undefined,
+  cpus: 1,
   progType: 0,
   redirect: 0,
   dynptr: 0,

@@ -32,6 +32,8 @@ export interface HelperEnv {
   cpu: number;
   /** The packet of the current context; undefined where there is none. */
   packet: PacketBuffer | undefined;
+  /** CPUs that there are. */
+  readonly cpus: number;
   /** Type of the program that runs: some helpers answer by it. */
   progType: number;
   /** Where the last redirection goes: a device, a CPU; 0: nowhere, or everywhere. */

@@ -5,7 +5,7 @@ import { createMap, type BpfMap } from '../maps/index.ts';
 import { AddressSpace, Rcu } from '../memory/index.ts';
 import { HELPER_NAMES, MAP_TYPE } from '../uapi/index.ts';
 import { toBigInt } from '../vm/index.ts';
-import { helperRegistry, implementedHelpers, type HelperEnv } from './index.ts';
+import { PacketBuffer, helperRegistry, implementedHelpers, type HelperEnv } from './index.ts';
 
 const space = new AddressSpace();
 const maps = new Map<number, BpfMap>();
@@ -17,6 +17,10 @@ const env: HelperEnv = {
   task: { pid: 11, tgid: 10, uid: 1000, gid: 100, comm: 'a name of more than fifteen bytes' },
   cpu: 1,
   packet: undefined,
+  cpus: 2,
+  progType: 0,
+  redirect: 0,
+  dynptr: 0,
   mapAt: (address) => maps.get(address),
   random: () => 0xfedcba98,
   trace: (line) => void lines.push(line),
@@ -66,7 +70,7 @@ it('know which need the GPL', () => {
 });
 
 describe('maps', () => {
-  const deps = { memory: space, rcu: new Rcu(), cpus: 2, random: () => 7 };
+  const deps = { memory: space, rcu: new Rcu(), cpus: 2, random: () => 7, hasDevice: () => true };
   const info = { type: MAP_TYPE.HASH, keySize: 4, valueSize: 8, maxEntries: 2, flags: 0, extra: 0, name: 'm' };
   const map = createMap(info, deps) as BpfMap;
   maps.set(map.address, map);
@@ -122,7 +126,10 @@ describe('packet copies', () => {
       Uint8Array.from({ length: 100 }, (_, i) => i),
       packet.base,
     );
-    env.packet = { data: packet.base + 14, length: 86, mac: packet.base, network: packet.base + 14 };
+    env.packet = new PacketBuffer(space, packet);
+    env.packet.cover(packet.base, 100);
+    env.packet.data = env.packet.network = packet.base + 14;
+    env.packet.length = 86;
     put(0, new Uint8Array(8).fill(0xff));
   });
 

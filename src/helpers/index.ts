@@ -14,6 +14,7 @@ import { queueFamily } from './queue.ts';
 import { skbFamily } from './skb.ts';
 import { ringbufFamily } from './ringbuf.ts';
 import { skbEditFamily } from './skb-edit.ts';
+import { skbRoomFamily } from './skb-room.ts';
 import { socketFamily } from './socket.ts';
 import { storageFamily } from './storage.ts';
 import { stringFamily } from './strings.ts';
@@ -36,6 +37,7 @@ const FAMILIES: readonly Family[] = [
   traceFamily,
   skbFamily,
   skbEditFamily,
+  skbRoomFamily,
   checksumFamily,
   xdpFamily,
   redirectFamily,

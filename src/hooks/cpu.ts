@@ -31,6 +31,7 @@ export function createCpu(host: Host, engine: EngineName = 'interp', mode: Cpu['
     task: host.task,
     cpu: 0,
     packet: undefined,
+    cpus: host.possibleCpus,
     progType: 0,
     redirect: 0,
     dynptr: region(16, 'mem', 'dynptr', true).base,

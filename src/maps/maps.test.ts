@@ -9,7 +9,7 @@ import { MapCore, checkMap, createMap } from './index.ts';
 
 function deps(options: { cpus?: number; limit?: number } = {}): MapDeps {
   const { cpus = 1, limit } = options;
-  return { memory: new AddressSpace(limit), rcu: new Rcu(), cpus, random: () => 0x12345678 };
+  return { memory: new AddressSpace(limit), rcu: new Rcu(), cpus, random: () => 0x12345678, hasDevice: () => true };
 }
 
 function make(deps: MapDeps, type: number, sizes: Partial<MapInfo> = {}): BpfMap {

@@ -244,6 +244,60 @@ onBackends('packet-helpers', {
     }
   },
 
+  'skb: room in the middle': ({ sys, ledger }) => {
+    const room = (change: number, mode: number, flags: string): string =>
+      `r1 = r6\nr2 = ${change}\nr3 = ${mode}\nr4 = ${flags} ll\n${call('skb_adjust_room')}`;
+    const changes = [0, 1, 20, 100, 4095, 4096, -1, -20, -40, -41, -60, -100, -4096];
+    for (const mode of [0, 1, 2]) {
+      for (const change of changes) ledger(`mode ${mode}: ${change}`, run(sys, 'tc', room(change, mode, '0')));
+    }
+    const flags = [
+      '1',
+      '2',
+      '4',
+      '6',
+      '8',
+      '10',
+      '18',
+      '26',
+      '32',
+      '64',
+      '66',
+      '128',
+      '256',
+      '384',
+      '512',
+      '0x0e00000000000042',
+      '0x0e00000000000002',
+      '0x0d00000000000042',
+    ];
+    for (const flag of flags) {
+      for (const change of [20, 54, -20]) ledger(`flags ${flag}: ${change}`, run(sys, 'tc', room(change, 1, flag)));
+      ledger(`flags ${flag}: protocol`, run(sys, 'tc', `${room(40, 1, flag)}\nr0 = *(u32 *)(r6 + 16)`)['retval'] ?? '');
+    }
+    const arp = Uint8Array.from(FRAME, (byte, i) => (i === 13 ? 6 : byte));
+    ledger('no network header that is known', run(sys, 'tc', room(4, 1, '0'), { dataIn: arp }));
+    const v6 = Uint8Array.from([
+      ...FRAME.subarray(0, 12),
+      0x86,
+      0xdd,
+      0x60,
+      ...FRAME.subarray(15),
+      ...new Uint8Array(40),
+    ]);
+    for (const change of [20, -20, -40, -60, -61]) {
+      for (const mode of [0, 1])
+        ledger(`IPv6, mode ${mode}: ${change}`, run(sys, 'tc', room(change, mode, '0'), { dataIn: v6 }));
+    }
+    for (const tos of [0, 1, 2, 3, 0xb9]) {
+      const marked = Uint8Array.from(FRAME, (byte, i) => (i === 15 ? tos : byte));
+      const mark = `r1 = r6\n${call('skb_ecn_set_ce')}`;
+      ledger(`congestion, type of service ${tos}`, run(sys, 'tc', mark, { dataIn: marked }));
+      const traffic = Uint8Array.from(v6, (byte, i) => (i === 15 ? tos << 4 : byte));
+      ledger(`congestion, IPv6, ${tos}`, run(sys, 'tc', mark, { dataIn: traffic }));
+    }
+  },
+
   'skb: the flow hash': ({ sys, ledger }) => {
     const get = `r1 = r6\n${call('get_hash_recalc')}`;
     ledger('set', run(sys, 'tc', `${args(77)}\n${call('set_hash')}\n${get}`)['retval'] ?? '');

@@ -115,6 +115,7 @@ export class SoundnessRunner {
       close: (fd) => kernel.close(fd),
       mmap: (...args) => kernel.mmap(...args),
       poll: (...args) => kernel.poll(...args),
+      openPerfEvent: (cpu) => kernel.openPerfEvent(cpu),
       setsockopt: (...args) => kernel.setsockopt(...args),
     };
   }
