@@ -170,8 +170,23 @@ export interface OwnFunction {
   readonly level: number;
 }
 
+/** What a campaign wants of the programs, where it is not what the verifier's wants. */
+export interface GeneratorOptions {
+  /** All fragments; those of `FRAGMENTS`. */
+  readonly fragments?: readonly Fragment[];
+  /** Program types and attach types; those of all kinds. */
+  readonly types?: readonly (readonly [type: number, attach: number])[];
+  /** Helpers, by number, that may be called; all. */
+  readonly helpers?: ReadonlySet<number>;
+  /** As `Generator.care`: the mistakes; chosen by chance. */
+  readonly care?: number;
+  /** Writes what comes behind the main program's last fragment. */
+  epilogue?(g: Generator): void;
+}
+
 export class Generator {
   readonly r: Random;
+  readonly options: GeneratorOptions;
   readonly e = new Emitter();
   readonly around: Surroundings;
   readonly maps: MapJson[] = [];
@@ -198,13 +213,19 @@ export class Generator {
   readonly care: number;
   #out: Label | undefined;
 
-  constructor(random: Random) {
+  constructor(random: Random, options: GeneratorOptions = {}) {
     this.r = random;
-    const [type, attach] = this.chance(85) ? [random.pick(COMMON_TYPES), 0] : random.pick(OTHER_TYPES);
-    this.around = this.chance(8) ? random.pick(ATTACHED) : surroundings(type, attach);
+    this.options = options;
+    const { types } = options;
+    const [type, attach] = types?.length
+      ? random.pick(types)
+      : this.chance(85)
+        ? [random.pick(COMMON_TYPES), 0]
+        : random.pick(OTHER_TYPES);
+    this.around = !types && this.chance(8) ? random.pick(ATTACHED) : surroundings(type, attach);
     this.btf = new FunctionBtf(PROG_TYPE_NAMES[this.around.progType]);
     this.#results = RESULTS.get(this.around.progType)?.get(this.around.attachType);
-    this.care = random.pick([0, 0, 0, 0, 60, 40, 25, 10]);
+    this.care = options.care ?? random.pick([0, 0, 0, 0, 60, 40, 25, 10]);
   }
 
   chance(percent: number): boolean {
@@ -404,7 +425,7 @@ export class Generator {
   }
 
   #fragment(): void {
-    const fitting = FRAGMENTS.filter((one) => !one.fits || one.fits(this));
+    const fitting = (this.options.fragments ?? FRAGMENTS).filter((one) => !one.fits || one.fits(this));
     let at = this.r.below(fitting.reduce((sum, { weight }) => sum + weight, 0));
     const fragment = fitting.find(({ weight }) => (at -= weight) < 0) as Fragment;
     if (fragment.topic) this.topics.add(fragment.topic);
@@ -418,6 +439,7 @@ export class Generator {
     e.copy(6, 1);
     for (const reg of [0, 2, 3, 4, 5, 7, 8, 9]) if (this.chance(60)) this.loadNumber(reg);
     this.block(2 + this.r.below(this.r.pick([3, 6, 10])));
+    this.options.epilogue?.(this);
     this.#finish();
     this.#results = undefined;
     for (let i = 0; i < this.functions.length; i++) this.#writeFunction(this.functions[i]);
@@ -524,9 +546,9 @@ const FLAGS: readonly (readonly [percent: number, flag: number])[] = [
 ];
 
 /** The program of a seed, with two runs for types that can be run. */
-export function generate(seed: number, name = String(seed)): Generated {
+export function generate(seed: number, name = String(seed), options: GeneratorOptions = {}): Generated {
   const random = new Random(seed);
-  const g = new Generator(random);
+  const g = new Generator(random, options);
   g.write();
   const { items } = g.e;
   const withLines = random.below(100) < 8;

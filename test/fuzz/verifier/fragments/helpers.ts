@@ -141,7 +141,9 @@ const OTHERS: ReadonlySet<string> = new Set([
 ]);
 
 function call(g: Generator): void {
-  const protos = helpersOf(g.around).filter(({ args }) => {
+  const { helpers: wanted } = g.options;
+  const protos = helpersOf(g.around).filter(({ id, args }) => {
+    if (wanted && !wanted.has(id)) return false;
     return (g.hasCtx || !args.includes('ctx')) && (!args.some((kind) => OTHERS.has(kind)) || g.oops());
   });
   const outer = g.busy;
@@ -168,6 +170,7 @@ export const helpers: readonly Fragment[] = [
     name: 'small helper',
     weight: 2,
     topic: 'helper',
+    fits: (g) => !g.options.helpers,
     write: (g) => {
       g.call(g.r.pick([5, 7, 8]));
       g.isNumber(0);

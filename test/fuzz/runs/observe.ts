@@ -1,0 +1,197 @@
+/**
+ * Runs one program object somewhere (an engine of user space, or Linux) and writes down all that can be seen of it: what
+ * each run returned, packet and context afterwards, elements of all maps, and what readers of ring buffers and perf events
+ * were sent. Two places agree where these texts are the same.
+ */
+import { KernelBtf } from '../../../src/btf/index.ts';
+import { btfIdIn } from '../../../src/cli/exchange.ts';
+import { PerfReader, RingbufReader } from '../../../src/events/index.ts';
+import { createKernel } from '../../../src/kernel/index.ts';
+import type { Kernel, KernelOptions } from '../../../src/kernel/index.ts';
+import type { LinuxSys } from '../../../src/linux/index.ts';
+import { ExchangeRunner } from '../../../src/loader/index.ts';
+import type { ExchangeAnswer, ExchangeBackend, ProgramObject } from '../../../src/loader/index.ts';
+import { kernelBtfSource } from '../../../src/node/index.ts';
+import type { BpfAttrs, BpfCmd, BpfSys, MapCreateAttr } from '../../../src/sys/index.ts';
+import { BPF_CMD, MAP_TYPE } from '../../../src/uapi/index.ts';
+
+/** What was seen, by what it is: `run 0: retval`, `map 1 hash, run 2`, … */
+export type Observation = ReadonlyMap<string, string>;
+
+export interface Seen {
+  readonly answer: ExchangeAnswer;
+  readonly observation: Observation;
+}
+
+/** A subsystem, and one whose caller holds fewer capabilities while a program is loaded. */
+export interface Place {
+  readonly sys: BpfSys;
+  loadWith<T>(caps: bigint | undefined, body: () => T): T;
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const u32 = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
+
+/** Index of the loopback device. */
+const LOOPBACK = 1;
+/** Elements that are taken out of a queue at most. */
+const QUEUE_LIMIT = 64;
+
+interface OpenMap {
+  readonly fd: number;
+  readonly attr: MapCreateAttr;
+}
+
+/** Watches one object being set up and run: fills the maps that the exchange format cannot, and listens to them. */
+class Watched implements BpfSys {
+  readonly backend: string;
+  readonly possibleCpus: number;
+  readonly seen = new Map<string, string>();
+  readonly #place: Place;
+  readonly #caps: bigint | undefined;
+  readonly #runs: number;
+  readonly #maps: OpenMap[] = [];
+  readonly #rings: [name: string, reader: RingbufReader][] = [];
+  readonly #perf: [name: string, reader: PerfReader][] = [];
+  #run = 0;
+
+  constructor(place: Place, caps: bigint | undefined, runs: number) {
+    this.#place = place;
+    this.#caps = caps;
+    this.#runs = runs;
+    this.backend = place.sys.backend;
+    this.possibleCpus = place.sys.possibleCpus;
+  }
+
+  bpf<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C]): number {
+    const { sys } = this.#place;
+    if (cmd === BPF_CMD.PROG_LOAD) return this.#place.loadWith(this.#caps, () => sys.bpf(cmd, attr));
+    const result = sys.bpf(cmd, attr);
+    if (cmd === BPF_CMD.MAP_CREATE && result >= 0) this.#prepare({ fd: result, attr: attr as MapCreateAttr });
+    if (cmd === BPF_CMD.PROG_TEST_RUN) this.#listen();
+    return result;
+  }
+
+  close: BpfSys['close'] = (fd) => this.#place.sys.close(fd);
+  mmap: BpfSys['mmap'] = (...args) => this.#place.sys.mmap(...args);
+  poll: BpfSys['poll'] = (...args) => this.#place.sys.poll(...args);
+  openPerfEvent: BpfSys['openPerfEvent'] = (cpu) => this.#place.sys.openPerfEvent(cpu);
+  setsockopt: BpfSys['setsockopt'] = (...args) => this.#place.sys.setsockopt(...args);
+
+  closeReaders(): void {
+    for (const [, reader] of [...this.#rings, ...this.#perf]) reader.close();
+  }
+
+  #prepare(map: OpenMap): void {
+    const { fd, attr } = map;
+    const { sys } = this.#place;
+    const name = `map ${this.#maps.push(map) - 1}`;
+    const put = (value: Uint8Array): void => void sys.bpf(BPF_CMD.MAP_UPDATE_ELEM, { mapFd: fd, key: u32(0), value });
+    if (attr.mapType === MAP_TYPE.RINGBUF) this.#rings.push([name, RingbufReader.open(sys, fd, attr.maxEntries)]);
+    if (attr.mapType === MAP_TYPE.PERF_EVENT_ARRAY) this.#perf.push([name, PerfReader.open(sys, fd, { pages: 1 })]);
+    if (attr.innerMapFd) put(u32(attr.innerMapFd));
+    if (attr.mapType === MAP_TYPE.DEVMAP || attr.mapType === MAP_TYPE.DEVMAP_HASH) put(u32(LOOPBACK));
+  }
+
+  #listen(): void {
+    const run = this.#run++;
+    for (const [name, reader] of this.#rings)
+      this.seen.set(`${name} records, run ${run}`, [...reader.read()].map(hex).join(' '));
+    for (const [name, reader] of this.#perf)
+      this.seen.set(`${name} samples, run ${run}`, [...reader.read()].map(({ data }) => hex(data)).join(' '));
+    if (this.#run === this.#runs) this.#maps.forEach((map, i) => this.#drain(map, `map ${i} queue`));
+  }
+
+  /** What a queue or a stack holds at the end, in the order in which it comes out. */
+  #drain({ fd: mapFd, attr }: OpenMap, name: string): void {
+    if (attr.mapType !== MAP_TYPE.QUEUE && attr.mapType !== MAP_TYPE.STACK) return;
+    const value = new Uint8Array(attr.valueSize);
+    const values: string[] = [];
+    while (values.length < QUEUE_LIMIT && this.bpf(BPF_CMD.MAP_LOOKUP_AND_DELETE_ELEM, { mapFd, value }) === 0)
+      values.push(hex(value));
+    this.seen.set(name, values.join(' '));
+  }
+}
+
+/** Observes objects, one after the other, in one place. */
+export class Observer {
+  readonly #place: () => Place;
+  readonly #exchange: ExchangeRunner;
+  #watched: Watched | undefined;
+
+  constructor(place: () => Place, btfId: ExchangeBackend['btfId']) {
+    this.#place = place;
+    const backend: ExchangeBackend = { btfId, with: (_caps, body) => body(this.#watched as Watched) };
+    this.#exchange = new ExchangeRunner(backend, { run: true, logLevel: 4 });
+  }
+
+  /** @param caps held while the program is loaded; undefined: all */
+  observe(object: ProgramObject, caps: bigint | undefined): Seen {
+    const watched = new Watched(this.#place(), caps, object.runs.length);
+    this.#watched = watched;
+    try {
+      const answer = this.#exchange.answer({ ...object, caps: undefined });
+      return { answer, observation: observationOf(object, answer, watched.seen) };
+    } finally {
+      watched.closeReaders();
+    }
+  }
+}
+
+function observationOf(object: ProgramObject, answer: ExchangeAnswer, records: Observation): Observation {
+  const seen = new Map<string, string>();
+  answer.runs?.forEach((run, n) => {
+    seen.set(`run ${n}: errno`, String(run.errno));
+    seen.set(`run ${n}: retval`, String(run.retval));
+    seen.set(`run ${n}: packet`, run.data_out);
+    seen.set(`run ${n}: context`, run.ctx_out);
+    run.maps_out.forEach((elements, i) => {
+      const text = elements.map(([key, value]) => `${key}=${value}`).join(' ');
+      seen.set(`map ${i} ${object.maps[i].typeName}, run ${n}`, text);
+    });
+  });
+  for (const [what, text] of records) seen.set(what, text);
+  return seen;
+}
+
+/** The running kernel's types. */
+const kernelBtf = new KernelBtf(kernelBtfSource());
+
+/** Objects that one userspace kernel answers before a new one takes its place. */
+const OBJECTS_PER_KERNEL = 1024;
+
+/** User space with these options. @param displaced bytes of memory that are taken first, so that addresses differ */
+export function userspacePlace(options: KernelOptions, displaced = 0): Observer {
+  let kernel: Kernel | undefined;
+  let left = 0;
+  const place = (): Place => {
+    if (kernel === undefined || left-- <= 0) {
+      kernel?.[Symbol.dispose]();
+      kernel = createKernel({ ...options, kernelBtf });
+      left = OBJECTS_PER_KERNEL;
+      if (displaced) {
+        const attr = { mapType: MAP_TYPE.ARRAY, keySize: 4, valueSize: displaced, maxEntries: 1 };
+        kernel.bpf(BPF_CMD.MAP_CREATE, attr);
+      }
+    }
+    const sys = kernel;
+    return { sys, loadWith: (caps, body) => (caps === undefined ? body() : sys.withCaps(caps, body)) };
+  };
+  const observer = new Observer(place, btfIdIn(kernelBtf));
+  const observe = observer.observe.bind(observer);
+  // A kernel that stopped a program is not used again.
+  observer.observe = (object, caps) => {
+    const seen = observe(object, caps);
+    if (seen.answer.verdict === 'setup-failed') kernel = undefined;
+    return seen;
+  };
+  return observer;
+}
+
+export function linuxPlace(linux: LinuxSys): Observer {
+  const place: Place = {
+    sys: linux,
+    loadWith: (caps, body) => (caps === undefined ? body() : linux.withCaps(caps, body)),
+  };
+  return new Observer(() => place, btfIdIn(kernelBtf));
+}
