@@ -43,6 +43,7 @@ async function tables() {
       RING_: memory.RING,
       LRU_LIST_: memory.LRU_LIST,
       LRU_NODE_: memory.LRU_NODE,
+      LPM_NODE_: memory.LPM_NODE,
       TYPE_: uapi.MAP_TYPE,
       BPF_: uapi.ELEM_FLAG,
       CORRUPT_: corruption.CORRUPT,

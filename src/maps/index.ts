@@ -9,6 +9,7 @@ import { DeviceMap } from './device-map.ts';
 import { HashMap } from './hash.ts';
 import { HashOfMaps } from './hash-of-maps.ts';
 import { LocalStorageMap } from './local-storage.ts';
+import { LpmTrieMap } from './lpm-trie.ts';
 import { ObjectArray } from './object-array.ts';
 import { PercpuArrayMap } from './percpu-array.ts';
 import { RingbufMap } from './ringbuf.ts';
@@ -24,6 +25,8 @@ export { RINGBUF } from './user-ringbuf.ts';
 export type { UserRingbufMap } from './user-ringbuf.ts';
 export { PerfRing } from './perf-ring.ts';
 export type { Piece } from './perf-ring.ts';
+export { FieldMap } from './field-map.ts';
+export type { ValueField } from './field-map.ts';
 export { DescribedMap } from './described.ts';
 export { elementsOf } from './elements.ts';
 export type { Element } from './elements.ts';
@@ -51,6 +54,7 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
   [MAP_TYPE.USER_RINGBUF]: UserRingbufMap,
   [MAP_TYPE.QUEUE]: QueueMap,
   [MAP_TYPE.STACK]: QueueMap,
+  [MAP_TYPE.LPM_TRIE]: LpmTrieMap,
   [MAP_TYPE.STACK_TRACE]: StackTraceMap,
   [MAP_TYPE.CGROUP_STORAGE]: CgroupStorageMap,
   [MAP_TYPE.PERCPU_CGROUP_STORAGE]: CgroupStorageMap,

@@ -63,6 +63,10 @@ export const MAP_HEADER = {
   SIZE: 128,
 } as const;
 
+  /** LPM trie: the top node, an LPM_NODE, or 0. */
+  ROOT: 108,
+  /** Bloom filter: hash functions. Its bits lie at BUCKETS, BUCKET_MASK + 1 of them. */
+  HASHES: 112,
 /** What the map core keeps for all maps of a memory. */
 export const CORE_STATE = {
   /** First of the maps that have RETIRED elements, 0: no map has. */
@@ -128,8 +132,18 @@ export const LRU_NODE = {
   SIZE: 16,
 } as const;
 
-/** FREE: nobody may touch it. LIVE: in the table. RETIRED: deleted or replaced, readable while a program runs. */
-export const ELEM_STATE = { FREE: 0, LIVE: 1, RETIRED: 2, MASK: 3 } as const;
+/** A node of an LPM trie, which is an element like a hash's but for its first words. */
+export const LPM_NODE = {
+  /** The nodes of longer prefixes, that go on with 0 and with 1. */
+  LEFT: 0,
+  RIGHT: 4,
+} as const;
+
+/**
+ * FREE: nobody may touch it. LIVE: in the table. RETIRED: deleted or replaced, readable while a program runs. BRANCH: a node of
+ * a trie that has no value, or no longer.
+ */
+export const ELEM_STATE = { FREE: 0, LIVE: 1, RETIRED: 2, BRANCH: 3, MASK: 3 } as const;
 
 /** Values and keys are padded to this. */
 export const MAP_ALIGN = 8;

@@ -45,8 +45,19 @@ interface MapHelper {
   readonly types: Readonly<Record<number, CoreFunction>>;
 }
 
-const { QUEUE, STACK, HASH, ARRAY, PERCPU_HASH, PERCPU_ARRAY, LRU_HASH, LRU_PERCPU_HASH, ARRAY_OF_MAPS, HASH_OF_MAPS } =
-  MAP_TYPE;
+const {
+  QUEUE,
+  STACK,
+  LPM_TRIE,
+  HASH,
+  ARRAY,
+  PERCPU_HASH,
+  PERCPU_ARRAY,
+  LRU_HASH,
+  LRU_PERCPU_HASH,
+  ARRAY_OF_MAPS,
+  HASH_OF_MAPS,
+} = MAP_TYPE;
 const fn = (name: string, ...args: Arg[]): CoreFunction => ({ name, args });
 
 const LOOKUP = fn('map_lookup', MAP, KEY, CPU);
@@ -70,6 +81,7 @@ const HELPERS: Readonly<Record<number, MapHelper>> = {
       [PERCPU_ARRAY]: fn('percpu_array_lookup', MAP, KEY, CPU),
       [LRU_HASH]: fn('lru_hash_lookup', MAP, KEY),
       [LRU_PERCPU_HASH]: fn('lru_percpu_hash_lookup', MAP, KEY, CPU),
+      [LPM_TRIE]: fn('lpm_lookup', MAP, KEY),
       [ARRAY_OF_MAPS]: LOOKUP,
       [HASH_OF_MAPS]: LOOKUP,
     },
@@ -84,12 +96,19 @@ const HELPERS: Readonly<Record<number, MapHelper>> = {
       [PERCPU_ARRAY]: fn('percpu_array_update', MAP, KEY, VALUE, FLAGS, CPU),
       [LRU_HASH]: fn('lru_hash_update', MAP, KEY, VALUE, FLAGS, CPU),
       [LRU_PERCPU_HASH]: fn('lru_percpu_hash_update', MAP, KEY, VALUE, FLAGS, CPU),
+      [LPM_TRIE]: fn('lpm_update', MAP, KEY, VALUE, FLAGS),
     },
   },
   3: {
     address: false,
     any: fn('map_delete', MAP, KEY),
-    types: { [HASH]: DELETE, [PERCPU_HASH]: DELETE, [LRU_HASH]: LRU_DELETE, [LRU_PERCPU_HASH]: LRU_DELETE },
+    types: {
+      [HASH]: DELETE,
+      [PERCPU_HASH]: DELETE,
+      [LRU_HASH]: LRU_DELETE,
+      [LRU_PERCPU_HASH]: LRU_DELETE,
+      [LPM_TRIE]: fn('lpm_delete', MAP, KEY),
+    },
   },
   87: onQueues(fn('queue_push', MAP, KEY, FLAGS_R3)),
   88: onQueues(fn('queue_pop', MAP, KEY)),
@@ -120,8 +139,6 @@ export function writeMapCall(f: FunctionWriter, at: number): boolean {
   const helper = HELPERS[f.program.imm[at]];
   if (helper === undefined || f.options.mode !== 'verified' || f.options.core === undefined) return false;
   const address = f.facts?.maps.get(at);
-  const callee = address === undefined ? helper.any : helper.types[f.options.maps(address).type];
-  if (callee === undefined) return false;
   const shape = address === undefined ? undefined : f.options.maps(address);
   const replace = callee.name === 'hash_update' && shape !== undefined ? hashReplace(f.parts, shape) : undefined;
   for (const arg of callee.args) if (replace === undefined || arg !== MAP) writeArgument(f, arg, address);

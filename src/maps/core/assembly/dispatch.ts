@@ -12,6 +12,7 @@ import {
   TYPE_ARRAY_OF_MAPS,
   TYPE_HASH,
   TYPE_HASH_OF_MAPS,
+  TYPE_LPM_TRIE,
   TYPE_LRU_HASH,
   TYPE_LRU_PERCPU_HASH,
   TYPE_PERCPU_ARRAY,
@@ -20,6 +21,7 @@ import {
 } from './generated';
 import { hash_delete, hash_lookup, hash_update, percpu_hash_lookup, percpu_hash_update } from './hash';
 import { foreign } from './imports';
+import { lpm_delete, lpm_lookup, lpm_update } from './lpm';
 import {
   lru_hash_delete,
   lru_hash_lookup,
@@ -43,6 +45,8 @@ export function map_lookup(map: u32, key: u32, cpu: u32): u32 {
       return lru_hash_lookup(map, key);
     case TYPE_LRU_PERCPU_HASH:
       return lru_percpu_hash_lookup(map, key, cpu);
+    case TYPE_LPM_TRIE:
+      return lpm_lookup(map, key);
     case TYPE_ARRAY_OF_MAPS:
       return inner(array_lookup(map, key));
     case TYPE_HASH_OF_MAPS:
@@ -71,6 +75,8 @@ export function map_update(map: u32, key: u32, value: u32, flags: u32, cpu: u32)
       return lru_hash_update(map, key, value, flags, cpu);
     case TYPE_LRU_PERCPU_HASH:
       return lru_percpu_hash_update(map, key, value, flags, cpu);
+    case TYPE_LPM_TRIE:
+      return lpm_update(map, key, value, flags);
   }
   return foreign(OPERATION_UPDATE, map, key, value, flags, cpu);
 }
@@ -84,6 +90,8 @@ export function map_delete(map: u32, key: u32): i32 {
     case TYPE_LRU_HASH:
     case TYPE_LRU_PERCPU_HASH:
       return lru_hash_delete(map, key);
+    case TYPE_LPM_TRIE:
+      return lpm_delete(map, key);
     case TYPE_ARRAY:
     case TYPE_PERCPU_ARRAY:
       return -EINVAL;
