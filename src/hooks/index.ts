@@ -15,7 +15,7 @@ import { testRunSkb } from './skb.ts';
 import { testRunSyscall } from './syscall.ts';
 import { testRunXdp } from './xdp.ts';
 
-export type { Cpu, EngineName, Host, ProgramImage } from './api.ts';
+export type { Cpu, EngineName, Host, ProgramImage, ProgramOwner } from './api.ts';
 export { createCpu, createImage } from './cpu.ts';
 export { inspectProgram } from './inspect.ts';
 export type { ProgramInspection } from './inspect.ts';
@@ -25,7 +25,7 @@ export { ProgramNumbers } from './program-numbers.ts';
 
 type TestRun = (cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr) => number;
 
-/** Linux has no test run for tracepoint, kprobe and others; what is missing here of those that have one answers the same. */
+/** Linux has no test run for tracepoint, kprobe, lwt_seg6local and others; what is missing here of those that have one answers the same. */
 const TEST_RUNS: Readonly<Record<number, TestRun>> = {
   [PROG_TYPE.SOCKET_FILTER]: testRunSkb,
   [PROG_TYPE.SCHED_CLS]: testRunSkb,
@@ -34,7 +34,6 @@ const TEST_RUNS: Readonly<Record<number, TestRun>> = {
   [PROG_TYPE.LWT_IN]: testRunSkb,
   [PROG_TYPE.LWT_OUT]: testRunSkb,
   [PROG_TYPE.LWT_XMIT]: testRunSkb,
-  [PROG_TYPE.LWT_SEG6LOCAL]: testRunSkb,
   [PROG_TYPE.XDP]: testRunXdp,
   [PROG_TYPE.RAW_TRACEPOINT]: testRunRawTp,
   [PROG_TYPE.SYSCALL]: testRunSyscall,

@@ -14,6 +14,7 @@ import { PROG_TYPE } from '../uapi/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
 import { MAX_PACKET } from '../helpers/index.ts';
 import { clearResults, contextIn, results, runRepeated } from './run.ts';
+import { fillSocket } from './test-socket.ts';
 
 /** Bytes of an Ethernet header. @kernel ETH_HLEN */
 const ETH_HLEN = 14;
@@ -85,6 +86,7 @@ export function testRunSkb(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr)
 
   placePacket(cpu, dataIn, hidden, protocol);
   fillContext(cpu);
+  fillSocket(cpu, dataIn, protocol);
   if (given !== undefined) applyGiven(cpu, given, dataIn.length - hidden);
 
   runOnPacket(cpu, image, attr);

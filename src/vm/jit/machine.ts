@@ -162,7 +162,8 @@ export class JitMachine<Env extends World> {
   /** Compile a program for this machine. */
   compile(executable: Executable<Env>, request: CompileRequest): CompiledProgram | NotCompiled {
     let stack: Region | undefined = this.#stack;
-    if (hasTailCalls(executable)) stack = this.#deepStack ??= this.#allocateStack(DEEP_FRAMES);
+    // What tail calls start runs in the frame of its caller.
+    if (hasTailCalls(executable) || request.entry) stack = this.#deepStack ??= this.#allocateStack(DEEP_FRAMES);
     if (stack === undefined) return { ok: false, unsupported: 'tail calls with so little memory' };
     const pages = request.mode === 'hardened' ? this.#space.pageTable() : 0;
     if (pages === undefined) return { ok: false, unsupported: 'checks with so little memory' };
