@@ -2,6 +2,7 @@
 import { MAP_TYPE } from '../uapi/index.ts';
 import { ArrayMap } from './array.ts';
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
+import { BloomFilterMap } from './bloom-filter.ts';
 import { checkMapEntries, checkMapInfo, hasLimits } from './check.ts';
 import { CgroupStorageMap } from './cgroup-storage.ts';
 import { DeviceHash } from './device-hash.ts';
@@ -30,6 +31,7 @@ export type { ValueField } from './field-map.ts';
 export { DescribedMap } from './described.ts';
 export { elementsOf } from './elements.ts';
 export type { Element } from './elements.ts';
+export type { BloomFilterMap } from './bloom-filter.ts';
 export type { QueueMap } from './queue.ts';
 export { MapCore } from './map-core.ts';
 export { NEEDS_BTF } from './shape.ts';
@@ -55,6 +57,7 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
   [MAP_TYPE.QUEUE]: QueueMap,
   [MAP_TYPE.STACK]: QueueMap,
   [MAP_TYPE.LPM_TRIE]: LpmTrieMap,
+  [MAP_TYPE.BLOOM_FILTER]: BloomFilterMap,
   [MAP_TYPE.STACK_TRACE]: StackTraceMap,
   [MAP_TYPE.CGROUP_STORAGE]: CgroupStorageMap,
   [MAP_TYPE.PERCPU_CGROUP_STORAGE]: CgroupStorageMap,

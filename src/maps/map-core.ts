@@ -41,6 +41,8 @@ export interface CoreFunctions {
   readonly lpm_update: (map: number, key: number, value: number, flags: number) => number;
   readonly lpm_delete: (map: number, key: number) => number;
   readonly lpm_next: (map: number, key: number) => number;
+  readonly bloom_push: (map: number, value: number, flags: number) => number;
+  readonly bloom_peek: (map: number, value: number) => number;
   readonly queue_pop: (map: number, value: number) => number;
   readonly queue_peek: (map: number, value: number) => number;
   readonly array_lookup: (map: number, key: number) => number;

@@ -28,6 +28,9 @@ export const ENTRY = 'entry';
 /** The same for callers in JavaScript: low and high word of r1, top of its frame; all of r0 in the memory. */
 export const ENTER = 'enter program';
 
+/** An exported function that runs by itself: words of r1-r3. */
+export const callbackExport = (entry: number): string => `callback ${entry}`;
+
 /** Offsets in the engine's own page of the memory, which no program may touch. */
 export const AREA = {
   /** High word of a helper's result. */
@@ -108,7 +111,12 @@ export interface HelperImport {
 }
 
 /** Functions of the map core that give nothing. */
-const CORE_WITHOUT_RESULT: ReadonlySet<string> = new Set(['reclaim', 'enlist']);
+export const CORE_WITHOUT_RESULT: ReadonlySet<string> = new Set([
+  'reclaim',
+  'enlist',
+  'ringbuf_submit',
+  'ringbuf_discard',
+]);
 
 /** The imported functions of one module, declared before its own functions. */
 export class Imports {

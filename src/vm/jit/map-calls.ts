@@ -8,7 +8,7 @@ import { ACCESS, OP } from '../../wasm/index.ts';
 import type { FunctionWriter, Program } from './function-writer.ts';
 import { width } from './flow-graph.ts';
 import { hashReplace } from './hash-replace.ts';
-import { AREA } from './imports.ts';
+import { AREA, CORE_WITHOUT_RESULT } from './imports.ts';
 import type { JitOptions } from './options.ts';
 
 /** The functions of the map core, and what a machine must know of its state. */
@@ -25,10 +25,21 @@ export interface MapWorld {
   cpu(): number;
 }
 
-/** What is handed to a function; all are words. FLAGS: those beyond 32 bits become 2^32 - 1, which is no flag either. */
-const ARG = { MAP: 0, KEY: 1, VALUE: 2, FLAGS: 3, CPU: 4, FLAGS_R3: 5 } as const;
-type Arg = (typeof ARG)[keyof typeof ARG];
-const { MAP, KEY, VALUE, FLAGS, CPU, FLAGS_R3 } = ARG;
+/** What is handed to a function, as a word. */
+interface Arg {
+  /** A register; absent: the number of the CPU. */
+  readonly register?: number;
+  /** What does not fit a word becomes 2^32 - 1, which is no flag and no size either. */
+  readonly wide?: boolean;
+}
+
+const MAP: Arg = { register: 1 };
+const KEY: Arg = { register: 2 };
+const VALUE: Arg = { register: 3 };
+const CPU: Arg = {};
+const word = (register: number): Arg => ({ register });
+const wide = (register: number): Arg => ({ register, wide: true });
+const FLAGS = wide(4);
 
 /** One function of the core. */
 interface CoreFunction {
@@ -37,7 +48,7 @@ interface CoreFunction {
 }
 
 interface MapHelper {
-  /** Whether r0 is an address, and not a signed number. */
+  /** Whether r0 is an address or another unsigned word, and not 0 or -errno. */
   readonly address: boolean;
   /** Where the map is unknown; absent: the helper does it. */
   readonly any?: CoreFunction;
@@ -49,6 +60,8 @@ const {
   QUEUE,
   STACK,
   LPM_TRIE,
+  BLOOM_FILTER,
+  RINGBUF,
   HASH,
   ARRAY,
   PERCPU_HASH,
@@ -65,8 +78,14 @@ const DELETE = fn('hash_delete', MAP, KEY);
 const LRU_DELETE = fn('lru_hash_delete', MAP, KEY);
 
 /** Helpers whose second argument is a value. */
-function onQueues(callee: CoreFunction): MapHelper {
-  return { address: false, types: { [QUEUE]: callee, [STACK]: callee } };
+function onQueues(callee: CoreFunction, onFilter?: CoreFunction): MapHelper {
+  const types = { [QUEUE]: callee, [STACK]: callee };
+  return { address: false, types: onFilter === undefined ? types : { ...types, [BLOOM_FILTER]: onFilter } };
+}
+
+/** Helpers that work on rings only. */
+function onRings(address: boolean, callee: CoreFunction): MapHelper {
+  return { address, any: callee, types: { [RINGBUF]: callee } };
 }
 
 /** By the helper's number. */
@@ -110,9 +129,14 @@ const HELPERS: Readonly<Record<number, MapHelper>> = {
       [LPM_TRIE]: fn('lpm_delete', MAP, KEY),
     },
   },
-  87: onQueues(fn('queue_push', MAP, KEY, FLAGS_R3)),
+  87: onQueues(fn('queue_push', MAP, KEY, wide(3)), fn('bloom_push', MAP, KEY, wide(3))),
   88: onQueues(fn('queue_pop', MAP, KEY)),
-  89: onQueues(fn('queue_peek', MAP, KEY)),
+  89: onQueues(fn('queue_peek', MAP, KEY), fn('bloom_peek', MAP, KEY)),
+  130: onRings(false, fn('ringbuf_output', MAP, word(2), word(3), wide(4))),
+  131: onRings(true, fn('ringbuf_reserve', MAP, wide(2), wide(3))),
+  132: onRings(false, fn('ringbuf_submit', word(1), wide(2))),
+  133: onRings(false, fn('ringbuf_discard', word(1), wide(2))),
+  134: onRings(true, fn('ringbuf_query', MAP, wide(2))),
 };
 
 const CALL_HELPER = 0x85;
@@ -143,7 +167,8 @@ export function writeMapCall(f: FunctionWriter, at: number): boolean {
   const replace = callee.name === 'hash_update' && shape !== undefined ? hashReplace(f.parts, shape) : undefined;
   for (const arg of callee.args) if (replace === undefined || arg !== MAP) writeArgument(f, arg, address);
   f.code.call(replace ?? f.parts.imports.core(callee.name));
-  f.op(helper.address ? OP.i64_extend_i32_u : OP.i64_extend_i32_s);
+  if (CORE_WITHOUT_RESULT.has(callee.name)) f.code.i64(0, 0);
+  else f.op(helper.address ? OP.i64_extend_i32_u : OP.i64_extend_i32_s);
   f.setRegister(0);
   return true;
 }
@@ -151,14 +176,14 @@ export function writeMapCall(f: FunctionWriter, at: number): boolean {
 function writeArgument(f: FunctionWriter, arg: Arg, map: number | undefined): void {
   const { code } = f;
   if (arg === MAP && map !== undefined) return code.i32(map);
-  if (arg === CPU) {
+  const { register } = arg;
+  if (register === undefined) {
     code.i32(f.options.area);
     return code.access(ACCESS.i32_load, AREA.CPU);
   }
-  const register = arg === FLAGS_R3 ? 3 : arg + 1;
   f.getRegister(register);
   f.op(OP.i32_wrap_i64);
-  if (arg !== FLAGS && arg !== FLAGS_R3) return;
+  if (!arg.wide) return;
   code.i32(-1);
   f.getRegister(register);
   code.i64(32, 0);

@@ -4,6 +4,7 @@ export { map_delete, map_lookup, map_update } from './dispatch';
 export { enlist, init, reclaim } from './elements';
 export { ringbuf_discard, ringbuf_output, ringbuf_query, ringbuf_reserve, ringbuf_submit } from './ringbuf';
 export { lpm_delete, lpm_lookup, lpm_next, lpm_update } from './lpm';
+export { bloom_peek, bloom_push } from './bloom';
 export { queue_peek, queue_pop, queue_push } from './queue';
 export { hashBytes as hash_bytes } from './bytes';
 export {
