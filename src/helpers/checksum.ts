@@ -19,11 +19,18 @@ function fold(sum: number): number {
   return sum;
 }
 
-/** Words of `size` bytes at `at`, little-endian, added up. */
-function sumOf(view: DataView, at: number, size: number): number {
-  let sum = 0;
-  for (let i = 0; i + 1 < size; i += 2) sum += view.getUint16(at + i, true);
-  return size % 2 ? sum + view.getUint8(at + size - 1) : sum;
+/** The sum folded into 32 bits: 0 only where nothing but zeros was added. */
+function fold32(sum: number): number {
+  while (sum > 0xffffffff) sum = (sum % 2 ** 32) + Math.floor(sum / 2 ** 32);
+  return sum;
+}
+
+/** `sum` and the 32-bit words of `size` bytes at `at`, filled up with zeros, little-endian. @kernel csum_partial */
+function partial(view: DataView, at: number, size: number, sum: number): number {
+  let i = 0;
+  for (; i + 3 < size; i += 4) sum += view.getUint32(at + i, true);
+  for (let shift = 1; i < size; i++, shift *= 256) sum += view.getUint8(at + i) * shift;
+  return fold32(sum);
 }
 
 const words = (value: number): number => (value & 0xffff) + (value >>> 16);
@@ -56,8 +63,14 @@ export const checksumFamily: Family = {
     const [fromSize, toSize] = [uint32(r, 2), uint32(r, 4)];
     const [from, to] = [memory(env.space, r, 1, fromSize, false, slot), memory(env.space, r, 3, toSize, false, slot)];
     const { view } = env.space;
-    const minus = fromSize ? ~fold(sumOf(view, from, fromSize)) & 0xffff : 0;
-    returnUint(r, fold(minus + sumOf(view, to, toSize) + words(uint32(r, 5))));
+    const seed = uint32(r, 5);
+    // Which of the two zeros comes out, Linux decides by the order of its additions.
+    const plus = toSize ? partial(view, to, toSize, seed) : seed;
+    if (!fromSize) return returnUint(r, fold(plus));
+    const sum = toSize
+      ? fold32(plus + (~partial(view, from, fromSize, 0) >>> 0))
+      : ~partial(view, from, fromSize, ~seed >>> 0) >>> 0;
+    returnUint(r, fold(sum));
   },
   l3_csum_replace(env, r) {
     const flags = uint64(r, 5);

@@ -16,6 +16,8 @@ import type { Packet } from '../vm/index.ts';
 export const MAX_PACKET = 65535;
 /** Room before and behind it. */
 const ROOM = 0x10000;
+/** Bytes before it that an XDP program can take without filling them: zeros at first. @kernel XDP_PACKET_HEADROOM */
+const HEADROOM = 256;
 
 const NOTHING = new Uint8Array(0);
 
@@ -93,6 +95,7 @@ export class PacketBuffer implements Packet {
     this.rest = rest?.slice() ?? NOTHING;
     this.hash = this.protocol = this.type = 0;
     this.vlan = undefined;
+    this.space.bytes.fill(0, this.start - HEADROOM, this.start);
     this.space.bytes.set(bytes, this.start);
   }
 

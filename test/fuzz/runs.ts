@@ -10,7 +10,6 @@ import type { ProgramObject } from '../../src/loader/index.ts';
 import {
   ATTACH_TYPE,
   CALL_PSEUDO,
-  CAP,
   HELPER_NAMES,
   MAP_TYPE,
   MAP_TYPE_NAMES,
@@ -21,6 +20,7 @@ import {
 import { Random } from '../../src/util/index.ts';
 import { caseSeed } from './campaign.ts';
 import type { Campaign } from './campaign.ts';
+import { NO_LEAKS, showsAddresses } from './runs/addresses.ts';
 import { RESULT_FRAGMENTS, noteAll } from './runs/fragments.ts';
 import { comparedHelpers } from './runs/helpers.ts';
 import { randomRun } from './runs/inputs.ts';
@@ -57,8 +57,6 @@ const TYPES: readonly (readonly [number, number])[] = [
   [PROG_TYPE.SYSCALL, 0],
 ];
 
-/** Without CAP_PERFMON no program is accepted that lets out an address, or reads stack that it never wrote. */
-const NO_LEAKS = (1n << BigInt(CAP.BPF)) | (1n << BigInt(CAP.NET_ADMIN));
 const NEED_PERFMON: ReadonlySet<number> = new Set([PROG_TYPE.RAW_TRACEPOINT, PROG_TYPE.SYSCALL]);
 
 interface Case {
@@ -166,21 +164,30 @@ function run({ object, caps }: Case): Outcome {
           ? 'refused'
           : `${reference.answer.verdict}: ${reference.answer.reason.join()}`,
     };
+  const difference = enginesDiffer(object, caps, reference) ?? kernelDiffers(object, caps, reference);
+  if (typeof difference === 'string') return { out: difference };
+  if (difference === undefined || caps !== undefined) return { difference };
+  // Only with all capabilities a program may show addresses.
+  if (showsAddresses(object) !== undefined) return { out: 'addresses' };
+  const again = firstDifference('', reference, elsewhere.observe(object, caps));
+  return again ? { out: 'addresses' } : { difference };
+}
+
+function enginesDiffer(object: ProgramObject, caps: Case['caps'], reference: Seen): Difference | undefined {
   for (const [name, engine] of Object.entries(ENGINES)) {
     const difference = firstDifference(`${name} beside interpreter`, reference, engine.observe(object, caps));
-    if (difference !== undefined) return { difference };
+    if (difference !== undefined) return difference;
   }
-  if (onLinux === undefined) return { difference: undefined };
+  return undefined;
+}
+
+/** @returns why nothing can be said, or what differs */
+function kernelDiffers(object: ProgramObject, caps: Case['caps'], ours: Seen): Difference | string | undefined {
+  if (onLinux === undefined) return undefined;
   const theirs = onLinux.observe(object, caps);
-  if (theirs.answer.verdict !== 'accept')
-    return { out: `the kernel says ${theirs.answer.verdict} ${theirs.answer.reason.at(-1)}` };
-  const difference = firstDifference('interpreter beside the kernel', theirs, reference);
-  if (difference === undefined || caps !== undefined) return { difference };
-  // Only programs with all capabilities may see addresses; such results are not the same twice.
-  const twice =
-    firstDifference('', theirs, onLinux.observe(object, caps)) ??
-    firstDifference('', reference, elsewhere.observe(object, caps));
-  return twice ? { out: 'kernel addresses' } : { difference };
+  const { verdict, reason } = theirs.answer;
+  if (verdict !== 'accept') return `the kernel says ${verdict} ${reason.at(-1)}`;
+  return firstDifference('interpreter beside the kernel', theirs, ours);
 }
 
 const kindOf = ({ where, what }: Difference): string => `${where} ${what.replace(/\d+/g, 'N')}`;
