@@ -104,8 +104,8 @@ function assembly(insns: readonly ClassicInstruction[]): string {
     return `L${at}`;
   };
   const texts = insns.map((insn, at) => assemblyLine(insn, at, label));
-  const stray = [...targets].find((at) => at >= insns.length);
-  if (stray !== undefined) throw new FormatError(`a jump leads to instruction ${stray}, behind the end`);
+  const stray = [...targets].find((at) => at < 0 || at >= insns.length);
+  if (stray !== undefined) throw new FormatError(`a jump leads to ${stray}, out of the program`);
   return texts.map((text, at) => `${targets.has(at) ? `L${at}:` : ''}\t${text}\n`).join('');
 }
 
@@ -117,7 +117,7 @@ function assemblyLine(insn: ClassicInstruction, at: number, label: (at: number) 
   const form = classicForm(code);
   if (!form) throw new FormatError(`instruction ${at}: code 0x${code.toString(16)} has no words in bpf_asm`);
   const { mnemonic, operand } = form;
-  if (operand === 'goto') return `jmp ${label(at + 1 + k)}`;
+  if (operand === 'goto') return `jmp ${label((at + 1 + k) | 0)}`;
   if (operand === 'ifK' || operand === 'ifX') {
     const value = code & SRC.X ? 'x' : hex(k);
     if (jf === 0) return `${mnemonic} ${value}, ${label(at + 1 + jt)}`;

@@ -7,3 +7,4 @@ export type { ClassicAncillary, ClassicPacket } from './interpreter.ts';
 export { translateClassic } from './translate.ts';
 export { formatClassic, formatClassicInsn, CLASSIC_FORMATS } from './format.ts';
 export type { ClassicFormat } from './format.ts';
+export { parseClassic, losesInListing } from './parse.ts';
