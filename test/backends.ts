@@ -7,6 +7,7 @@
  * on machines without it. SKEP_BLESS=1 with a kernel writes the ledger anew.
  */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { LinuxUnavailableError, openLinux } from '../src/linux/index.ts';
 import { openExchangeBackend } from '../src/cli/exchange.ts';
@@ -63,6 +64,8 @@ export interface BackendContext {
   ledger(question: string, answer: Answer): void;
   /** Call `body` with these capabilities only (bits of `CAP`) on the same subsystem. */
   withCaps<T>(held: bigint, body: (sys: BpfSys) => T): T;
+  /** Let timers run that are due within so many milliseconds: on Linux they take as long. */
+  pass(milliseconds: number): Promise<void>;
 }
 
 /**
@@ -91,6 +94,12 @@ export function onBackends(
           expect(recorded, `the ledger has no answer: SKEP_BLESS=1 records it`).toHaveProperty([key]);
           expect(answer, key).toEqual(recorded[key]);
         }
+      },
+      async pass(milliseconds) {
+        if (backend === 'linux') return void (await sleep(milliseconds));
+        const kernel = raw as Kernel;
+        const end = performance.now() * 1e6 + milliseconds * 1e6;
+        while (kernel.nextTimer < end) kernel.runTimers(kernel.nextTimer);
       },
       withCaps: (held, body) =>
         backend === 'linux'

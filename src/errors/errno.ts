@@ -21,6 +21,7 @@ const rows = [
   [28, 'ENOSPC', 'No space left on device'],
   [33, 'EDOM', 'Numerical argument out of domain'],
   [34, 'ERANGE', 'Numerical result out of range'],
+  [35, 'EDEADLK', 'Resource deadlock avoided'],
   [38, 'ENOSYS', 'Function not implemented'],
   [40, 'ELOOP', 'Too many levels of symbolic links'],
   [61, 'ENODATA', 'No data available'],

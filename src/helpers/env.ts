@@ -1,7 +1,7 @@
 /** What a helper may touch: everything of the world around a running program comes through here, so that runs repeat. */
 import type { BpfMap } from '../maps/index.ts';
 import type { AddressSpace } from '../memory/index.ts';
-import type { HelperFn } from '../vm/index.ts';
+import type { Executable, HelperFn } from '../vm/index.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 
 /** Clocks in nanoseconds. Above 2^53 (104 days) the low bits of a double are lost. */
@@ -24,6 +24,15 @@ export interface Task {
   readonly comm: string;
 }
 
+/** Timers in map values, by the address of their field. All answer as the helpers do. */
+export interface Timers {
+  init(field: number, map: BpfMap, flags: number): number;
+  /** @param entry first slot of the callback in `program` */
+  setCallback(field: number, program: Executable<HelperEnv>, entry: number): number;
+  start(field: number, nanoseconds: number, flags: number): number;
+  cancel(field: number): number;
+}
+
 export interface HelperEnv {
   readonly space: AddressSpace;
   readonly clock: Clock;
@@ -38,6 +47,8 @@ export interface HelperEnv {
   progType: number;
   /** Where the last redirection goes: a device, a CPU; 0: nowhere, or everywhere. */
   redirect: number;
+  /** Absent where nothing runs callbacks. */
+  readonly timers?: Timers;
   /** 16 bytes for the dynptr that a callback is given. */
   readonly dynptr: number;
   /** The live map whose header is at an address. */

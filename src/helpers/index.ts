@@ -21,10 +21,11 @@ import { stringFamily } from './strings.ts';
 import { syncFamily } from './sync.ts';
 import { taskFamily } from './task.ts';
 import { timeFamily } from './time.ts';
+import { timerFamily } from './timer.ts';
 import { traceFamily } from './trace.ts';
 import { xdpFamily } from './xdp.ts';
 
-export type { Clock, HelperEnv, Task } from './env.ts';
+export type { Clock, HelperEnv, Task, Timers } from './env.ts';
 export { MAX_PACKET, PacketBuffer } from './packet-buffer.ts';
 export { formatTrace } from './printf.ts';
 
@@ -33,6 +34,7 @@ const FAMILIES: readonly Family[] = [
   mapFamily,
   queueFamily,
   timeFamily,
+  timerFamily,
   machineFamily,
   traceFamily,
   skbFamily,

@@ -7,6 +7,7 @@ import type { AddressSpace, Rcu, Region } from '../memory/index.ts';
 import type { CompiledProgram, Executable, Interpreter, JitMachine, Meter, NotCompiled } from '../vm/index.ts';
 import type { NarrowContext } from './narrow-fields.ts';
 import type { ProgramNumbers } from './program-numbers.ts';
+import type { TimerQueue } from './timers.ts';
 
 /** The world that programs run in; given by the subsystem. */
 export interface Host {
@@ -22,6 +23,8 @@ export interface Host {
   readonly programs: ProgramNumbers<ProgramImage>;
   /** The run of a program has ended: what its maps keep for its socket and its place goes. */
   ended(socket: number): void;
+  /** A timer has been started: nanoseconds of the monotonic clock at which it is due. */
+  readonly armed?: (expires: number) => void;
   /** Whether there is a network device with this index, which is positive. */
   readonly hasDevice: (index: number) => boolean;
   /** Milliseconds of runs without effect before a compiled program's first run; 0: none. */
@@ -30,6 +33,12 @@ export interface Host {
   readonly random: () => number;
   /** One line of `bpf_trace_printk`. */
   trace(line: string): void;
+}
+
+/** Who keeps a program and its maps alive. */
+export interface ProgramOwner {
+  hold(): void;
+  drop(): void;
 }
 
 /** A program ready to run. It holds no references: the subsystem keeps its maps alive. */
@@ -47,6 +56,8 @@ export interface ProgramImage {
   readonly maxCtxOffset: number;
   /** Slots of the `ld_imm64` that load a map's header. */
   readonly mapLoads: ReadonlySet<number>;
+  /** For those who keep the program beyond its run: timers. */
+  readonly owner?: ProgramOwner;
   /** Made by the CPU that runs it first. */
   compiled: CompiledProgram | NotCompiled | undefined;
   /** The same compiled in other ways: as what tail calls start, and counting what it takes. */
@@ -60,6 +71,7 @@ export type EngineName = 'interp' | 'jit';
 export interface Cpu {
   readonly host: Host;
   readonly env: HelperEnv;
+  readonly timers: TimerQueue;
   readonly interpreter: Interpreter<HelperEnv>;
   /** Absent: everything is interpreted. */
   readonly jit: JitMachine<HelperEnv> | undefined;

@@ -8,9 +8,11 @@ import type { BpfMap } from '../maps/index.ts';
 import type { RegionKind, Region } from '../memory/index.ts';
 import type { VerifiedProgram } from '../verifier/index.ts';
 import { Interpreter, JitMachine, compile } from '../vm/index.ts';
+import { rememberImage } from './images.ts';
 import { narrowContext } from './narrow-fields.ts';
-import type { Cpu, EngineName, Host, ProgramImage } from './api.ts';
+import type { Cpu, EngineName, Host, ProgramImage, ProgramOwner } from './api.ts';
 import { programAt, tailCalled } from './tail-calls.ts';
+import { TimerQueue } from './timers.ts';
 import { SOCK_SIZE } from './test-socket.ts';
 
 /** Bytes of the largest context: what a program of system calls is given. */
@@ -23,11 +25,13 @@ export function createCpu(host: Host, engine: EngineName = 'interp', mode: Cpu['
     if (made === undefined) throw new InternalError(`no memory for ${name}`);
     return made;
   };
+  const timers = new TimerQueue(() => cpu);
   const env: HelperEnv = {
     space,
     clock: host.clock,
     task: host.task,
     cpu: 0,
+    timers,
     packet: undefined,
     cpus: host.possibleCpus,
     progType: 0,
@@ -45,6 +49,7 @@ export function createCpu(host: Host, engine: EngineName = 'interp', mode: Cpu['
   const cpu: Cpu = {
     host,
     env,
+    timers,
     interpreter: new Interpreter(env, (map, index, slot) => programAt(host, map, index, slot)?.executable),
     jit:
       engine === 'jit'
@@ -68,12 +73,14 @@ export function createCpu(host: Host, engine: EngineName = 'interp', mode: Cpu['
  * Make a program ready to run.
  * @param maps the map behind each entry of `program.maps`
  * @param verified whether the verifier has let it pass
+ * @param owner for who keeps the program beyond its run
  */
 export function createImage(
   program: VerifiedProgram,
   expectedAttachType: number,
   maps: readonly BpfMap[],
   verified: boolean,
+  owner?: ProgramOwner,
 ): ProgramImage {
   const resolve = (slot: number): number | undefined => {
     const ref = program.mapRefs.get(slot);
@@ -86,8 +93,9 @@ export function createImage(
   const mapLoads = new Set(
     [...program.mapRefs].filter(([, ref]) => ref.valueOffset === undefined).map(([slot]) => slot),
   );
-  return {
+  const image: ProgramImage = {
     executable,
+    owner,
     progType,
     expectedAttachType,
     verified,
@@ -98,4 +106,6 @@ export function createImage(
     compiled: undefined,
     variants: new Map(),
   };
+  rememberImage(image);
+  return image;
 }

@@ -15,7 +15,7 @@ import { testRunSkb } from './skb.ts';
 import { testRunSyscall } from './syscall.ts';
 import { testRunXdp } from './xdp.ts';
 
-export type { Cpu, EngineName, Host, ProgramImage } from './api.ts';
+export type { Cpu, EngineName, Host, ProgramImage, ProgramOwner } from './api.ts';
 export { createCpu, createImage } from './cpu.ts';
 export { inspectProgram } from './inspect.ts';
 export type { ProgramInspection } from './inspect.ts';

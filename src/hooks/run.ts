@@ -10,6 +10,7 @@ import { PROG_TYPE } from '../uapi/index.ts';
 import { Meter } from '../vm/index.ts';
 import type { CompileRequest, Context } from '../vm/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
+import { contextOf } from './context.ts';
 
 /** Largest context that may be given, whatever its trailing zeros. */
 const MAX_CTX_IN = 4096;
@@ -61,6 +62,31 @@ function interpret(cpu: Cpu, { executable }: ProgramImage, repeat: number, conte
   let retval = 0;
   for (let i = 0; i < repeat; i++) retval = interpreter.run(executable, ctx.base, 0, Infinity, context, meter);
   return retval;
+}
+
+/**
+ * Call a function of a program as a run of its own, with the words of r1-r3 and no context.
+ * @throws InternalError, Trap as `runRepeated`
+ */
+export function runCallback(
+  cpu: Cpu,
+  image: ProgramImage,
+  entry: number,
+  args: readonly [number, number, number],
+): void {
+  const { rcu } = cpu.host;
+  cpu.env.progType = image.progType;
+  const compiled = compiledBy(cpu, image, contextOf(cpu, image), {});
+  rcu.enter();
+  try {
+    if (compiled?.ok && cpu.jit?.callback(compiled, entry, args)) return;
+    const { interpreter } = cpu;
+    interpreter.start(image.executable, args[0], args[1], Infinity, undefined, undefined, 0, entry);
+    interpreter.registers[6] = args[2];
+    interpreter.resume();
+  } finally {
+    rcu.exit();
+  }
 }
 
 /** Where an XDP program's context says where the packet lies. */

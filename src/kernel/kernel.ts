@@ -5,7 +5,7 @@
 import { KernelBtf } from '../btf/index.ts';
 import type { KernelBtfSource } from '../btf/index.ts';
 import type { Profile } from '../contracts/index.ts';
-import { BudgetTrap, ERRNO, InternalError, Trap } from '../errors/index.ts';
+import { BpfError, BudgetTrap, ERRNO, InternalError, Trap } from '../errors/index.ts';
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
 import { ProgramNumbers, inspectProgram, openXdpBatch, testRun } from '../hooks/index.ts';
 import type { EngineName, Host, PacketBatch, ProgramInspection } from '../hooks/index.ts';
@@ -74,6 +74,8 @@ export interface KernelOptions {
   profile?: Profile;
   /** Called with each line of `bpf_trace_printk`; by default they are lost. */
   trace?: (line: string) => void;
+  /** Called when a `bpf_timer` is started: when it is due, in nanoseconds of `clock.monotonic()`. Then `runTimers` is called. */
+  timerArmed?: (expires: number) => void;
   /** Called before each instruction that a program runs, with registers as they are: for traces and assertions. Slow. */
   observe?: (interpreter: Interpreter<HelperEnv>) => void;
 }
@@ -103,6 +105,16 @@ export interface Kernel extends BpfSys {
    * @returns -EBADF, -EINVAL (no XDP program, sizes), -ENOMEM, -ENOTSUPP where programs are only verified
    */
   openBatch(progFd: number, capacity: number, size: number): PacketBatch | number;
+  /**
+   * Run the callbacks of `bpf_timer`s that are due, in the order of their times, but not of those that are started meanwhile.
+   * Nothing runs them otherwise: whoever owns the kernel calls this as time goes by, see `timerArmed`.
+   * @param now nanoseconds of `clock.monotonic()`, its own answer by default; any other is for runs that repeat
+   * @returns how many ran
+   * @throws BpfError -EBUSY from inside a run
+   */
+  runTimers(now?: number): number;
+  /** When the next started `bpf_timer` is due: nanoseconds of `clock.monotonic()`; Infinity: none is started. */
+  readonly nextTimer: number;
   /** Close every descriptor. */
   [Symbol.dispose](): void;
 }
@@ -206,6 +218,16 @@ class UserspaceKernel implements Kernel {
     return batch;
   }
 
+  runTimers(now?: number): number {
+    const { host, cpu } = this.#sub;
+    if (!host.rcu.idle) throw new BpfError(ERRNO.EBUSY, 'timers', 'a program runs');
+    return cpu.timers.run(now ?? host.clock.monotonic());
+  }
+
+  get nextTimer(): number {
+    return this.#sub.cpu.timers.next;
+  }
+
   inspect(progFd: number): ProgramInspection | number {
     const descriptor = this.#sub.get(progFd | 0, 'prog');
     return typeof descriptor === 'number' ? descriptor : inspectProgram(this.#sub.cpu, descriptor.object.image);
@@ -252,6 +274,7 @@ function createHost(options: KernelOptions, possibleCpus: number, mapAt: Map<num
     space: new AddressSpace(options.memoryLimit),
     rcu: new Rcu(),
     clock: options.clock ?? hostClock,
+    armed: options.timerArmed,
     task: options.task ?? { pid: 1, tgid: 1, uid: 0, gid: 0, comm: 'skep' },
     possibleCpus,
     mapAt: (address) => mapAt.get(address),

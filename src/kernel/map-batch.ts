@@ -13,7 +13,6 @@ import type { BpfMap } from '../maps/index.ts';
 import type { MapBatchAttr } from '../sys/index.ts';
 import { BPF_CMD, ELEM_FLAG, MAP_TYPE as M } from '../uapi/index.ts';
 import { present } from './arguments.ts';
-import { withoutFields } from './map-fields.ts';
 import type { MapObject } from './objects.ts';
 import type { Subsystem, TypedDescriptor } from './subsystem.ts';
 
@@ -65,7 +64,7 @@ const updateBatch: Batch = (object, attr) => {
   return each(attr, (i) => {
     const key = slice(keys, i, keySize);
     const value = slice(values, i, map.userValueSize);
-    return key && value ? map.sysUpdate(key, withoutFields(object, value), 0) : -ERRNO.EFAULT;
+    return key && value ? map.sysUpdate(key, value, attr.elemFlags ?? 0) : -ERRNO.EFAULT;
   });
 };
 

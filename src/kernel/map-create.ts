@@ -7,8 +7,8 @@
  */
 import { checkMapFields, mapFields } from '../contracts/index.ts';
 import { ERRNO } from '../errors/index.ts';
-import type { BpfMap, MapInfo, SlotResolver } from '../maps/index.ts';
-import { checkMap, createMap, DescribedMap, isImplemented, NEEDS_BTF } from '../maps/index.ts';
+import type { BpfMap, MapDeps, MapInfo, SlotResolver } from '../maps/index.ts';
+import { checkMap, createMap, DescribedMap, FieldMap, isImplemented, NEEDS_BTF } from '../maps/index.ts';
 import type { MapCreateAttr } from '../sys/index.ts';
 import { CAP, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import { objectName } from './arguments.ts';
@@ -40,16 +40,36 @@ export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
     map.destroy();
     return types;
   }
-  return publish(sub, new MapObject(map, types, inner, valueReader(sub), released(sub, map, types)), info.flags);
+  const guarded = guardFields(sub, map, types);
+  return publish(
+    sub,
+    new MapObject(guarded, types, inner, valueReader(sub), released(sub, guarded, types)),
+    info.flags,
+  );
+}
+
+/** The map, with what keeps its values' fields from user space. */
+function guardFields(sub: Subsystem, map: BpfMap, types: MapTypes | undefined): BpfMap {
+  if (map instanceof DescribedMap || !types?.fields.length) return map;
+  const fields = types.fields.map(({ kind, offset, size }) => ({
+    offset,
+    size,
+    isLock: kind === 'bpf_spin_lock' || kind === 'bpf_res_spin_lock',
+    isTimer: kind === 'bpf_timer',
+  }));
+  return new FieldMap(map, fields, mapDeps(sub));
 }
 
 function makeMap(sub: Subsystem, info: MapInfo, inner: MapObject | undefined): BpfMap | number {
-  const { space: memory, rcu, possibleCpus: cpus } = sub.host;
-  const { random, hasDevice } = sub.host;
   const slots = slotResolver(sub, info.type, inner);
-  const map = createMap(info, { memory, rcu, cpus, random, hasDevice, slots });
+  const map = createMap(info, { ...mapDeps(sub), slots });
   if (slots instanceof ProgSlots && typeof map !== 'number') sub.progArrays.set(map, slots);
   return map;
+}
+
+function mapDeps({ host }: Subsystem): MapDeps {
+  const { space: memory, rcu, possibleCpus: cpus, random, hasDevice } = host;
+  return { memory, rcu, cpus, random, hasDevice };
 }
 
 /** What descriptors mean as values of such a map. */

@@ -10,7 +10,6 @@ import { PAGE } from '../memory/index.ts';
 import type { MapElemAttr, MapFreezeAttr, MapGetNextKeyAttr, MapView } from '../sys/index.ts';
 import { ELEM_FLAG, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import { present } from './arguments.ts';
-import { withoutFields } from './map-fields.ts';
 import { mapPerfEvent } from './perf-event.ts';
 import type { Subsystem, TypedDescriptor } from './subsystem.ts';
 
@@ -70,8 +69,7 @@ export function mapUpdate(sub: Subsystem, attr: MapElemAttr): number {
   if (typeof named === 'number') return named;
   if (!present(value, map.userValueSize)) return -ERRNO.EFAULT;
   if (flags < 0) return -ERRNO.EINVAL;
-  // No program runs meanwhile: the lock is free.
-  return map.sysUpdate(named, withoutFields(descriptor.object, value), locked ? flags - ELEM_FLAG.LOCK : flags);
+  return map.sysUpdate(named, value, flags);
 }
 
 export function mapDelete(sub: Subsystem, attr: MapElemAttr): number {

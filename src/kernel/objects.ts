@@ -5,7 +5,7 @@
 import type { Btf } from '../btf/index.ts';
 import type { MapDesc, MapField } from '../contracts/index.ts';
 import { createImage } from '../hooks/index.ts';
-import type { ProgramImage } from '../hooks/index.ts';
+import type { ProgramImage, ProgramOwner } from '../hooks/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import type { ObjectKind } from '../sys/index.ts';
 import { MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
@@ -171,12 +171,14 @@ export class ProgObject implements KernelObject {
   readonly trusted: boolean;
   /** What slots of prog arrays call it; 0: none has held it yet. */
   number = 0;
+  readonly #owner: ProgramOwner;
   readonly #released: () => void;
   #image: ProgramImage | undefined;
 
-  constructor(parts: ProgramParts, trusted: boolean, released: () => void) {
+  constructor(parts: ProgramParts, trusted: boolean, owner: ProgramOwner, released: () => void) {
     this.parts = parts;
     this.trusted = trusted;
+    this.#owner = owner;
     this.#released = released;
   }
 
@@ -188,6 +190,7 @@ export class ProgObject implements KernelObject {
       expectedAttachType,
       maps.map((map) => map.map),
       this.trusted,
+      this.#owner,
     );
     return this.#image;
   }

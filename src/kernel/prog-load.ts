@@ -9,6 +9,7 @@
  */
 import { BTF_MAX_TYPE } from '../btf/index.ts';
 import { isNeverLoaded, PROG_TYPE_RULES } from '../contracts/index.ts';
+import type { FieldKind } from '../contracts/index.ts';
 import { ERRNO, InternalError } from '../errors/index.ts';
 import { helperRegistry } from '../helpers/index.ts';
 import { SLOT, decode } from '../isa/index.ts';
@@ -148,11 +149,15 @@ function verifyInput(sub: Subsystem, attr: ProgLoadAttr, btf: ProgramBtf | undef
   };
 }
 
+/** What only kernel functions reach, which do not run here. */
+const NOT_RUNNING: ReadonlySet<FieldKind> = new Set(['bpf_res_spin_lock', 'bpf_wq', 'bpf_task_work']);
+
 /** A helper, or a field of a map's value, that only the verifier knows makes a verified program one that cannot run here. */
 function runnable(result: VerifyResult, verified: boolean): VerifyResult {
   if (!result.ok || !verified) return result;
   const missing = result.program.helpers.find((id) => id !== TAIL_CALL && helperRegistry(id) === undefined);
-  const field = result.program.maps.flatMap(({ fields = [] }) => fields).at(0);
+  const fields = result.program.maps.flatMap(({ fields = [] }) => fields);
+  const field = fields.find(({ kind }) => NOT_RUNNING.has(kind));
   if (missing === undefined && !field) return result;
   const unsupported =
     missing === undefined
@@ -199,8 +204,9 @@ function install(
     for (const map of maps) sub.maps.drop(map);
     if (btf !== undefined) sub.btfs.drop(btf.object);
   };
+  const owner = { hold: () => void sub.progs.hold(program), drop: () => sub.progs.drop(program) };
   // A program that is closed while it runs keeps its maps until it has ended.
-  const program: ProgObject = new ProgObject(parts, trusted, () => sub.host.rcu.defer(release));
+  const program: ProgObject = new ProgObject(parts, trusted, owner, () => sub.host.rcu.defer(release));
   sub.progs.hold(sub.progs.add(program));
   const fd = sub.open(program);
   sub.progs.drop(program);

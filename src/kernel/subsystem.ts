@@ -74,7 +74,7 @@ export class Subsystem {
     const fd = this.fds.add({ object, read: access.read, write: access.write });
     if (fd < 0) return fd;
     object.refs++;
-    if (object.kind === 'map') object.descriptors++;
+    if (object.kind === 'map' && object.descriptors++ === 0) object.map.opened?.();
     return fd;
   }
 
@@ -82,7 +82,10 @@ export class Subsystem {
     const descriptor = this.fds.remove(fd);
     if (descriptor === undefined) return;
     const { object } = descriptor;
-    if (object.kind === 'map' && --object.descriptors === 0) object.map.released?.();
+    if (object.kind === 'map' && --object.descriptors === 0) {
+      object.map.released?.();
+      this.cpu.timers.mapReleased(object.map);
+    }
     this.drop(object);
   }
 

@@ -48,6 +48,10 @@ export class ArrayMap implements BpfMap {
     return this.#header.base;
   }
 
+  get perCpu(): boolean {
+    return this.cpuStride !== 0;
+  }
+
   get memoryBytes(): number {
     return this.#header.reserved + this.#values.reserved;
   }

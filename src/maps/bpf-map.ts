@@ -77,6 +77,12 @@ export interface BpfMap {
   readonly memoryBytes: number;
   /** Bytes of a value as user space sees it: per-CPU types give one padded slot for each CPU. */
   readonly userValueSize: number;
+  /** Whether each CPU has values of its own. */
+  readonly perCpu?: boolean;
+  /** Values with timers: whether user space has a descriptor of the map. */
+  readonly hasUsers?: boolean;
+  /** Bytes from the start of a value to its timer. */
+  readonly timerOffset?: number;
   /** Where the values of an array lie, in order, padding included. */
   readonly values?: MemoryRange;
 
@@ -125,6 +131,11 @@ export interface BpfMap {
   /** Address of byte `offset` of the values of an array, for `ld_imm64 BPF_PSEUDO_MAP_VALUE`; -errno elsewhere. */
   directValueAddress(offset: number): number;
 
+  /** LRU hashes: `lookupElem` that is no use of the element. */
+  findElem?(key: number, cpu: number): number;
+
+  /** The first descriptor has been opened again. */
+  opened?(): void;
   /** The last descriptor has been closed; programs may still hold the map. */
   released?(): void;
 

@@ -174,6 +174,15 @@ export class HashMap implements BpfMap, CoreMap {
     return this.#regions.reduce((sum, region) => sum + region.reserved, 0);
   }
 
+  get perCpu(): boolean {
+    return this.#percpu;
+  }
+
+  findElem(key: number, cpu: number): number {
+    const first = this.#fn.find(this.address, key, cpu) >>> 0;
+    return first === 0 || !this.#percpu ? first : first + cpu * this.#shape.valueStride;
+  }
+
   lookupElem(key: number, cpu: number): number {
     try {
       return this.#fn.lookup(this.address, key, cpu) >>> 0;

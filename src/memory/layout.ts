@@ -13,6 +13,9 @@
  * ```
  */
 
+/** Set in the header's TYPE of a map whose values have fields that the kernel keeps: the core leaves it to others. */
+export const FIELDS = 0x80;
+
 /** The header at `BpfMap.address`. */
 export const MAP_HEADER = {
   TYPE: 0,
@@ -60,13 +63,13 @@ export const MAP_HEADER = {
   NODE_OFFSET: 100,
   /** Queue and stack: index of the oldest value. */
   FIRST: 104,
-  SIZE: 128,
-} as const;
-
   /** LPM trie: the top node, an LPM_NODE, or 0. */
   ROOT: 108,
   /** Bloom filter: hash functions. Its bits lie at BUCKETS, BUCKET_MASK + 1 of them. */
   HASHES: 112,
+  SIZE: 128,
+} as const;
+
 /** What the map core keeps for all maps of a memory. */
 export const CORE_STATE = {
   /** First of the maps that have RETIRED elements, 0: no map has. */

@@ -9,9 +9,10 @@ export const REGISTER_WORDS = 22;
 
 /**
  * A helper. Arguments are the words of r1-r5 (`r[2]` is r1's low word, `r[3]` its high word); the result goes to `r[0]`
- * and `r[1]`. `slot` is the call's, for traps. A helper may grow the memory. One of CALLING_HELPERS may answer calls to make first.
+ * and `r[1]`. `slot` is the call's, for traps, in `program`. A helper may grow the memory. One of CALLING_HELPERS may answer calls
+ * to make first.
  */
-export type HelperFn<Env> = (env: Env, r: Int32Array, slot: number) => void | Calls;
+export type HelperFn<Env> = (env: Env, r: Int32Array, slot: number, program: Executable<Env>) => void | Calls;
 
 /**
  * Calls of a function of the program that a helper makes: `bpf_loop`, `bpf_for_each_map_elem`. The engine makes them, so that a

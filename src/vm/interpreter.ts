@@ -82,7 +82,7 @@ export class Interpreter<Env extends World> {
   /**
    * Prepare a run: r1 and r2 as given, everything else 0, r10 the top of a zeroed frame.
    * @param budget instructions that may run before a trap; verified programs end by themselves.
-   * @param tailCalls that there have been before, where one of them starts the program
+   * @param tailCalls that there have been before, where one of them starts the program; @param slot where it starts
    */
   start(
     executable: Executable<Env>,
@@ -92,15 +92,16 @@ export class Interpreter<Env extends World> {
     context?: Context,
     meter?: Meter,
     tailCalls = 0,
+    slot = 0,
   ): void {
     this.#executable = executable;
     this.#context = context;
-    this.#slot = this.#granted = 0;
+    this.#slot = slot;
+    this.#granted = 0;
     this.#tailCallCount = tailCalls;
     this.#budget = meter === undefined ? budget : 0;
     this.#meter = meter;
-    const r = executable.file;
-    for (let word = 0; word < REGISTER_WORDS; word++) r[word] = 0;
+    const r = executable.file.fill(0, 0, REGISTER_WORDS);
     r[2] = r1;
     r[4] = r2;
     this.#stack.reset(r);
@@ -171,7 +172,7 @@ export class Interpreter<Env extends World> {
   #callHelper(slot: number, fn: Executable<Env>['helpers'][number], id: number): number {
     if (fn === undefined) throw new Trap(`call of unknown helper ${id}`, slot);
     const r = this.#executable.file;
-    const calls = fn(this.env, r, slot);
+    const calls = fn(this.env, r, slot, this.#executable);
     if (calls !== undefined) return this.#nextCall(slot, calls, 0);
     poison(r);
     return slot + 1;

@@ -3,7 +3,7 @@
  * interpreter's. In mode `verified` a program runs without checks; it cannot leave the one memory whatever it does.
  */
 import { InternalError, Trap } from '../../errors/index.ts';
-import { MAP_HEADER } from '../../memory/index.ts';
+import { FIELDS, MAP_HEADER } from '../../memory/index.ts';
 import type { AddressSpace, Region } from '../../memory/index.ts';
 import { MAX_BPF_STACK } from '../../uapi/index.ts';
 import { checkedAddress } from '../access.ts';
@@ -28,6 +28,7 @@ import {
   MODULE,
   REPEAT,
   TABLE,
+  callbackExport,
   coreImport,
   helperImport,
 } from './imports.ts';
@@ -61,6 +62,8 @@ export interface CompiledProgram {
   /** Compiled with `entry`: as the table of programs holds it, and as JavaScript calls it: words of r1, top of the frame. */
   readonly entry: unknown;
   readonly enter: ((low: number, high: number, top: number) => void) | undefined;
+  /** The function at a slot as what runs by itself: words of r1-r3; undefined where it is none that a helper was given. */
+  readonly callback: (entry: number) => ((r1: number, r2: number, r3: number) => void) | undefined;
   /** Compiled with `packetFields`: the loop over a list of packets. */
   readonly batch: ((ctx: number, list: number, count: number) => void) | undefined;
   /** Let V8 see it run with this r1, without any effect: programs without checks and budget, whose runs are short. */
@@ -203,7 +206,8 @@ export class JitMachine<Env extends World> {
     const enter = exports[ENTER] as CompiledProgram['enter'];
     const { mayEnd, bytes } = translation;
     const batch = exports[BATCH] as CompiledProgram['batch'];
-    return { ok: true, main, repeat, entry, enter, batch, warm, options, mayEnd, bytes };
+    const callback = (slot: number) => exports[callbackExport(slot)] as ReturnType<CompiledProgram['callback']>;
+    return { ok: true, main, repeat, entry, enter, callback, batch, warm, options, mayEnd, bytes };
   }
 
   /**
@@ -294,6 +298,22 @@ export class JitMachine<Env extends World> {
     return true;
   }
 
+  /**
+   * Call the function that starts at slot `entry`, with the words of r1-r3, as a run of its own.
+   * @returns false, and nothing was run: the program was not compiled for that
+   */
+  callback(program: CompiledProgram, entry: number, [r1 = 0, r2 = 0, r3 = 0]: readonly number[]): boolean {
+    const run = program.callback(entry);
+    if (run === undefined) return false;
+    this.#prepare(program, undefined, undefined);
+    try {
+      run(r1, r2, r3);
+    } catch (error) {
+      if (error !== ENDED) throw told(error);
+    }
+    return true;
+  }
+
   /** r0 of the program that ran last: low and high word. */
   get result(): readonly [low: number, high: number] {
     const { view } = this.#space;
@@ -336,7 +356,8 @@ export class JitMachine<Env extends World> {
     const field = (offset: number): number => view.getUint32(address + offset, true);
     return {
       address,
-      type: field(MAP_HEADER.TYPE),
+      type: field(MAP_HEADER.TYPE) & ~FIELDS,
+      hasFields: (field(MAP_HEADER.TYPE) & FIELDS) !== 0,
       keySize: field(MAP_HEADER.KEY_SIZE),
       valueSize: field(MAP_HEADER.VALUE_SIZE),
       maxEntries: field(MAP_HEADER.MAX_ENTRIES),
@@ -372,7 +393,7 @@ export class JitMachine<Env extends World> {
     Object.assign(imports, this.#functions(executable));
     for (const { id, slot, args } of helpers) {
       const helper = executable.helpers[slot];
-      if (helper !== undefined) imports[helperImport(id)] = this.#helper(helper, args);
+      if (helper !== undefined) imports[helperImport(id)] = this.#helper(helper, executable, args);
     }
     for (const name of core) if (options.core) imports[coreImport(name)] = options.core.functions[name];
     return imports;
@@ -430,7 +451,7 @@ export class JitMachine<Env extends World> {
       callRegister: (slot, low, high, ...words) => {
         const helper = high === 0 ? executable.registry(low) : undefined;
         if (helper === undefined) throw new Trap(`call of unknown helper ${low}`, slot);
-        return this.#call(helper, slot, words);
+        return this.#call(helper, executable, slot, words);
       },
     };
   }
@@ -462,7 +483,7 @@ export class JitMachine<Env extends World> {
     const helper = executable.helpers[slot];
     if (helper === undefined) throw new InternalError('a call of no helper');
     this.#file.set(words, 2);
-    const calls = helper(this.env, this.#file, slot);
+    const calls = helper(this.env, this.#file, slot, executable);
     if (calls === undefined) return this.#handOver(0);
     this.#calls.push({ calls, slot });
     return this.#nextCall(executable, 0);
@@ -491,32 +512,32 @@ export class JitMachine<Env extends World> {
     return address >= base && address < base + length ? base + context.loadOffset(address - base, size) : address;
   }
 
-  #call(helper: HelperFn<Env>, slot: number, words: readonly number[]): number {
+  #call(helper: HelperFn<Env>, program: Executable<Env>, slot: number, words: readonly number[]): number {
     this.#file.set(words, 2);
-    return this.#finish(helper, slot);
+    return this.#finish(helper, program, slot);
   }
 
   /** Run a helper on the words in the file. */
-  #finish(helper: HelperFn<Env>, slot: number): number {
+  #finish(helper: HelperFn<Env>, program: Executable<Env>, slot: number): number {
     const r = this.#file;
-    helper(this.env, r, slot);
+    helper(this.env, r, slot, program);
     this.#space.view.setInt32(this.#area + AREA.HELPER_HIGH, r[1], true);
     return r[0];
   }
 
   /** The import of a helper: its number of words decides which form is quickest. */
-  #helper(helper: HelperFn<Env>, args: number): (...args: number[]) => number {
+  #helper(helper: HelperFn<Env>, program: Executable<Env>, args: number): (...args: number[]) => number {
     const r = this.#file;
     switch (args) {
       case 0:
-        return (slot) => this.#finish(helper, slot);
+        return (slot) => this.#finish(helper, program, slot);
       case 2:
         return (slot, l1, h1, l2, h2) => {
           r[2] = l1;
           r[3] = h1;
           r[4] = l2;
           r[5] = h2;
-          return this.#finish(helper, slot);
+          return this.#finish(helper, program, slot);
         };
       default:
         return (slot, l1, h1, l2, h2, l3, h3, l4, h4, l5 = 0, h5 = 0) => {
@@ -530,7 +551,7 @@ export class JitMachine<Env extends World> {
           r[9] = h4;
           r[10] = l5;
           r[11] = h5;
-          return this.#finish(helper, slot);
+          return this.#finish(helper, program, slot);
         };
     }
   }

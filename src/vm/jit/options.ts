@@ -13,6 +13,8 @@ export interface NarrowContextRange {
 export interface MapShape {
   readonly address: number;
   readonly type: number;
+  /** Whether its values have fields that the kernel keeps: only helpers write it. */
+  readonly hasFields: boolean;
   readonly keySize: number;
   readonly valueSize: number;
   readonly maxEntries: number;

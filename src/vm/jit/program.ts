@@ -28,7 +28,7 @@ import { fuelOfBlocks, loadFuel, writeBurn } from './fuel.ts';
 import { writeFrameGuard } from './guard.ts';
 import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
 import type { ModuleParts, Program } from './function-writer.ts';
-import { AREA, BATCH, BATCH_ENTRY, ENTER, ENTRY, Imports, MAIN, REPEAT } from './imports.ts';
+import { AREA, BATCH, BATCH_ENTRY, ENTER, ENTRY, Imports, MAIN, REPEAT, callbackExport } from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
 import { KNOWN_OPCODES } from './known-opcodes.ts';
 import { RECLAIM, coreImports } from './map-calls.ts';
@@ -113,6 +113,11 @@ export function translate(program: Program, options: JitOptions): Translation {
   module.exportFunction(REPEAT, repeat);
   if (options.entry) exportEntry(parts);
   if (options.packetFields !== undefined) exportBatch(parts, main, options.packetFields, core.has(RECLAIM));
+  if (
+    options.mode !== 'checked' &&
+    has(program, (op, slot) => op === CALL_HELPER && program.imm[slot] === SETS_CALLBACK)
+  )
+    for (const entry of parts.callbacks) exportCallback(parts, entry);
   // A program that a tail call starts may end the whole run, too.
   const mayEnd = tailCalls || (graphs.locals.size > 0 && has(program, isPacketLoad));
   const all = [graphs.main, ...graphs.locals.values()];
@@ -164,6 +169,8 @@ function has(
 
 const CALL_HELPER = CLASS.JMP | JMP.CALL;
 const CALL_REGISTER = 0x8d;
+/** bpf_timer_set_callback. */
+const SETS_CALLBACK = 170;
 
 function helperImports({ length, op, imm, helpers }: Program, { mode }: JitOptions): HelperImport[] {
   const found = new Map<number, HelperImport>();
@@ -341,6 +348,26 @@ function exportEntry({ module, functions, options }: ModuleParts): void {
   const enter = module.function(module.type([TYPE.I32, TYPE.I32, TYPE.I32], []));
   module.body(enter, code);
   module.exportFunction(ENTER, enter);
+}
+
+/** Export the function at `entry` as what runs by itself. */
+function exportCallback({ module, functions, options }: ModuleParts, entry: number): void {
+  const words = 3;
+  const code = new Code(words);
+  const { params, results } = convention(options.mode);
+  for (const n of params) {
+    if (n === FRAME_POINTER) code.i64(options.frameTop, 0);
+    else if (n > words) code.i64(0, 0);
+    else {
+      code.get(n - 1);
+      code.op(OP.i64_extend_i32_u);
+    }
+  }
+  code.call(functions.get(entry) as Index);
+  for (const _ of results) code.op(OP.drop);
+  const callback = module.function(module.type([TYPE.I32, TYPE.I32, TYPE.I32], []));
+  module.body(callback, code);
+  module.exportFunction(callbackExport(entry), callback);
 }
 
 function writeLocal(parts: ModuleParts, graph: FlowGraph): Code {
