@@ -80,7 +80,8 @@ function vlanPop(env: HelperEnv): number {
   return 0;
 }
 
-const isVlan = (protocol: number): boolean => protocol === ETH_P.VLAN || protocol === ETH_P.QINQ;
+/** Of an ether type as it lies in the packet. */
+export const isVlan = (protocol: number): boolean => protocol === ETH_P.VLAN || protocol === ETH_P.QINQ;
 
 /** Take the tag out of the packet's bytes. */
 function takeTag(env: HelperEnv, packet: PacketBuffer): { proto: number; tci: number } {

@@ -7,11 +7,14 @@
 import { ERRNO } from '../errors/index.ts';
 import type { Family, HelperEnv } from './env.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
+import { isVlan } from './skb-edit.ts';
 import { int32, memory, returnInt, returnUint, uint32 } from './registers.ts';
 
 /** Ether types as they lie in the packet, low byte first. */
 const ETH_P = { IP: 0x0008, IPV6: 0xdd86 } as const;
 const HEADER = { [ETH_P.IP]: 20, [ETH_P.IPV6]: 40 } as const;
+/** Bytes of an Ethernet header, and of a VLAN tag in a packet. */
+const [ETH_HLEN, VLAN_HLEN] = [14, 4] as const;
 /** @kernel BPF_ADJ_ROOM_NET, BPF_ADJ_ROOM_MAC */
 const MODE = { NET: 0, MAC: 1 } as const;
 /** @kernel BPF_F_ADJ_ROOM_* */
@@ -78,10 +81,21 @@ function shrink(packet: PacketBuffer, at: number, size: number, low: number): nu
   return 0;
 }
 
+/** Ether type behind the VLAN tags in the packet; 0 where they do not end within it. The network header stays where it is. */
+function innerProtocol(view: DataView, packet: PacketBuffer): number {
+  let { protocol } = packet;
+  for (let at = packet.data + ETH_HLEN; isVlan(protocol); at += VLAN_HLEN) {
+    if (at + VLAN_HLEN > packet.end) return 0;
+    protocol = view.getUint16(at + 2, true);
+  }
+  return protocol;
+}
+
 /** Congestion Experienced, where the transport can hear it (RFC 3168). @returns 1: the mark is there */
 function markCongestion({ view }: HelperEnv['space'], packet: PacketBuffer): number {
   const at = packet.network;
-  if (packet.protocol === ETH_P.IP && packet.end >= at + HEADER[ETH_P.IP]) {
+  const protocol = innerProtocol(view, packet);
+  if (protocol === ETH_P.IP && packet.end >= at + HEADER[ETH_P.IP]) {
     const tos = view.getUint8(at + 1);
     const ecn = tos & 3;
     if (ecn === 0) return 0;
@@ -92,7 +106,7 @@ function markCongestion({ view }: HelperEnv['space'], packet: PacketBuffer): num
     view.setUint16(at + 10, sum < 0 ? sum + 0xffff : sum, false);
     return 1;
   }
-  if (packet.protocol === ETH_P.IPV6 && packet.end >= at + HEADER[ETH_P.IPV6]) {
+  if (protocol === ETH_P.IPV6 && packet.end >= at + HEADER[ETH_P.IPV6]) {
     const second = view.getUint8(at + 1);
     if ((second & 0x30) === 0) return 0;
     view.setUint8(at + 1, second | 0x30);

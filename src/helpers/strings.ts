@@ -40,6 +40,8 @@ function toNumber(env: HelperEnv, r: Int32Array, signed: boolean, slot: number):
   const at = memory(env.space, r, 1, size, false, slot);
   const out = memory(env.space, r, 4, 8, true, slot);
   const base = uint64(r, 3);
+  // First: the text may lie there as well.
+  env.space.view.setBigUint64(out, 0n, true);
   if (size === 0 || !BASES.includes(base)) return returnInt(r, -ERRNO.EINVAL);
   let text = '';
   for (const byte of env.space.bytes.subarray(at, at + size)) text += String.fromCharCode(byte);

@@ -4,7 +4,7 @@ import { onBackends } from '../backends.ts';
 import { assemble } from '../../src/asm/index.ts';
 import { encode } from '../../src/isa/index.ts';
 import type { BpfSys } from '../../src/sys/index.ts';
-import { BPF_CMD, HELPER_NAMES, PROG_TYPE } from '../../src/uapi/index.ts';
+import { ATTACH_TYPE, BPF_CMD, HELPER_NAMES, PROG_TYPE } from '../../src/uapi/index.ts';
 import { answer, hex, load } from './support.ts';
 
 const FRAME = Uint8Array.from({ length: 32 }, (_, i) => 0xf0 + (i & 7));
@@ -16,7 +16,8 @@ interface Result {
 }
 
 function run(sys: BpfSys, progType: number, text: string, data = FRAME): Result {
-  const progFd = load(sys, { progType, insns: encode(assemble(text).insns) });
+  const expectedAttachType = progType === PROG_TYPE.CGROUP_SKB ? ATTACH_TYPE.CGROUP_INET_EGRESS : 0;
+  const progFd = load(sys, { progType, expectedAttachType, insns: encode(assemble(text).insns) });
   expect(progFd, text).toBeGreaterThan(2);
   const attr = { progFd, dataIn: data, dataOut: new Uint8Array(4096), retval: 0, dataSizeOut: 0 };
   expect(answer(sys.bpf(BPF_CMD.PROG_TEST_RUN, attr))).toBe('ok');
@@ -43,7 +44,51 @@ function difference(sys: BpfSys, byte: number, from: number, to: number, seed: n
   return run(sys, PROG_TYPE.SCHED_CLS, text).retval;
 }
 
+const VLAN_FRAME = new Uint8Array(
+  Buffer.from('02000000000102000000000288a825510800457600280001400040069eaa0a0000010a000003ec070246b733ab95', 'hex'),
+);
+
 onBackends('results', {
+  'congestion behind a VLAN tag': ({ sys, ledger }) => {
+    const type = [0x88a8, 0x8100, 0x0800, 0x0806];
+    for (const inner of type) {
+      const frame = VLAN_FRAME.slice();
+      new DataView(frame.buffer).setUint16(16, inner);
+      const mark = `${call('skb_ecn_set_ce')}\nr0 &= 1\nexit`;
+      for (const progType of [PROG_TYPE.SCHED_CLS, PROG_TYPE.CGROUP_SKB])
+        for (const length of [18, 20, 36, frame.length]) {
+          const { retval, packet } = run(sys, progType, mark, frame.subarray(0, length));
+          ledger(`${inner} in ${length} bytes, type ${progType}`, `${retval} ${packet}`);
+        }
+    }
+  },
+  'numbers that overlap their text': ({ sys, ledger }) => {
+    for (const name of ['strtol', 'strtoul'])
+      for (const [from, base] of [
+        [-24, 0],
+        [-22, 0],
+        [-21, 10],
+        [-17, 0],
+        [-22, 7],
+      ]) {
+        const text = `
+          r1 = 0x3534333231302b20 ll
+          *(u64 *)(r10 - 24) = r1
+          *(u64 *)(r10 - 16) = r1
+          r1 = r10
+          r1 += ${from}
+          r2 = 3
+          r3 = ${base}
+          r4 = r10
+          r4 += -24
+          ${call(name)}
+          r1 = *(u64 *)(r10 - 24)
+          r1 <<= 16
+          r0 += r1
+          exit`;
+        ledger(`${name} ${from} ${base}`, run(sys, PROG_TYPE.SCHED_CLS, text).retval);
+      }
+  },
   'which zero a checksum is': ({ sys, ledger }) => {
     for (const byte of [0, 0xff])
       for (const seed of [0, 1, -1]) {
