@@ -164,6 +164,7 @@ class OpenDescriptors implements BpfSys {
   readonly #open = new Set<number>();
   readonly backend: string;
   readonly possibleCpus: number;
+  readonly kernelSetting: BpfSys['kernelSetting'];
   /** Commands whose result is a descriptor. */
   static readonly #MAKERS: ReadonlySet<number> = new Set([0, 5, 13, 14, 18, 19]);
 
@@ -171,6 +172,7 @@ class OpenDescriptors implements BpfSys {
     this.#sys = sys;
     this.backend = sys.backend;
     this.possibleCpus = sys.possibleCpus;
+    this.kernelSetting = (name) => sys.kernelSetting?.(name);
   }
 
   bpf: BpfSys['bpf'] = (cmd, attr) => {

@@ -4,7 +4,7 @@
  */
 import { Btf } from './btf.ts';
 import type { BtfWhere } from './btf.ts';
-import { BTF_MAGIC, KIND } from './types.ts';
+import { BTF_MAGIC, KIND, LINKAGE } from './types.ts';
 import type { BtfType } from './types.ts';
 
 /** A type before it has an id. */
@@ -119,6 +119,8 @@ export interface Fixups {
   readonly sections?: ReadonlyMap<number, { readonly size: number; readonly vars: readonly Placement[] }>;
   /** Ids of FUNCs that become static. */
   readonly staticFunctions?: readonly number[];
+  /** Ids of VARs that get their place here, and are no externs any more. */
+  readonly placedVariables?: readonly number[];
 }
 
 /** A copy of the blob with sections and functions changed; ids and string offsets stay. @throws FormatError */
@@ -138,5 +140,6 @@ export function withFixups(btf: Btf, fixups: Fixups, where: BtfWhere = btf.where
     const at = btf.recordOffset(id) + 4;
     view.setUint32(at, view.getUint32(at, true) & 0xffff0000, true);
   }
+  for (const id of fixups.placedVariables ?? []) view.setUint32(btf.recordOffset(id) + 12, LINKAGE.GLOBAL, true);
   return Btf.parse(bytes, where);
 }

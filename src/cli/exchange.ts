@@ -44,7 +44,8 @@ export async function openExchangeBackend(
   if (name === 'linux') return openLinuxBackend();
   const { createKernel } = await import('../kernel/index.ts');
   const kernelBtf = new KernelBtf(kernelBtfSource(btfFile));
-  return new UserspaceBackend(() => createKernel({ verifyOnly, kernelBtf, profile }), kernelBtf);
+  const { kernelSetting } = await import('../linux/index.ts');
+  return new UserspaceBackend(() => createKernel({ verifyOnly, kernelBtf, kernelSetting, profile }), kernelBtf);
 }
 
 async function openLinuxBackend(): Promise<ExchangeBackend> {

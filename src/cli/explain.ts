@@ -5,6 +5,7 @@ import { BpfError, UnsupportedError } from '../errors/index.ts';
 import type { Kernel } from '../kernel/index.ts';
 import { answerLines, loadCollectionSpec } from '../loader/index.ts';
 import type { CollectionSpec, ExchangeAnswer, ProgramSpec } from '../loader/index.ts';
+import { kernelSetting } from '../linux/index.ts';
 import { kernelBtfSource } from '../node/index.ts';
 import type { BpfAttrs, BpfCmd, BpfSys, ProgLoadAttr } from '../sys/index.ts';
 import { BPF_CMD } from '../uapi/index.ts';
@@ -53,7 +54,7 @@ async function run(args: string[], io: Io): Promise<number> {
   const { createKernel } = await import('../kernel/index.ts');
   const profile = chosenProfile(values.profile);
   const kernelBtf = new KernelBtf(kernelBtfSource(values.btf));
-  const create = (): Kernel => createKernel({ verifyOnly: true, kernelBtf, profile });
+  const create = (): Kernel => createKernel({ verifyOnly: true, kernelBtf, kernelSetting, profile });
   if (values.batch) {
     if (positionals.length > 1) throw new UsageError('--batch takes one file');
     await explainBatch(positionals[0], io, create, kernelBtf, values['btf-dir']);
@@ -105,6 +106,7 @@ class AskingSys implements BpfSys {
   readonly backend = 'userspace';
   readonly possibleCpus: number;
   readonly kernelBtf: KernelBtf | undefined;
+  readonly kernelSetting: (name: string) => string | undefined;
   readonly #kernel: Kernel;
   /** Of the program loaded last. */
   explanation: Explanation | undefined;
@@ -113,6 +115,7 @@ class AskingSys implements BpfSys {
     this.#kernel = kernel;
     this.possibleCpus = kernel.possibleCpus;
     this.kernelBtf = kernel.kernelBtf;
+    this.kernelSetting = (name) => kernel.kernelSetting?.(name);
   }
 
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C]): number {

@@ -94,7 +94,11 @@ export function chooseProgram(spec: CollectionSpec, wanted: string | undefined):
 
 export async function openBackend(name: BackendName): Promise<BpfSys> {
   if (name === 'linux') return (await import('../linux/index.ts')).openLinux();
-  return (await import('../kernel/index.ts')).createKernel();
+  const [{ createKernel }, { kernelSetting }] = await Promise.all([
+    import('../kernel/index.ts'),
+    import('../linux/index.ts'),
+  ]);
+  return createKernel({ kernelSetting });
 }
 
 /** Milliseconds between two lines of progress. */

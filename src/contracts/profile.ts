@@ -92,3 +92,10 @@ export const profileNamed = (name: string): Profile | undefined => PROFILES.find
 
 /** Whether a call is one of a helper: of what programs of 2014 could call the only kind. */
 export const callsHelper = ({ opcode, src }: Instruction): boolean => opcode === CALL && src === CALL_PSEUDO.HELPER;
+
+/** What the loader of `linux-6.18` finds out about its kernel without a configuration file. */
+export const PROFILE_SETTINGS: Readonly<Record<string, string>> = {
+  LINUX_KERNEL_VERSION: String((6 << 16) | (18 << 8) | 44),
+  LINUX_HAS_BPF_COOKIE: 'y',
+  LINUX_HAS_SYSCALL_WRAPPER: 'y',
+};

@@ -4,6 +4,7 @@
  */
 import { KernelBtf } from '../btf/index.ts';
 import type { KernelBtfSource } from '../btf/index.ts';
+import { PROFILE_SETTINGS } from '../contracts/index.ts';
 import type { Profile } from '../contracts/index.ts';
 import { BpfError, BudgetTrap, ERRNO, InternalError, Trap } from '../errors/index.ts';
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
@@ -72,6 +73,8 @@ export interface KernelOptions {
   kernelBtf?: KernelBtfSource | KernelBtf;
   /** Whose verdicts PROG_LOAD gives; by default those of Linux 6.18. */
   profile?: Profile;
+  /** Settings of the kernel that programs are for, for `extern … __kconfig`; its version is known. */
+  kernelSetting?: (name: string) => string | undefined;
   /** Called with each line of `bpf_trace_printk`; by default they are lost. */
   trace?: (line: string) => void;
   /** Called when a `bpf_timer` is started: when it is due, in nanoseconds of `clock.monotonic()`. Then `runTimers` is called. */
@@ -156,6 +159,7 @@ const COMMANDS: { readonly [C in BpfCmd]: Command<C> } = {
 class UserspaceKernel implements Kernel {
   readonly backend = 'userspace';
   readonly possibleCpus: number;
+  readonly #settings: (name: string) => string | undefined;
   readonly #sub: Subsystem;
 
   constructor(options: KernelOptions) {
@@ -173,7 +177,12 @@ class UserspaceKernel implements Kernel {
     this.#sub.cpu.interpreter.observe = options.observe;
     this.#sub.profile = options.profile;
     const { kernelBtf } = options;
+    this.#settings = options.kernelSetting ?? (() => undefined);
     this.#sub.kernelBtf = kernelBtf && !(kernelBtf instanceof KernelBtf) ? new KernelBtf(kernelBtf) : kernelBtf;
+  }
+
+  kernelSetting(name: string): string | undefined {
+    return PROFILE_SETTINGS[name] ?? this.#settings(name);
   }
 
   get kernelBtf(): KernelBtf | undefined {

@@ -24,6 +24,7 @@ import type {
 import { BPF_CMD, CAP, MAP_TYPE } from '../uapi/index.ts';
 import { hideHeader, showWholeFrame } from './packet-socket.ts';
 import { runningTypes } from './vmlinux-btf.ts';
+import { kernelSetting } from './kernel-config.ts';
 
 /** Why there is no real kernel to talk to, in one sentence. */
 export class LinuxUnavailableError extends Error {
@@ -91,6 +92,7 @@ class Linux implements LinuxSys {
   readonly backend = 'linux';
   readonly possibleCpus = countCpus(readFileSync('/sys/devices/system/cpu/possible', 'utf8'));
   readonly kernelBtf = runningTypes;
+  readonly kernelSetting = kernelSetting;
   readonly #libc: Libc;
   readonly #retries: number;
   readonly #attr = new Uint8Array(ATTR_SIZE);

@@ -11,6 +11,7 @@ import type { ElfRelocation, ElfSection } from '../elf/index.ts';
 import { CALL, decode, LD_IMM64, SLOT } from '../isa/index.ts';
 import type { Instruction } from '../isa/index.ts';
 import { CALL_PSEUDO, PSEUDO } from '../uapi/index.ts';
+import { KCONFIG } from './kconfig.ts';
 import type { MapSection } from './maps.ts';
 import type { ObjectFile } from './object.ts';
 
@@ -147,6 +148,11 @@ class Resolver {
     if (!isCall && (insn.opcode !== LD_IMM64 || slot + 1 >= f.insns.length))
       return fail(`relocation of opcode 0x${insn.opcode.toString(16)}, which is neither a call nor ld_imm64`);
     if (symbol.section === SHN.UNDEF) {
+      const setting = isCall ? undefined : this.#object.config?.variables.find(({ name }) => name === symbol.name);
+      if (setting) {
+        f.targets.set(slot, { kind: 'value', map: KCONFIG, offset: setting.offset + insn.imm });
+        return;
+      }
       f.targets.set(slot, { kind: 'extern', what: this.#externText(symbol.name, isCall) });
       return;
     }

@@ -12,6 +12,7 @@ import { BPF_CMD, BPF_OBJ_NAME_LEN, MAP_TYPE, MAP_TYPE_NAMES, PSEUDO } from '../
 import { attachPoint } from './attach.ts';
 import { Collection } from './collection.ts';
 import { relocateCore } from './core.ts';
+import { configContents } from './kconfig.ts';
 import { LiveMap } from './live-map.ts';
 import { Program } from './program.ts';
 import { record } from './record.ts';
@@ -21,6 +22,8 @@ import { summariseLog } from './verifier-log.ts';
 export interface LoadOptions {
   /** Level of the verifier's log, kept as `program.log`; default 0, none. A refused program has one of level 1 anyway. */
   logLevel?: number;
+  /** Settings of the kernel for variables of `.kconfig`, as text (`y`, `250`, `"lz4"`); the others are the backend's. */
+  kconfig?: Readonly<Record<string, string>>;
   /**
    * Names of the programs to load, whether autoloaded or not; only the maps they use are made. Default: all that are
    * autoloaded, and all maps.
@@ -57,7 +60,7 @@ export function loadCollection(spec: CollectionSpec, sys: BpfSys, options: LoadO
   const programs = choosePrograms(spec, options.programs);
   const maps = chooseMaps(spec, options.programs && programs);
   checkSupported(spec, programs, sys.kernelBtf);
-  const loader = new Loader(spec, sys, options.logLevel ?? 0);
+  const loader = new Loader(spec, sys, options);
   try {
     for (const [key, map] of maps) loader.createMap(key, map);
     for (const [key, map] of maps) loader.putMaps(key, map);
@@ -107,16 +110,18 @@ function checkSupported(spec: CollectionSpec, programs: readonly ProgramSpec[], 
 class Loader {
   readonly #spec: CollectionSpec;
   readonly #sys: BpfSys;
+  readonly #options: LoadOptions;
   readonly #logLevel: number;
   /** -1: the object has none, or the kernel did not take it. */
   readonly #btfFd: number;
   readonly #maps = record<LiveMap>();
   readonly #programs = record<Program>();
 
-  constructor(spec: CollectionSpec, sys: BpfSys, logLevel: number) {
+  constructor(spec: CollectionSpec, sys: BpfSys, options: LoadOptions) {
     this.#spec = spec;
     this.#sys = sys;
-    this.#logLevel = logLevel;
+    this.#options = options;
+    this.#logLevel = options.logLevel ?? 0;
     // A kernel that knows less BTF than the compiler still runs the programs.
     this.#btfFd = spec.btf === undefined ? -1 : sys.bpf(BPF_CMD.BTF_LOAD, { btf: spec.btf.bytes });
   }
@@ -196,7 +201,9 @@ class Loader {
     return attr;
   }
 
-  #fill(key: string, { contents, freeze, valueSize }: MapSpec, fd: number): void {
+  #fill(key: string, spec: MapSpec, fd: number): void {
+    const { freeze, valueSize, config } = spec;
+    const contents = config ? configContents(config, (name) => this.#setting(name)) : spec.contents;
     if (contents !== undefined) {
       if (contents.length !== valueSize)
         throw new RangeError(`map ${key}: contents of ${contents.length} bytes for a value of ${valueSize}`);
@@ -205,6 +212,12 @@ class Loader {
     }
     const frozen = freeze ? this.#sys.bpf(BPF_CMD.MAP_FREEZE, { mapFd: fd }) : 0;
     if (frozen < 0) throw new BpfError(frozen, 'BPF_MAP_FREEZE', `map ${key}`);
+  }
+
+  /** A setting of the kernel, as text. */
+  #setting(name: string): string | undefined {
+    const { kconfig = {} } = this.#options;
+    return Object.hasOwn(kconfig, name) ? kconfig[name] : this.#sys.kernelSetting?.(name);
   }
 
   loadProgram(spec: ProgramSpec): void {

@@ -7,6 +7,8 @@ import type { Btf, BtfDatasec, BtfMember, BtfVar } from '../btf/index.ts';
 import { SHF, SHT, STT } from '../elf/index.ts';
 import type { ElfSection } from '../elf/index.ts';
 import { BPF_OBJ_NAME_LEN, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
+import { KCONFIG } from './kconfig.ts';
+import type { ConfigSection } from './kconfig.ts';
 import type { ObjectFile } from './object.ts';
 import { MapSpec, VariableSpec } from './spec.ts';
 import type { CollectionSpec } from './spec.ts';
@@ -26,6 +28,7 @@ export function readMaps(object: ObjectFile, spec: CollectionSpec): Map<number, 
     else if (section.name === 'maps') out.set(section.index, readLegacyMaps(object, section, spec));
     else if (isData(section)) out.set(section.index, readData(object, section, spec));
   }
+  if (object.config !== undefined) addMap(object, spec, KCONFIG, configMap(spec.file, object.config), KCONFIG);
   return out;
 }
 
@@ -280,6 +283,20 @@ function legacyMap(name: string, bytes: Uint8Array): MapSpec {
   map.valueSize = view.getUint32(8, true);
   map.maxEntries = view.getUint32(12, true);
   if (bytes.length >= LEGACY_FIELDS) map.flags = view.getUint32(16, true);
+  return map;
+}
+
+/** The settings of the kernel: read-only, and their values are not known before loading. */
+function configMap(file: string, config: ConfigSection): MapSpec {
+  const map = new MapSpec(dataMapName(file, KCONFIG));
+  map.type = MAP_TYPE.ARRAY;
+  map.keySize = 4;
+  map.valueSize = config.size;
+  map.maxEntries = 1;
+  map.flags = MAP_FLAG.MMAPABLE | MAP_FLAG.RDONLY_PROG;
+  map.freeze = true;
+  map.valueType = config.id;
+  map.config = config;
   return map;
 }
 

@@ -7,11 +7,15 @@ import type { BtfDatasec, Placement } from '../btf/index.ts';
 import { ElfFile, SHF, SHT, STB, STT, STV } from '../elf/index.ts';
 import type { ElfSection, ElfSymbol } from '../elf/index.ts';
 import { FormatError } from '../errors/index.ts';
+import { placeConfig } from './kconfig.ts';
+import type { ConfigSection } from './kconfig.ts';
 
 export class ObjectFile {
   readonly elf: ElfFile;
   readonly btf: Btf | undefined;
   readonly ext: BtfExt | undefined;
+  /** Settings of the kernel that it asks for. */
+  readonly config: ConfigSection | undefined;
 
   /** @throws FormatError */
   constructor(bytes: Uint8Array, file: string) {
@@ -19,7 +23,8 @@ export class ObjectFile {
     const btf = this.elf.section('.BTF');
     if (btf === undefined) return;
     const compiled = Btf.parse(this.elf.data(btf), { file, section: '.BTF' });
-    this.btf = placeVariables(this.elf, compiled);
+    this.config = placeConfig(this.elf, compiled);
+    this.btf = placeVariables(this.elf, compiled, this.config);
     const ext = this.elf.section('.BTF.ext');
     if (ext !== undefined) this.ext = BtfExt.parse(this.elf.data(ext), this.btf, { file, section: '.BTF.ext' });
   }
@@ -62,8 +67,8 @@ export class ObjectFile {
  * A compiler leaves sizes of sections and places of global variables to the linker: fill them in, as BTF_LOAD wants
  * them. Functions that are hidden outside their object become static: the verifier then follows them into each call.
  */
-function placeVariables(elf: ElfFile, btf: Btf): Btf {
-  const sections = new Map<number, { size: number; vars: Placement[] }>();
+function placeVariables(elf: ElfFile, btf: Btf, config: ConfigSection | undefined): Btf {
+  const sections = new Map<number, { size: number; vars: readonly Placement[] }>();
   const staticFunctions: number[] = [];
   const hidden = new Set<string>();
   const places = new Map<string, ElfSymbol>();
@@ -78,7 +83,11 @@ function placeVariables(elf: ElfFile, btf: Btf): Btf {
     const section = type.kind === KIND.DATASEC ? elf.section(type.name) : undefined;
     if (section !== undefined) sections.set(type.id, placeSection(btf, type as BtfDatasec, section, places));
   }
-  return sections.size || staticFunctions.length ? withFixups(btf, { sections, staticFunctions }) : btf;
+  if (config !== undefined) sections.set(config.id, { size: config.size, vars: config.variables });
+  const placedVariables = config?.variables.map(({ type }) => type);
+  return sections.size || staticFunctions.length
+    ? withFixups(btf, { sections, staticFunctions, placedVariables })
+    : btf;
 }
 
 function placeSection(

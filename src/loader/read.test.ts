@@ -207,7 +207,6 @@ describe('linking', () => {
 describe('what comes next is named', () => {
   const { programs, maps, warnings } = specOf('unsupported.o');
   it.each([
-    ['uses_kconfig', 'extern variable LINUX_KERNEL_VERSION (.kconfig)'],
     ['uses_ksym', 'extern variable bpf_prog_active (.ksyms)'],
     ['uses_kfunc', 'call of extern function bpf_kfunc_call (.ksyms)'],
   ])('%s', (name, construct) => expect(programs[name].unsupported).toEqual([construct]));

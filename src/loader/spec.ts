@@ -11,6 +11,7 @@ import type { Collection } from './collection.ts';
 import { loadCollection } from './load.ts';
 import type { LoadOptions } from './load.ts';
 import { record } from './record.ts';
+import type { ConfigSection } from './kconfig.ts';
 
 /** A map to be made. Every field may be changed before `load`. */
 export class MapSpec {
@@ -35,6 +36,8 @@ export class MapSpec {
   pinning: 'none' | 'by-name' = 'none';
   /** Value of key 0 at the start; absent: zeros. Of data sections. */
   contents: Uint8Array | undefined;
+  /** Of `.kconfig`: what its contents are made of when it is loaded. */
+  config: ConfigSection | undefined;
   /** Of a map of maps: what those in it are like. */
   inner: MapSpec | undefined;
   /** What slots hold at the start: keys of `spec.maps` for a map of maps, names of programs for a program array. */

@@ -21,6 +21,8 @@ export interface BpfSys {
   readonly possibleCpus: number;
   /** The types of the kernel that programs are for, where they are known. */
   readonly kernelBtf?: KernelBtf;
+  /** A setting of that kernel's build as its configuration file has it, or LINUX_KERNEL_VERSION; undefined: not set, not known. */
+  kernelSetting?(name: string): string | undefined;
   /** @returns a descriptor or 0, or -errno. */
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C]): number;
   close(fd: number): void;

@@ -1,4 +1,4 @@
-/* What a loader has to name before it can do it: CO-RE, externs, maps in maps, program arrays. */
+/* What a loader finds beside plain maps and programs: CO-RE, externs, maps in maps, program arrays. */
 #include "bpf.h"
 
 struct task_struct {
