@@ -1,5 +1,5 @@
 // Long campaigns: fuzzers and differential runs that are too long for `npm test`.
-// Usage: npm run campaign [-- NAME… --seed N --count N --case N]
+// Usage: npm run campaign [-- NAME… --seed N --count N --case N --type T]
 // Without a name it lists them; `all` runs all. `--case N` runs one case again. Failures are printed and written to
 // campaign-out/NAME-SEED.txt; the exit code is 1 if there were any.
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ function list(campaigns) {
 }
 
 /** @returns whether all cases held */
-async function runOne(campaign, runCampaign, { seed, count, only }) {
+async function runOne(campaign, runCampaign, { seed, count, only, type }) {
   const why = campaign.unavailable?.();
   if (why) {
     console.log(`${campaign.name}: skipped: ${why}`);
@@ -38,7 +38,8 @@ async function runOne(campaign, runCampaign, { seed, count, only }) {
   console.log(`${campaign.name}: seed ${seed}, ${options.count} cases, ${failures.length} failed, ${seconds} s`);
   for (const line of campaign.report?.() ?? []) console.log(`  ${line}`);
   const texts = failures.map(
-    ({ caseNumber, detail }) => `npm run campaign -- ${campaign.name} --seed ${seed} --case ${caseNumber}\n${detail}\n`,
+    ({ caseNumber, detail }) =>
+      `npm run campaign -- ${campaign.name}${type ? ` --type ${type}` : ''} --seed ${seed} --case ${caseNumber}\n${detail}\n`,
   );
   if (texts.length > 0) {
     console.log(texts.join('\n'));
@@ -51,7 +52,12 @@ async function runOne(campaign, runCampaign, { seed, count, only }) {
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { seed: { type: 'string' }, count: { type: 'string' }, case: { type: 'string' } },
+    options: {
+      seed: { type: 'string' },
+      count: { type: 'string' },
+      case: { type: 'string' },
+      type: { type: 'string' },
+    },
   });
   const number = (text) => (text === undefined ? undefined : Number(text));
   const seed = number(values.seed) ?? Math.floor(Math.random() * 2 ** 31);
@@ -68,9 +74,10 @@ async function main() {
     if (positionals.length === 0) return list(campaigns);
     const chosen = positionals.includes('all') ? campaigns : campaigns.filter(({ name }) => positionals.includes(name));
     if (chosen.length === 0) throw new Error(`no campaign ${positionals.join(', ')}; see npm run campaign`);
+    if (values.type !== undefined) for (const campaign of chosen) campaign.choose?.(values.type);
+    const options = { seed, count: number(values.count), only: number(values.case), type: values.type };
     for (const campaign of chosen)
-      if (!(await runOne(campaign, runCampaign, { seed, count: number(values.count), only: number(values.case) })))
-        process.exitCode = 1;
+      if (!(await runOne(campaign, runCampaign, options))) process.exitCode = 1;
   } finally {
     await server.close();
   }

@@ -37,6 +37,9 @@ export interface CoreFunctions {
   readonly lru_percpu_hash_update: (map: number, key: number, value: number, flags: number, cpu: number) => number;
   readonly lru_percpu_hash_update_all: (map: number, key: number, value: number, flags: number, cpu: number) => number;
   readonly queue_push: (map: number, value: number, flags: number) => number;
+  readonly map_lookup: (map: number, key: number, cpu: number) => number;
+  readonly map_update: (map: number, key: number, value: number, flags: number, cpu: number) => number;
+  readonly map_delete: (map: number, key: number) => number;
   readonly lpm_lookup: (map: number, key: number) => number;
   readonly lpm_update: (map: number, key: number, value: number, flags: number) => number;
   readonly lpm_delete: (map: number, key: number) => number;

@@ -26,6 +26,8 @@ export interface Campaign {
   readonly defaultCount: number;
   /** Why it cannot run here (no kernel, no privileges), or undefined. */
   unavailable?(): string | undefined;
+  /** Limit the campaign to what `--type` names. */
+  choose?(type: string): void;
   /** Lines to print behind the last case: what was covered. */
   report?(): string[];
   /** Run one case. @returns what is wrong, or undefined */
