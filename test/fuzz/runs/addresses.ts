@@ -15,9 +15,9 @@ import { Observer } from './observe.ts';
 /** Without CAP_PERFMON no program passes that lets out an address, or reads stack that it never wrote. */
 export const NO_LEAKS = (1n << BigInt(CAP.BPF)) | (1n << BigInt(CAP.NET_ADMIN));
 
-/** What the verifier says of them. */
+/** What the verifier says of them; a helper that needs CAP_PERFMON leaves the question open. */
 const LEAK =
-  /pointer comparison|prohibited|leak|corrupt spilled|unsupported alu|invalid read from stack|partial|!root|invalid size of register|misaligned/;
+  /pointer comparison|prohibited|leak|corrupt spilled|unsupported alu|invalid read from stack|partial|!root|invalid size of register|misaligned|cannot use helper/;
 
 const kernelBtf = new KernelBtf(kernelBtfSource());
 

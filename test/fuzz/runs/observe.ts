@@ -12,7 +12,7 @@ import type { LinuxSys } from '../../../src/linux/index.ts';
 import { ExchangeRunner } from '../../../src/loader/index.ts';
 import type { ExchangeAnswer, ExchangeBackend, ProgramObject } from '../../../src/loader/index.ts';
 import { kernelBtfSource } from '../../../src/node/index.ts';
-import type { BpfAttrs, BpfCmd, BpfSys, MapCreateAttr } from '../../../src/sys/index.ts';
+import type { BpfAttrs, BpfCmd, BpfSys, MapCreateAttr, ProgTestRunAttr } from '../../../src/sys/index.ts';
 import { BPF_CMD, MAP_TYPE } from '../../../src/uapi/index.ts';
 
 /** What was seen, by what it is: `run 0: retval`, `map 1 hash, run 2`, … */
@@ -27,6 +27,8 @@ export interface Seen {
 export interface Place {
   readonly sys: BpfSys;
   loadWith<T>(caps: bigint | undefined, body: () => T): T;
+  /** Instructions that one test run may take; undefined: any number. */
+  readonly fuel?: number;
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -66,6 +68,9 @@ class Watched implements BpfSys {
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C]): number {
     const { sys } = this.#place;
     if (cmd === BPF_CMD.PROG_LOAD) return this.#place.loadWith(this.#caps, () => sys.bpf(cmd, attr));
+    const { fuel } = this.#place;
+    const limited = cmd === BPF_CMD.PROG_TEST_RUN && fuel !== undefined;
+    if (limited) (attr as ProgTestRunAttr).fuel = fuel;
     const result = sys.bpf(cmd, attr);
     if (cmd === BPF_CMD.MAP_CREATE && result >= 0) this.#prepare({ fd: result, attr: attr as MapCreateAttr });
     if (cmd === BPF_CMD.PROG_TEST_RUN) this.#listen();
@@ -160,8 +165,14 @@ const kernelBtf = new KernelBtf(kernelBtfSource());
 /** Objects that one userspace kernel answers before a new one takes its place. */
 const OBJECTS_PER_KERNEL = 1024;
 
-/** User space with these options. @param displaced bytes of memory that are taken first, so that addresses differ */
-export function userspacePlace(options: KernelOptions, displaced = 0): Observer {
+export interface Limits {
+  /** Bytes of memory that are taken first, so that addresses differ. */
+  readonly displaced?: number;
+  readonly fuel?: number;
+}
+
+/** User space with these options. */
+export function userspacePlace(options: KernelOptions, { displaced = 0, fuel }: Limits = {}): Observer {
   let kernel: Kernel | undefined;
   let left = 0;
   const place = (): Place => {
@@ -175,7 +186,7 @@ export function userspacePlace(options: KernelOptions, displaced = 0): Observer 
       }
     }
     const sys = kernel;
-    return { sys, loadWith: (caps, body) => (caps === undefined ? body() : sys.withCaps(caps, body)) };
+    return { sys, fuel, loadWith: (caps, body) => (caps === undefined ? body() : sys.withCaps(caps, body)) };
   };
   const observer = new Observer(place, btfIdIn(kernelBtf));
   const observe = observer.observe.bind(observer);
