@@ -76,8 +76,7 @@ async function main() {
     if (chosen.length === 0) throw new Error(`no campaign ${positionals.join(', ')}; see npm run campaign`);
     if (values.type !== undefined) for (const campaign of chosen) campaign.choose?.(values.type);
     const options = { seed, count: number(values.count), only: number(values.case), type: values.type };
-    for (const campaign of chosen)
-      if (!(await runOne(campaign, runCampaign, options))) process.exitCode = 1;
+    for (const campaign of chosen) if (!(await runOne(campaign, runCampaign, options))) process.exitCode = 1;
   } finally {
     await server.close();
   }

@@ -72,17 +72,21 @@ function arrayElements(map: BpfMap, world: ElementWorld): Generator<Element, und
 function hashElements(map: BpfMap, world: ElementWorld): Generator<Element, undefined, undefined> {
   const { space, cpu } = world;
   const { keySize, valueSize, maxEntries, name } = map.info;
-  const field = (offset: number): number => space.view.getUint32(map.address + offset, true);
+  const word = (at: number): number => {
+    if (at + 4 <= space.view.byteLength) return space.view.getUint32(at, true);
+    throw new InternalError(`the memory of map '${name}' is corrupt: a chain leads out of it`);
+  };
+  const field = (offset: number): number => word(map.address + offset);
   const mask = field(MAP_HEADER.BUCKET_MASK);
   const toValue = field(MAP_HEADER.VALUE_OFFSET) + cpu * field(MAP_HEADER.CPU_STRIDE);
   return withPlace(map, world, function* (key) {
     // Elements that are added meanwhile come to the front of their chain: no chain goes on for ever.
     let left = 2 * maxEntries + 1;
     for (let bucket = 0; bucket <= mask; bucket++) {
-      let elem = space.view.getUint32(field(MAP_HEADER.BUCKETS) + 4 * bucket, true);
-      for (; elem !== 0; elem = space.view.getUint32(elem + HASH_ELEM.NEXT, true)) {
+      let elem = word(field(MAP_HEADER.BUCKETS) + 4 * bucket);
+      for (; elem !== 0; elem = word(elem + HASH_ELEM.NEXT)) {
         if (left-- === 0 || elem + toValue + valueSize > space.view.byteLength)
-          throw new InternalError(`the memory of hash map '${name}' is corrupt: a chain without an end`);
+          throw new InternalError(`the memory of map '${name}' is corrupt: a chain without an end`);
         space.bytes.copyWithin(key, elem + HASH_ELEM.KEY, elem + HASH_ELEM.KEY + keySize);
         yield { key, value: elem + toValue };
       }

@@ -101,7 +101,7 @@ export class MapCore {
     if (state === undefined) throw new InternalError('no memory for the map core');
     this.#state = state;
     rcu.onQuiescence(() => {
-      if (memory.view.getUint32(state.base + CORE_STATE.PENDING_MAPS, true) !== 0) this.functions.reclaim();
+      if (memory.view.getUint32(state.base + CORE_STATE.PENDING_MAPS, true) !== 0) this.#reclaim();
     });
   }
 
@@ -125,8 +125,11 @@ export class MapCore {
 
   /** Forget a map, when no program runs any more that may use it. */
   remove(address: number): void {
-    this.functions.reclaim();
-    this.#maps.delete(address);
+    try {
+      this.#reclaim();
+    } finally {
+      this.#maps.delete(address);
+    }
   }
 
   /**
@@ -146,8 +149,16 @@ export class MapCore {
     return error instanceof WebAssembly.RuntimeError ? this.#corruption(map, 0) : error;
   }
 
+  #reclaim(): void {
+    try {
+      this.functions.reclaim();
+    } catch (error) {
+      throw this.explain(this.#memory.view.getUint32(this.#state.base + CORE_STATE.RECLAIMING, true), error);
+    }
+  }
+
   #corruption(map: number, what: number): InternalError {
-    const name = this.#maps.get(map)?.name ?? `at 0x${map.toString(16)}`;
+    const name = this.#maps.get(map)?.name ?? this.mapAt(map)?.info.name ?? `at 0x${map.toString(16)}`;
     return new InternalError(`the memory of map '${name}' is corrupt: ${corruptionMessage(what)}`);
   }
 

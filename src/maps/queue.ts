@@ -9,10 +9,10 @@ import type { Region } from '../memory/index.ts';
 import { MAP_HEADER, padded } from '../memory/index.ts';
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
 import { MapCore } from './map-core.ts';
-import type { CoreFunctions } from './map-core.ts';
+import type { CoreFunctions, CoreMap } from './map-core.ts';
 import { allocateHeader } from './storage.ts';
 
-export class QueueMap implements BpfMap {
+export class QueueMap implements BpfMap, CoreMap {
   readonly info: MapInfo;
   readonly #deps: MapDeps;
   readonly #core: MapCore;
@@ -34,6 +34,11 @@ export class QueueMap implements BpfMap {
     const { view } = deps.memory;
     view.setUint32(region.base + MAP_HEADER.ELEM_SIZE, padded(info.valueSize), true);
     view.setUint32(region.base + MAP_HEADER.VALUES, region.base + MAP_HEADER.SIZE, true);
+    this.#core.add(region.base, this);
+  }
+
+  get name(): string {
+    return this.info.name;
   }
 
   get address(): number {
@@ -46,14 +51,19 @@ export class QueueMap implements BpfMap {
     return this.info.valueSize;
   }
 
+  /** Nothing is added to a queue. */
+  grow(): boolean {
+    return false;
+  }
+
   /** Helper 87. @param value an address. @returns 0, -EINVAL, -E2BIG */
   push(value: number, flags: number): number {
-    return this.#fn.queue_push(this.address, value, Math.min(flags, 0xffffffff));
+    return this.#call(() => this.#fn.queue_push(this.address, value, Math.min(flags, 0xffffffff)));
   }
 
   /** Helpers 88 and 89. @param value an address. @returns 0 or -ENOENT */
   take(value: number, remove: boolean): number {
-    return remove ? this.#fn.queue_pop(this.address, value) : this.#fn.queue_peek(this.address, value);
+    return this.#call(() => (remove ? this.#fn.queue_pop : this.#fn.queue_peek)(this.address, value));
   }
 
   lookupElem(): number {
@@ -92,7 +102,10 @@ export class QueueMap implements BpfMap {
   }
 
   destroy(): void {
-    this.#deps.rcu.defer(() => this.#deps.memory.free(this.#region));
+    this.#deps.rcu.defer(() => {
+      this.#core.remove(this.address);
+      this.#deps.memory.free(this.#region);
+    });
   }
 
   #into(value: Uint8Array, remove: boolean): number {
@@ -101,5 +114,13 @@ export class QueueMap implements BpfMap {
     const result = this.take(at, remove);
     if (result === 0) value.set(this.#deps.memory.bytes.subarray(at, at + this.info.valueSize));
     return result;
+  }
+
+  #call(body: () => number): number {
+    try {
+      return body();
+    } catch (error) {
+      throw this.#core.explain(this.address, error);
+    }
   }
 }

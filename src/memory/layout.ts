@@ -74,6 +74,8 @@ export const MAP_HEADER = {
 export const CORE_STATE = {
   /** First of the maps that have RETIRED elements, 0: no map has. */
   PENDING_MAPS: 0,
+  /** The map whose RETIRED elements are being given back. */
+  RECLAIMING: 4,
   SIZE: 64,
 } as const;
 

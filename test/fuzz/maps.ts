@@ -120,39 +120,52 @@ const KINDS: Readonly<Record<string, Kind>> = {
 };
 export const TYPES: readonly string[] = Object.keys(KINDS);
 
-function runMap({ type, sizes, bench }: Kind, random: Random): string | undefined {
+/** A map of a type in a memory of its own, and what is beside it there. */
+export interface OpenMap {
+  readonly map: BpfMap;
+  readonly deps: MapDeps;
+  readonly bench: Bench;
+  /** Bytes that were taken before there was the map. */
+  readonly before: number;
+  readonly slots: { readonly held: number };
+}
+
+export function openMap(name: string, random: Random): OpenMap {
+  const { type, sizes, bench } = KINDS[name];
   const slots = NestedBench.resolver();
   const seed = random.u32();
   const memory = new AddressSpace();
   const deps = { memory, rcu: new Rcu(), cpus: CPUS, random: () => seed, hasDevice: () => true, slots };
-  const info = { type, keySize: 4, valueSize: 8, maxEntries: 4, flags: 0, extra: 0, name: 'm', ...sizes(random) };
-  const shape = JSON.stringify(info);
+  const info = { type, keySize: 4, valueSize: 8, maxEntries: 4, flags: 0, extra: 0, name, ...sizes(random) };
   const core = MapCore.of(deps);
   const before = memory.used;
   const map = checkMap(info) || createMap(info, deps);
-  if (typeof map === 'number') return `${shape}: create ${map}`;
+  if (typeof map === 'number') throw new Error(`${JSON.stringify(info)}: create ${map}`);
   core.mapAt = (address) => (address === map.address ? map : undefined);
-  const one = bench(map, deps, random);
-  const taken = memory.used;
+  return { map, deps, before, slots, bench: bench(map, deps, random) };
+}
+
+function runMap(name: string, random: Random): string | undefined {
+  const { map, deps, before, slots, bench } = openMap(name, random);
+  const { memory } = deps;
+  const own = memory.used - before - map.memoryBytes;
   let wrong: string | undefined;
   for (let n = 0; n < OPERATIONS && wrong === undefined; n++) {
-    wrong = one.step();
-    if (wrong !== undefined) wrong = `operation ${n}: ${wrong}`;
+    const bad = bench.step();
+    if (bad !== undefined) wrong = `operation ${n}: ${bad}`;
   }
-  wrong ??= one.end?.();
-  const others = taken - before - map.memoryBytes;
+  wrong ??= bench.end?.();
   map.destroy();
-  const left = memory.used - before;
-  // What the bench itself holds is not the map's; a map that has grown since gives that back, too.
-  if (wrong === undefined && left > Math.max(others, 3 * 4096)) wrong = `${left} bytes are left`;
+  const left = memory.used - before - own;
+  if (wrong === undefined && left !== 0) wrong = `${left} bytes are left`;
   if (wrong === undefined && slots.held !== 0) wrong = `${slots.held} inner maps are held`;
-  return wrong && `${shape}: ${wrong}`;
+  return wrong && `${JSON.stringify(map.info)}: ${wrong}`;
 }
 
 /** A map of a type and its operations, all from the seed. @returns what is wrong, or undefined */
 export function runType(name: string, seed: number): string | undefined {
   try {
-    const wrong = runMap(KINDS[name], new Random(seed));
+    const wrong = runMap(name, new Random(seed));
     return wrong && `${name}: ${wrong}`;
   } catch (error) {
     return `${name}: ${error instanceof Error ? error.stack : String(error)}`;

@@ -104,7 +104,7 @@ export class ElementBench {
   #programUpdate(key: Uint8Array, value: Uint8Array, flags: number, cpu: number): number {
     const [keyAt, valueAt] = [this.#put(key, KEY_AT), this.#put(value, VALUE_AT)];
     if (this.#random.oneIn(2)) return this.#map.updateElem(keyAt, valueAt, flags, cpu);
-    return MapCore.of(this.#deps).functions.map_update(this.#map.address, keyAt, valueAt, flags, cpu);
+    return this.#compiled((core) => core.map_update(this.#map.address, keyAt, valueAt, flags, cpu));
   }
 
   #userUpdate(key: Uint8Array, values: Uint8Array[], flags: number): number {
@@ -117,10 +117,9 @@ export class ElementBench {
     this.#settle(key);
     const cpu = this.#random.below(this.#deps.cpus);
     const at = this.#put(key, KEY_AT);
-    const { functions } = MapCore.of(this.#deps);
     const address = this.#random.oneIn(2)
       ? this.#map.lookupElem(at, cpu)
-      : functions.map_lookup(this.#map.address, at, cpu) >>> 0;
+      : this.#compiled((core) => core.map_lookup(this.#map.address, at, cpu)) >>> 0;
     const expected = this.#model.find(key);
     if (expected === undefined) return address === 0 ? undefined : `found ${hex(key)}, which is not there`;
     if (address === 0) return `did not find ${hex(key)}`;
@@ -150,16 +149,20 @@ export class ElementBench {
   #delete(key: Uint8Array, byProgram: boolean): string | undefined {
     this.#settle(key);
     const refused = this.#model.refusesDelete(key);
-    const { functions } = MapCore.of(this.#deps);
     const at = this.#put(key, KEY_AT);
     const result = !byProgram
       ? this.#map.sysDelete(key)
       : this.#random.oneIn(2)
         ? this.#map.deleteElem(at)
-        : functions.map_delete(this.#map.address, at);
+        : this.#compiled((core) => core.map_delete(this.#map.address, at));
     if (result !== refused) return `delete ${hex(key)}: ${result}, not ${refused}`;
     if (result === 0) this.#model.delete(key);
     return undefined;
+  }
+
+  /** What a compiled program calls. */
+  #compiled(body: (core: MapCore['functions']) => number): number {
+    return compiled(this.#deps, this.#map, body);
   }
 
   /** Whether an element is there, without its being used by that. */
@@ -217,6 +220,16 @@ export class ElementBench {
     // Prefixes that begin alike.
     for (let i = 4; i < key.length; i++) if (!random.oneIn(3)) key[i] = random.oneIn(4) ? 0x80 : 0;
     return key;
+  }
+}
+
+/** Call the core as a compiled program does; its machine explains traps, too. */
+export function compiled(deps: MapDeps, map: BpfMap, body: (core: MapCore['functions']) => number): number {
+  const core = MapCore.of(deps);
+  try {
+    return body(core.functions);
+  } catch (error) {
+    throw core.explain(map.address, error);
   }
 }
 

@@ -1,11 +1,10 @@
 /** Maps without keys, and maps of maps, beside their models. */
 import { ERRNO } from '../../src/errors/index.ts';
-import { MapCore } from '../../src/maps/index.ts';
 import type { BloomFilterMap, BpfMap, MapDeps, QueueMap, RingbufMap, SlotResolver } from '../../src/maps/index.ts';
 import { RING } from '../../src/memory/index.ts';
 import { MAP_TYPE } from '../../src/uapi/index.ts';
 import type { Random } from '../../src/util/index.ts';
-import { bytes } from './element-bench.ts';
+import { bytes, compiled } from './element-bench.ts';
 import { hex } from './map-models.ts';
 
 /** A place in the memory for what a program passes. */
@@ -187,10 +186,9 @@ export class NestedBench {
       return right ? undefined : `look-up of ${key}: ${result} ${value[0]}`;
     }
     const at = this.#put(word(key));
-    const { functions } = MapCore.of(this.#deps);
     const address = this.#random.oneIn(2)
       ? this.#map.lookupElem(at, 0)
-      : functions.map_lookup(this.#map.address, at, 0) >>> 0;
+      : compiled(this.#deps, this.#map, (core) => core.map_lookup(this.#map.address, at, 0)) >>> 0;
     const expected = fd === undefined ? 0 : 4096 * (1 + fd);
     return address === expected ? undefined : `look-up of ${key}: ${address}, not ${expected}`;
   }

@@ -24,6 +24,7 @@ import {
   MAP_UNUSED_END,
   STATE_FREE,
   STATE_PENDING_MAPS,
+  STATE_RECLAIMING,
   STATE_RETIRED,
 } from './generated';
 import { corrupt, grow } from './imports';
@@ -86,6 +87,7 @@ export function reclaim(): void {
   store<u32>(state, 0, STATE_PENDING_MAPS);
   let wrong: u32 = 0;
   while (map > LIST_END) {
+    store<u32>(state, map, STATE_RECLAIMING);
     const next = load<u32>(map, MAP_NEXT_PENDING);
     store<u32>(map, 0, MAP_NEXT_PENDING); // a list in a circle ends here
     if (!reclaimMap(map)) wrong = map;

@@ -37,6 +37,7 @@ export const STATE_LIVE: u32 = 1;
 export const STATE_RETIRED: u32 = 2;
 export const STATE_BRANCH: u32 = 3;
 export const STATE_PENDING_MAPS: u32 = 0;
+export const STATE_RECLAIMING: u32 = 4;
 export const RING_PENDING: u32 = 256;
 export const RING_WAKE: u32 = 264;
 export const RING_CONSUMER: u32 = 4096;
