@@ -20,7 +20,7 @@ export { createCpu, createImage } from './cpu.ts';
 export { inspectProgram } from './inspect.ts';
 export type { ProgramInspection } from './inspect.ts';
 export { openXdpBatch } from './xdp-batch.ts';
-export type { PacketBatch } from './xdp-batch.ts';
+export type { PacketBatch, PreparedRun } from './xdp-batch.ts';
 export { ProgramNumbers } from './program-numbers.ts';
 
 type TestRun = (cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr) => number;

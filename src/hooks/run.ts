@@ -44,6 +44,7 @@ export function runRepeated(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr
   cpu.meter = limited ? new Meter(attr, () => clock.monotonic()) : undefined;
   const start = clock.monotonic();
   let retval = 0;
+  cpu.jit?.forget();
   rcu.enter();
   try {
     if (cpu.jit !== undefined && compiled?.ok)
@@ -77,6 +78,7 @@ export function runCallback(
   const { rcu } = cpu.host;
   cpu.env.progType = image.progType;
   const compiled = compiledBy(cpu, image, contextOf(cpu, image), {});
+  cpu.jit?.forget();
   rcu.enter();
   try {
     if (compiled?.ok && cpu.jit?.callback(compiled, entry, args)) return;

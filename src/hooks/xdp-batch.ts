@@ -3,14 +3,16 @@
  * all of them, and their verdicts lie beside their lengths. A program that calls no helper on packets is looped over in
  * WebAssembly. Packets stay as the program left them. Each sees the context that a frame without one has in PROG_TEST_RUN.
  */
-import { InternalError } from '../errors/index.ts';
+import { XDP_MD } from '../contracts/index.ts';
+import { BpfError, ERRNO, InternalError } from '../errors/index.ts';
 import { CALL } from '../isa/index.ts';
 import type { Region } from '../memory/index.ts';
+import { MAP_TYPE as M } from '../uapi/index.ts';
 import { BATCH_ENTRY, Meter } from '../vm/index.ts';
 import type { Budget } from '../vm/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
 import { compiledBy } from './run.ts';
-import { fillXdpContext } from './xdp.ts';
+import { fillXdpContext, writeXdpContext } from './xdp.ts';
 
 /** Room before each packet, as on Linux. @kernel XDP_PACKET_HEADROOM */
 const HEADROOM = 256;
@@ -22,6 +24,20 @@ const MAX_BYTES = 1 << 30;
 
 /** Helpers that do nothing with the packet: bpf_map_{lookup,update,delete}_elem, clocks, random, CPU, task, jiffies. */
 const WITHOUT_PACKET: ReadonlySet<number> = new Set([1, 2, 3, 5, 6, 7, 8, 14, 15, 16, 42, 118, 125, 208]);
+
+/** bpf_map_{lookup,update,delete}_elem: the map core does it, on these types. */
+const MAP_HELPERS: ReadonlySet<number> = new Set([1, 2, 3]);
+const CORE_TYPES: ReadonlySet<number> = new Set([M.HASH, M.ARRAY, M.PERCPU_HASH, M.PERCPU_ARRAY, M.LRU_HASH]);
+
+/** `run(at)` runs the program; a plain function of WebAssembly where it can be, so it is worth keeping both in constants. */
+export interface PreparedRun {
+  /**
+   * @returns what the program returned, 32 bits signed
+   * @throws InternalError once the batch is closed, from inside a run, and for any other `at`
+   */
+  readonly run: (at: number) => number;
+  readonly at: number;
+}
 
 export interface PacketBatch {
   /** Packets that there is room for. */
@@ -41,6 +57,12 @@ export interface PacketBatch {
    * @throws BudgetTrap: it took more than it may; the packets before have their verdicts
    */
   run(count: number, budget?: Budget): void;
+  /**
+   * The program on packet `index`, for callers that run it again and again: it reads and writes the packet where it lies.
+   * `setLength` holds for it too.
+   * @throws BpfError -ENOMEM
+   */
+  prepare(index: number): PreparedRun;
   /** Give the memory back. */
   close(): void;
 }
@@ -87,6 +109,14 @@ function callsOnly({ executable: { op, imm } }: ProgramImage, helpers: ReadonlyS
   return op.every((code, slot) => code !== CALL || helpers.has(imm[slot]));
 }
 
+/** Whether a compiled program runs without calling JavaScript, but for the map core that asks for memory. */
+function staysInWasm({ mode, host }: Cpu, image: ProgramImage): boolean {
+  const { file, src } = image.executable;
+  const maps = [...image.mapLoads].map((slot) => host.mapAt(file[src[slot]] >>> 0));
+  const areCores = maps.every((map) => map && CORE_TYPES.has(map.info.type) && map.hasUsers === undefined);
+  return mode === 'verified' && areCores && callsOnly(image, MAP_HELPERS);
+}
+
 class XdpBatch implements PacketBatch {
   readonly capacity: number;
   readonly size: number;
@@ -95,6 +125,8 @@ class XdpBatch implements PacketBatch {
   readonly #memory: Memory;
   readonly #released: () => void;
   readonly #withoutPacket: boolean;
+  /** Contexts of packets that `prepare` was called for. */
+  readonly #contexts = new Map<number, Region>();
   #open = true;
 
   constructor(cpu: Cpu, image: ProgramImage, memory: Memory, capacity: number, size: number, released: () => void) {
@@ -116,7 +148,10 @@ class XdpBatch implements PacketBatch {
 
   setLength(index: number, length: number): void {
     if (!(length >= 14 && length <= this.size)) throw new RangeError(`a packet of ${length} bytes`);
-    this.#cpu.host.space.view.setUint32(this.#entry(this.#checked(index)) + BATCH_ENTRY.LENGTH, length, true);
+    const { view } = this.#cpu.host.space;
+    view.setUint32(this.#entry(this.#checked(index)) + BATCH_ENTRY.LENGTH, length, true);
+    const context = this.#contexts.get(index);
+    if (context !== undefined) writeXdpContext(view, context.base, this.#address(index), length);
   }
 
   length(index: number): number {
@@ -130,9 +165,19 @@ class XdpBatch implements PacketBatch {
   run(count: number, budget?: Budget): void {
     if (count === 0) return;
     this.#checked(count - 1);
+    this.#runAll(0, count, budget);
+  }
+
+  #refuseNested(): void {
+    if (!this.#cpu.host.rcu.idle) throw new InternalError('a program that runs cannot run a batch');
+  }
+
+  /** Run on `count` packets from packet `first` on. */
+  #runAll(first: number, count: number, budget?: Budget): void {
     const cpu = this.#cpu;
     const { rcu, clock } = cpu.host;
-    if (!rcu.idle) throw new InternalError('a program that runs cannot run a batch');
+    this.#refuseNested();
+    cpu.jit?.forget();
     const compiled =
       budget !== undefined && !this.#image.verified
         ? undefined
@@ -144,8 +189,8 @@ class XdpBatch implements PacketBatch {
     rcu.enter();
     try {
       const inPlace = compiled?.ok && this.#withoutPacket;
-      if (inPlace && cpu.jit?.batch(compiled, cpu.ctx.base, this.#memory.list.base, count, cpu.meter)) return;
-      for (let i = 0; i < count; i++) this.#runOne(i, compiled);
+      if (inPlace && cpu.jit?.batch(compiled, cpu.ctx.base, this.#entry(first), count, cpu.meter)) return;
+      for (let i = first; i < first + count; i++) this.#runOne(i, compiled);
     } finally {
       rcu.exit();
       cpu.meter = undefined;
@@ -153,10 +198,43 @@ class XdpBatch implements PacketBatch {
     }
   }
 
+  prepare(index: number): PreparedRun {
+    const { jit } = this.#cpu;
+    const { base } = this.#contextOf(this.#checked(index));
+    const compiled = compiledBy(this.#cpu, this.#image, undefined, {});
+    const call = compiled?.ok && !compiled.mayEnd ? compiled.call : undefined;
+    if (jit === undefined || call === undefined || !compiled?.ok || !staysInWasm(this.#cpu, this.#image))
+      return { run: (at) => this.#runPrepared(index, at === base), at: base };
+    jit.addContext(base, compiled, () => this.#refuseNested());
+    return { run: call, at: base };
+  }
+
+  /** The context of a packet, which stays. @throws BpfError -ENOMEM */
+  #contextOf(index: number): Region {
+    const { space } = this.#cpu.host;
+    const known = this.#contexts.get(index);
+    const context = known ?? space.allocate(XDP_MD.size, { kind: 'ctx', name: 'context', writable: false });
+    if (context === undefined) throw new BpfError(ERRNO.ENOMEM, 'batch', 'no memory for a context');
+    this.#contexts.set(index, context);
+    writeXdpContext(space.view, context.base, this.#address(index), this.#length(index));
+    return context;
+  }
+
+  #runPrepared(index: number, isContext: boolean): number {
+    if (!isContext || !this.#open) throw new InternalError('there is no such context');
+    this.#runAll(index, 1);
+    return this.verdict(index) | 0;
+  }
+
   close(): void {
     if (!this.#open) return;
     this.#open = false;
     const { space } = this.#cpu.host;
+    const { jit } = this.#cpu;
+    for (const context of this.#contexts.values()) {
+      jit?.removeContext(context.base);
+      space.free(context);
+    }
     space.free(this.#memory.list);
     space.free(this.#memory.packets);
     this.#released();

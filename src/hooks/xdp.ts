@@ -93,6 +93,14 @@ export function fillXdpContext(cpu: Cpu): void {
   writePacket(cpu);
 }
 
+/** The context of a frame that lies at `data`, at address `at`. */
+export function writeXdpContext(view: DataView, at: number, data: number, length: number): void {
+  view.setUint32(at + AT.ingress_ifindex, LOOPBACK_IFINDEX, true);
+  view.setUint32(at + AT.data, data, true);
+  view.setUint32(at + AT.data_end, data + length, true);
+  view.setUint32(at + AT.data_meta, data, true);
+}
+
 /** Where the frame lies now. */
 function writePacket({ ctx, packet, host }: Cpu): void {
   const { view } = host.space;

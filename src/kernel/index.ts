@@ -1,4 +1,4 @@
 /** The userspace subsystem: programs, maps and BTF in this process, behind the seam of the real kernel. */
 export { createKernel } from './kernel.ts';
 export type { Kernel, KernelOptions } from './kernel.ts';
-export type { EngineName, PacketBatch, ProgramInspection } from '../hooks/index.ts';
+export type { EngineName, PacketBatch, PreparedRun, ProgramInspection } from '../hooks/index.ts';

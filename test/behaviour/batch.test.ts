@@ -1,7 +1,7 @@
 /** Batches of packets in place: each packet comes out as PROG_TEST_RUN has it, on every engine. */
 import { describe, expect, it } from 'vitest';
 import { assemble } from '../../src/asm/index.ts';
-import { BudgetTrap, ERRNO } from '../../src/errors/index.ts';
+import { BudgetTrap, ERRNO, InternalError } from '../../src/errors/index.ts';
 import { encode } from '../../src/isa/index.ts';
 import { createKernel } from '../../src/kernel/index.ts';
 import type { Kernel, KernelOptions, PacketBatch } from '../../src/kernel/index.ts';
@@ -68,6 +68,15 @@ function fill(batch: PacketBatch): void {
   });
 }
 
+/** Two packets of zeros, the second with 100 at byte 13. */
+function fill2(batch: PacketBatch): void {
+  for (const i of [0, 1]) {
+    batch.packet(i).fill(0);
+    batch.packet(i)[13] = 100 * i;
+    batch.setLength(i, 20);
+  }
+}
+
 const ENGINES: readonly KernelOptions[] = [{ engine: 'interp' }, { engine: 'jit' }, { engine: 'jit', hardened: true }];
 
 for (const options of ENGINES) {
@@ -87,11 +96,43 @@ for (const options of ENGINES) {
         batch.run(packets.length);
         const together = packets.map((_, i) => [batch.verdict(i), hex(batch.packet(i).subarray(0, batch.length(i)))]);
         expect(together).toEqual(alone);
+        fill(batch);
+        const prepared = packets.map((_, i) => {
+          const { run, at } = batch.prepare(i);
+          return [run(at) >>> 0, hex(batch.packet(i).subarray(0, batch.length(i)))];
+        });
+        expect(prepared).toEqual(alone);
         const before = kernel.memoryBytes;
         batch.close();
         expect(kernel.memoryBytes).toBeLessThan(before);
       });
     }
+
+    it('are called again and again, whatever else runs, and not once they are closed', () => {
+      let nested: (() => number) | undefined;
+      const kernel = createKernel({ ...options, trace: () => nested?.() });
+      const progFd = load(kernel, `${BOUNDS}\nr0 = *(u8 *)(r6 + 13)\nr0 += 1\n*(u8 *)(r6 + 13) = r0\nexit`);
+      const talks = load(kernel, '*(u64 *)(r10 - 8) = 0\nr1 = r10\nr1 += -8\nr2 = 8\ncall 6\nr0 = 2\nexit');
+      const batch = kernel.openBatch(progFd, 2, SIZE) as PacketBatch;
+      fill2(batch);
+      const [{ run, at }, other] = [batch.prepare(0), batch.prepare(1)];
+      expect([run(at), run(at), other.run(other.at), run(at)]).toEqual([1, 2, 101, 3]);
+      const dataIn = new Uint8Array(64);
+      expect(kernel.bpf(BPF_CMD.PROG_TEST_RUN, { progFd, dataIn })).toBe(0);
+      expect(run(at)).toBe(4);
+      batch.setLength(0, 14);
+      expect(run(at)).toBe(5);
+      nested = () => run(at);
+      expect(() => kernel.bpf(BPF_CMD.PROG_TEST_RUN, { progFd: talks, dataIn })).toThrow(InternalError);
+      nested = undefined;
+      expect(run(at)).toBe(6);
+      expect(() => run(at + 8)).toThrow(InternalError);
+      batch.close();
+      expect(() => run(at)).toThrow(InternalError);
+      const refilled = kernel.openBatch(progFd, 2, SIZE) as PacketBatch;
+      fill2(refilled);
+      expect(() => other.run(other.at + 1)).toThrow(InternalError);
+    });
 
     it('run on as many as they are told to, and stop when the budget is used up', () => {
       const kernel = createKernel(options);

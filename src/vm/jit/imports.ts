@@ -20,6 +20,8 @@ export const REPEAT = 'repeat';
  * BATCH_ENTRY.
  */
 export const BATCH = 'batch';
+/** The exported run on one packet: address of its context. */
+export const CALL = 'call';
 /** A packet in that list: words at these bytes. */
 export const BATCH_ENTRY = { ADDRESS: 0, LENGTH: 4, VERDICT: 8, SIZE: 16 } as const;
 
@@ -47,6 +49,8 @@ export const AREA = {
   FUEL: 80,
   /** Number of the CPU: 32 bits. */
   CPU: 88,
+  /** The context that `CALL` may run on without asking: 32 bits. */
+  READY: 92,
   SIZE: 96,
 } as const;
 
@@ -74,6 +78,8 @@ export const FUNCTIONS = {
   tooDeep: [1, false],
   /** () the callee's frame is closed. */
   leave: [0, false],
+  /** (context) the machine is ready for `CALL` on it, or refuses. */
+  setUp: [1, false],
   /** (slot) a trap for what cannot run. */
   invalid: [1, false],
   /** (slot, id) a trap for an unknown helper. */

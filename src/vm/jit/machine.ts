@@ -20,6 +20,7 @@ import {
   ACCESS_WRITE,
   AREA,
   BATCH,
+  CALL,
   ENTER,
   ENTRY,
   FRAME_STRIDE,
@@ -66,6 +67,8 @@ export interface CompiledProgram {
   readonly callback: (entry: number) => ((r1: number, r2: number, r3: number) => void) | undefined;
   /** Compiled with `packetFields`: the loop over a list of packets. */
   readonly batch: ((ctx: number, list: number, count: number) => void) | undefined;
+  /** The same for one packet: the address of a context that the machine knows (`addContext`) to the low word of r0. */
+  readonly call: ((context: number) => number) | undefined;
   /** Let V8 see it run with this r1, without any effect: programs without checks and budget, whose runs are short. */
   readonly warm: (r1: number, milliseconds: number) => void;
   readonly options: JitOptions;
@@ -114,6 +117,8 @@ export class JitMachine<Env extends World> {
   #nested = 0;
   /** Helpers that are calling functions, and where: the innermost last. */
   readonly #calls: { readonly calls: Calls; readonly slot: number }[] = [];
+  /** Contexts that `call` may be given. */
+  readonly #contexts = new Map<number, { readonly program: CompiledProgram; readonly check: () => void }>();
   /** When each frame that looked at the clock for `may_goto` did so first. */
   readonly #looks: number[] = [];
 
@@ -205,9 +210,10 @@ export class JitMachine<Env extends World> {
     const entry = exports[ENTRY];
     const enter = exports[ENTER] as CompiledProgram['enter'];
     const { mayEnd, bytes } = translation;
+    const call = exports[CALL] as CompiledProgram['call'];
     const batch = exports[BATCH] as CompiledProgram['batch'];
     const callback = (slot: number) => exports[callbackExport(slot)] as ReturnType<CompiledProgram['callback']>;
-    return { ok: true, main, repeat, entry, enter, callback, batch, warm, options, mayEnd, bytes };
+    return { ok: true, main, repeat, entry, enter, callback, batch, call, warm, options, mayEnd, bytes };
   }
 
   /**
@@ -257,7 +263,31 @@ export class JitMachine<Env extends World> {
     this.#fuel = fuel;
   }
 
+  /** Let `call` of a program be given this context. @param check throws where the program may not run now */
+  addContext(context: number, program: CompiledProgram, check: () => void): void {
+    this.#contexts.set(context, { program, check });
+  }
+
+  removeContext(context: number): void {
+    this.#contexts.delete(context);
+    this.forget();
+  }
+
+  /** The next `call` asks first: another program runs. */
+  forget(): void {
+    this.#space.view.setUint32(this.#area + AREA.READY, 0, true);
+  }
+
+  #setUp(context: number): void {
+    const known = this.#contexts.get(context);
+    if (known === undefined) throw new InternalError('there is no such context');
+    known.check();
+    this.#prepare(known.program, undefined, undefined);
+    this.#space.view.setUint32(this.#area + AREA.READY, context, true);
+  }
+
   #prepare({ options }: CompiledProgram, context: Context | undefined, meter: Meter | undefined): void {
+    this.forget();
     this.#context = context;
     this.#meter = meter;
     if (options.fuel) this.#fuel = 0;
@@ -441,6 +471,7 @@ export class JitMachine<Env extends World> {
         throw new Trap('the instruction budget is used up', slot);
       },
       outOfFuel: (slot) => this.#refuel(slot),
+      setUp: (context) => this.#setUp(context >>> 0),
       endProgram: () => {
         throw ENDED;
       },

@@ -28,7 +28,7 @@ import { fuelOfBlocks, loadFuel, writeBurn } from './fuel.ts';
 import { writeFrameGuard } from './guard.ts';
 import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
 import type { ModuleParts, Program } from './function-writer.ts';
-import { AREA, BATCH, BATCH_ENTRY, ENTER, ENTRY, Imports, MAIN, REPEAT, callbackExport } from './imports.ts';
+import { AREA, BATCH, BATCH_ENTRY, CALL, ENTER, ENTRY, Imports, MAIN, REPEAT, callbackExport } from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
 import { KNOWN_OPCODES } from './known-opcodes.ts';
 import { RECLAIM, coreImports } from './map-calls.ts';
@@ -112,7 +112,10 @@ export function translate(program: Program, options: JitOptions): Translation {
   module.exportFunction(MAIN, main);
   module.exportFunction(REPEAT, repeat);
   if (options.entry) exportEntry(parts);
-  if (options.packetFields !== undefined) exportBatch(parts, main, options.packetFields, core.has(RECLAIM));
+  if (options.packetFields !== undefined) {
+    exportBatch(parts, main, options.packetFields, core.has(RECLAIM));
+    exportCall(parts, main, core.has(RECLAIM));
+  }
   if (
     options.mode !== 'checked' &&
     has(program, (op, slot) => op === CALL_HELPER && program.imm[slot] === SETS_CALLBACK)
@@ -189,6 +192,7 @@ function neededFunctions(program: Program, options: JitOptions): FunctionName[] 
   else if (options.mode === 'hardened') names.push('check', 'tooDeep');
   if (options.mode !== 'checked' && options.narrow !== undefined) names.push('narrow');
   if (options.narrow !== undefined) names.push('kept');
+  if (options.packetFields !== undefined) names.push('setUp');
   if (options.fuel) names.push('outOfFuel');
   if (options.budget) names.push('outOfBudget');
   if (has(program, isPacketLoad)) names.push('packet', 'endProgram');
@@ -281,6 +285,28 @@ function exportBatch(parts: ModuleParts, main: Index, fields: PacketFields, recl
   const batch = module.function(module.type([TYPE.I32, TYPE.I32, TYPE.I32], []));
   module.body(batch, code);
   module.exportFunction(BATCH, batch);
+}
+
+/** Export a run on one packet, for callers in JavaScript that call often: it asks the machine only when others have run. */
+function exportCall(parts: ModuleParts, main: Index, reclaims: boolean): void {
+  const { module, options, imports } = parts;
+  const context = 0;
+  const code = new Code(1);
+  code.i32(options.area);
+  code.access(ACCESS.i32_load, AREA.READY);
+  code.get(context);
+  code.op(OP.i32_ne);
+  code.if();
+  code.get(context);
+  code.call(imports.of('setUp'));
+  code.end();
+  code.get(context);
+  code.i32(0);
+  code.call(main);
+  if (reclaims) writeReclaim(code, parts);
+  const call = module.function(module.type([TYPE.I32], [TYPE.I32]));
+  module.body(call, code);
+  module.exportFunction(CALL, call);
 }
 
 function writeMain(parts: ModuleParts, graph: FlowGraph): Code {
