@@ -3,7 +3,7 @@
  * the core compiles without the DOM's or Node's types: using anything more is a type error.
  */
 declare class TextDecoder {
-  constructor(label?: string, options?: { fatal?: boolean });
+  constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
   decode(input?: Uint8Array): string;
 }
 

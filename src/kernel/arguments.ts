@@ -1,6 +1,7 @@
 /** Arguments as they come through the seam: numbers that must fit their field, names, log buffers. */
 import { ERRNO } from '../errors/index.ts';
 import { BPF_OBJ_NAME_LEN } from '../uapi/index.ts';
+import { byteTextBytes } from '../util/index.ts';
 import { LOG_LEVEL } from '../verifier/index.ts';
 
 /** Fields of 64 bits: safe integers. Every other number has 32 bits, signed or not. */
@@ -56,12 +57,12 @@ export class UserLog {
 
   /**
    * Hand over the text: its end where it does not fit, its beginning with LOG_LEVEL.FIXED; NUL-terminated.
-   * @param text what was kept of it; @param length bytes that it had, kept or not
+   * @param text what was kept of it, a character a byte; @param length bytes that it had, kept or not
    * @returns 0, or -ENOSPC where it was cut.
    */
   finish(text: string, length?: number): number {
     if (this.level === 0) return 0;
-    const bytes = new TextEncoder().encode(text);
+    const bytes = byteTextBytes(text);
     this.trueSize = (length ?? bytes.length) + 1;
     const buffer = this.#buffer;
     if (buffer === undefined) return 0;

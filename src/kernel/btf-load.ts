@@ -8,7 +8,7 @@ import { BTF_MAGIC, Btf } from '../btf/index.ts';
 import { ERRNO, FormatError } from '../errors/index.ts';
 import type { BtfLoadAttr } from '../sys/index.ts';
 import { CAP } from '../uapi/index.ts';
-import { plainBytes } from '../util/index.ts';
+import { plainBytes, utf8ByteText } from '../util/index.ts';
 import { UserLog } from './arguments.ts';
 import { refusedType } from './btf-demands.ts';
 import { capable } from './capabilities.ts';
@@ -27,7 +27,7 @@ export function btfLoad(sub: Subsystem, attr: BtfLoadAttr): number {
   const log = new UserLog(attr.btfLogLevel, attr.btfLogBuf);
   if (attr.btf.length === 0 || log.check()) return -ERRNO.EINVAL;
   const { btf, errno, problem } = parse(plainBytes(attr.btf).slice());
-  const cut = log.finish(problem);
+  const cut = log.finish(utf8ByteText(problem));
   attr.btfLogTrueSize = log.trueSize;
   if (cut || btf === undefined) return cut || -errno;
   const object = sub.btfs.add(sub.btfs.hold(new BtfObject(btf)));

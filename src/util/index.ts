@@ -3,3 +3,4 @@ export * from './string-table.ts';
 export { Random } from './random.ts';
 export { sha256 } from './sha256.ts';
 export { plainBytes } from './plain-bytes.ts';
+export { byteTextBytes, utf8ByteText } from './byte-text.ts';

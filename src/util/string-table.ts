@@ -13,7 +13,7 @@ export class StringTable {
   readonly bytes: Uint8Array;
   #cache = new Map<number, string>();
   #budget: number;
-  #decoder = new TextDecoder();
+  #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;

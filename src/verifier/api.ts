@@ -78,6 +78,7 @@ export interface VerifiedProgram {
 export type VerifyResult =
   | {
       readonly ok: true;
+      /** A character a byte: source lines are in UTF-8. */
       readonly log: string;
       readonly logLength: number;
       readonly stats: VerifierStats;
@@ -87,6 +88,7 @@ export type VerifyResult =
       readonly ok: false;
       /** Positive error number. */
       readonly errno: number;
+      /** As above. */
       readonly log: string;
       /** Bytes the whole log has, kept or not. */
       readonly logLength: number;

@@ -22,6 +22,9 @@ const file = builder.string('/abs/dir/count.c');
 const header = builder.string('maps.h');
 const text = builder.string('\t\tint a = 1;  ');
 const other = builder.string('return a;');
+const accented = builder.string(' s = "é";');
+const long = builder.string('é'.repeat(600));
+const longFile = builder.string(`${'d/'.repeat(9)}${'f'.repeat(1100)}`);
 
 type Line = readonly [insn: number, file: number, text: number, line: number, column?: number];
 
@@ -280,6 +283,22 @@ describe('source lines in the log', () => {
       '3: (b7) r0 = 0',
       '4: (95) exit',
     ]);
+  });
+
+  it('counts and cuts lines as bytes', () => {
+    const lines: Line[] = [
+      [0, file, accented, 5],
+      [1, file, long, 6],
+      [2, longFile, other, 7],
+    ];
+    const result = verify(inputOf([r0, r0, exit], { btf: programBtf({ lines }), logLevel: 3 }));
+    const bytes = Uint8Array.from(result.log, (byte) => byte.charCodeAt(0));
+    const texts = new TextDecoder().decode(bytes).split('\n');
+    expect(result.logLength).toBe(bytes.length);
+    expect(texts).toContain('; s = "é"; @ count.c:5');
+    // Linux prints at most 1,023 bytes at a time: half an accent is lost, of a file also the number and the end of line.
+    expect(texts).toContain(`; ${'é'.repeat(511)}\ufffd @ count.c:6`);
+    expect(texts).toContain(`; return a; @ ${'f'.repeat(1020)}2: (95) exit`);
   });
 
   it('does not repeat the line that another path showed last', () => {

@@ -2,7 +2,7 @@
  * The log as the kernel keeps it: text grows, and below level 2 it is cut back to where a path began when that path
  * turned out fine, so that a refusal shows only the path that led to it. A log that outgrows its buffer keeps its end
  * (its beginning with level bit FIXED), and still counts every byte; what a full buffer gave up does not come back when the
- * text behind it is cut off. All text is ASCII.
+ * text behind it is cut off. A character of its text is a byte.
  *
  * Most of what is written at level 1 is cut off again: a piece may be written as the function that makes it, which is called
  * when somebody reads it. A place in the log is therefore a number of pieces, its mark, not of bytes.
