@@ -15,7 +15,7 @@ export interface ClassicAncillary {
   readonly protocol?: number;
   /** 0 to us, 1 broadcast, 2 multicast, 3 to another host, 4 outgoing. @kernel PACKET_* */
   readonly pktType?: number;
-  /** Without a device, loads of `ifindex` and `hatype` end the run with 0. */
+  /** Without a device, loads of `ifindex` and `hatype` end the run, and A as it was is returned. */
   readonly ifindex?: number;
   /** @kernel ARPHRD_* */
   readonly hatype?: number;
@@ -50,6 +50,8 @@ export interface ClassicPacket {
 
 /** How a load past the end is told from a value. */
 const OUTSIDE = -1;
+/** Of a fact about the device, where there is none: the run ends with A as it was. */
+const NO_DEVICE = -2;
 const NOTHING: ClassicAncillary = {};
 
 export class ClassicProgram {
@@ -74,7 +76,7 @@ export class ClassicProgram {
       switch (code & 7) {
         case CLASS.LD: {
           const value = (code & 0xe0) === MODE.MEM ? memory[k] : loadA(packet, code, k, a, x);
-          if (value === OUTSIDE) return 0;
+          if (value < 0) return value === NO_DEVICE ? a : 0;
           a = value;
           break;
         }
@@ -196,9 +198,9 @@ function loadAncillary(packet: ClassicPacket, what: number, a: number, x: number
     case AD.PKTTYPE:
       return facts.pktType ?? 0;
     case AD.IFINDEX:
-      return facts.ifindex ?? OUTSIDE;
+      return facts.ifindex ?? NO_DEVICE;
     case AD.HATYPE:
-      return facts.ifindex === undefined ? OUTSIDE : (facts.hatype ?? 0);
+      return facts.ifindex === undefined ? NO_DEVICE : (facts.hatype ?? 0);
     case AD.NLATTR:
       return findAttribute(data(), a, x);
     case AD.NLATTR_NEST:

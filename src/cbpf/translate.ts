@@ -210,7 +210,8 @@ function ancillary(what: number): readonly Instruction[] {
   const [offset, be16] = FIELDS[what];
   const load = loadWord(A, CTX, offset);
   if (be16) return [load, insn(CLASS.ALU | ALU.END | SRC.X, A, 0, 0, 16)];
-  // Without a device the index is 0, and the run ends.
-  if (what === AD.IFINDEX) return [load, jump32(JMP.JNE, 0, 1), exit];
+  // Without a device the index is 0: the run ends with A as it was.
+  if (what === AD.IFINDEX)
+    return [alu32Reg(ALU.MOV, SAVED, A), load, jump32(JMP.JNE, 0, 2), alu32Reg(ALU.MOV, A, SAVED), exit];
   return [load];
 }

@@ -11,9 +11,21 @@ const BODY = CLASSIC_FORMS.filter(({ mnemonic }) => mnemonic !== 'ret');
 export type Facts = readonly number[];
 
 /** Facts that every socket answers alike, in eBPF too. */
-export const COMMON_FACTS: Facts = [AD.PKTTYPE, AD.MARK, AD.QUEUE, AD.ALU_XOR_X, AD.VLAN_TAG, AD.VLAN_TAG_PRESENT];
+export const COMMON_FACTS: Facts = [
+  AD.PROTOCOL,
+  AD.PKTTYPE,
+  AD.IFINDEX,
+  AD.MARK,
+  AD.QUEUE,
+  AD.ALU_XOR_X,
+  AD.VLAN_TAG,
+  AD.VLAN_TAG_PRESENT,
+  AD.VLAN_TPID,
+];
 /** And those that eBPF has no access to. */
 export const NETLINK_FACTS: Facts = [AD.NLATTR, AD.NLATTR_NEST];
+/** All that a Unix socket answers alike each time. */
+export const SOCKET_FACTS: Facts = [...COMMON_FACTS, ...NETLINK_FACTS, AD.HATYPE, AD.PAY_OFFSET];
 
 const number = (random: Random): number => (random.oneIn(3) ? random.u32() : random.pick(NUMBERS));
 
@@ -59,7 +71,7 @@ function instruction(form: ClassicForm, random: Random, after: number, facts: Fa
 /** A program that the check takes, or one in which few things are wrong. */
 export function wildClassicProgram(random: Random): ClassicInstruction[] {
   const length = 1 + random.below(random.oneIn(5) ? 60 : 8);
-  const any = [...COMMON_FACTS, ...NETLINK_FACTS, ...Object.values(AD)];
+  const any = Object.values(AD);
   const insns = Array.from({ length }, (_, i) => {
     const forms = i === length - 1 ? RETURNS : CLASSIC_FORMS;
     return instruction(random.pick(forms), random, Math.max(1, length - i - 1), any);
@@ -84,6 +96,8 @@ export function classicProgram(random: Random, facts: Facts): ClassicInstruction
   for (let i = 0; i < length;) {
     const forms = random.oneIn(25) ? RETURNS : BODY;
     const one = instruction(random.pick(forms), random, length - i - 1 + fold.length, facts);
+    if (comparesConstant(one) && random.oneIn(3))
+      insns.push({ code: 0x00, jt: 0, jf: 0, k: (one.k + random.below(3) - 1) >>> 0 });
     insns.push(one);
     // Scratch words that would be read unwritten are left alone.
     if (checkClassic([...insns, ...Array.from({ length: 255 }, () => fold[fold.length - 1])])) insns.pop();
@@ -92,8 +106,19 @@ export function classicProgram(random: Random, facts: Facts): ClassicInstruction
   return [...insns, ...fold];
 }
 
+/** For such, A is now and then made one less, equal, or one more. */
+const comparesConstant = ({ code }: ClassicInstruction): boolean => (code & 0x0f) === 0x05 && code !== 0x05;
+
+/** X is a type and A an offset that packets of attributes have. */
+const findAttribute = (random: Random): ClassicInstruction[] => [
+  { code: 0x01, jt: 0, jf: 0, k: random.below(4) },
+  { code: 0x00, jt: 0, jf: 0, k: 4 * random.below(10) },
+  { code: 0x20, jt: 0, jf: 0, k: (AD_OFF + random.pick(NETLINK_FACTS)) >>> 0 },
+  ...(random.oneIn(3) ? [{ code: 0x16, jt: 0, jf: 0, k: 0 }] : []),
+];
+
 const foldA = (random: Random): ClassicInstruction[] => [
-  { code: 0x74, jt: 0, jf: 0, k: random.below(32) },
+  { code: 0x74, jt: 0, jf: 0, k: random.oneIn(2) ? 0 : random.below(32) },
   { code: 0x54, jt: 0, jf: 0, k: 0x1f },
   { code: 0x04, jt: 0, jf: 0, k: 1 },
   { code: 0x16, jt: 0, jf: 0, k: 0 },
