@@ -6,7 +6,7 @@
  * Refuses: what a hash refuses; a descriptor of another shape of map (what the resolver answers); changes by programs and
  * look-up-and-delete (-ENOTSUPP).
  */
-import { ERRNO } from '../errors/index.ts';
+import { ERRNO, InternalError } from '../errors/index.ts';
 import { indexOf } from './array.ts';
 import type { BpfMap, MapDeps, MapInfo, SlotObject, SlotResolver } from './bpf-map.ts';
 import { HashMap } from './hash.ts';
@@ -45,7 +45,10 @@ export class HashOfMaps implements BpfMap {
 
   lookupElem(key: number, cpu: number): number {
     const value = this.#hash.lookupElem(key, cpu);
-    return value === 0 ? 0 : this.#deps.memory.view.getUint32(value, true);
+    if (value === 0) return 0;
+    const { view } = this.#deps.memory;
+    if (value + WORD <= view.byteLength) return view.getUint32(value, true);
+    throw new InternalError(`the memory of map '${this.info.name}' is corrupt: a value out of it`);
   }
 
   updateElem(): number {
