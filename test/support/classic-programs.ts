@@ -94,6 +94,7 @@ export function classicProgram(random: Random, facts: Facts): ClassicInstruction
   const fold = foldA(random);
   const insns: ClassicInstruction[] = [];
   for (let i = 0; i < length;) {
+    if (facts.includes(AD.NLATTR) && random.oneIn(8)) insns.push(...findAttribute(random));
     const forms = random.oneIn(25) ? RETURNS : BODY;
     const one = instruction(random.pick(forms), random, length - i - 1 + fold.length, facts);
     if (comparesConstant(one) && random.oneIn(3))
