@@ -80,6 +80,13 @@ function table(results, engines) {
   return [line(headings), rule, ...all.slice(1).map(line)].join('\n');
 }
 
+/** The sentences of bench-calls.mjs. */
+function otherFigures() {
+  return execFileSync(process.execPath, [fileURLToPath(new URL('bench-calls.mjs', import.meta.url))], {
+    encoding: 'utf8',
+  });
+}
+
 function main(names) {
   const engines = ['jit', 'jit-budget', 'jit-hardened', 'interp', ...(linuxAnswers() ? ['linux'] : [])];
   const all = readdirSync(`${root}/bench`).filter((file) => file.endsWith('.o'));
@@ -90,6 +97,8 @@ function main(names) {
   );
   console.log(text);
   if (names.length > 0) return;
+  const figures = otherFigures();
+  console.log(figures);
   const [load] = loadavg();
   const machine = `${cpus().length} processors (${cpus()[0].model.trim()}), Linux ${release()}, Node ${process.versions.node}`;
   writeFileSync(
@@ -104,6 +113,10 @@ Measured on ${machine}, with a load of ${load.toFixed(1)}.
 touch, *linux* is the running kernel with its own JIT.
 
 ${text}
+
+Besides, gross and the quickest of many short rounds (\`scripts/bench-calls.mjs\`):
+
+${figures.trim().replaceAll(/^/gm, '- ')}
 `,
   );
 }
