@@ -6,6 +6,8 @@ struct MAP(BPF_MAP_TYPE_ARRAY, __u32, __u64, 5) numbers SEC(".maps");
 struct MAP(BPF_MAP_TYPE_HASH, __u64, __u32, 16) table SEC(".maps");
 struct MAP(BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, 3) percpu SEC(".maps");
 struct MAP(BPF_MAP_TYPE_PERCPU_HASH, __u32, __u64, 8) percpu_table SEC(".maps");
+struct MAP(BPF_MAP_TYPE_LRU_HASH, __u64, __u32, 64) recent SEC(".maps");
+struct MAP(BPF_MAP_TYPE_LRU_PERCPU_HASH, __u64, __u32, 64) recent_percpu SEC(".maps");
 int target(struct xdp_md *ctx);
 struct {
   __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -113,6 +115,33 @@ SEC("xdp") int each_deletes(struct xdp_md *ctx) {
   long n = bpf_for_each_map_elem(&table, drop, &s, 0);
   long m = bpf_for_each_map_elem(&table, drop, &s, 0);
   return n * 100000 + m * 1000 + s.sum;
+}
+static long sum_of(void *map, __u64 *key, __u32 *value, struct sum *s) {
+  s->sum += *key * 7 + *value;
+  *value += 1;
+  s->rounds++;
+  return s->rounds == s->stop;
+}
+SEC("xdp") int each_lru(struct xdp_md *ctx) {
+  struct sum s = {};
+  for (__u64 k = 0; k < 10; k++) {
+    __u32 v = k * k;
+    bpf_map_update_elem(&recent, &k, &v, 0);
+    bpf_map_update_elem(&recent_percpu, &k, &v, 0);
+  }
+  long n = bpf_for_each_map_elem(&recent, sum_of, &s, 0);
+  n = n * 100 + bpf_for_each_map_elem(&recent, drop, &s, 0);
+  n = n * 100 + bpf_for_each_map_elem(&recent, sum_of, &s, 0);
+  n = n * 100 + bpf_for_each_map_elem(&recent_percpu, sum_of, &s, 0);
+  return n * 10000 + s.sum;
+}
+SEC("xdp") int each_lru_stops(struct xdp_md *ctx) {
+  struct sum s = {.stop = 3};
+  for (__u64 k = 0; k < 10; k++) {
+    __u32 v = 1;
+    bpf_map_update_elem(&recent, &k, &v, 0);
+  }
+  return bpf_for_each_map_elem(&recent, sum_of, &s, 0) * 100 + s.rounds;
 }
 SEC("xdp") int each_empty(struct xdp_md *ctx) {
   struct sum s = {};
