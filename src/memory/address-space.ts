@@ -1,7 +1,8 @@
 /**
  * The one memory of a userspace kernel. An eBPF pointer is its zero-extended address here. Memory is handed out in
  * regions of whole pages; every address belongs to one region or to none, so that a checked access costs one table
- * look-up. Address 0 and the first 64 KiB belong to no region, and so does at least one page between regions.
+ * look-up. Address 0 and the first 64 KiB belong to no region, and so does at least one page between regions. Only small
+ * regions of kind `map`, of which programs may touch nothing, share pages.
  * `allocate` may grow the memory, which detaches all views: never keep `bytes` or `view` across it.
  */
 
@@ -12,6 +13,17 @@ const GUARD = WASM_PAGE;
 
 /** What compiled programs may do with a page at once; anything else is checked exactly. Bits of the table of pages. */
 export const PAGE_OPEN = { READ: 1, WRITE: 2 } as const;
+
+/** Bytes of the pieces of shared pages; what is larger has pages of its own. */
+const PIECES: readonly number[] = [128, 256, 512, 1024];
+
+/** A page of pieces of one size. */
+interface SharedPage {
+  readonly page: Region;
+  readonly piece: number;
+  /** Addresses of those that are free. */
+  readonly free: number[];
+}
 
 /** Regions of which programs may touch whatever lies on their pages: nothing else does. */
 const OPEN_KINDS: ReadonlySet<RegionKind> = new Set(['stack', 'ctx', 'packet']);
@@ -25,7 +37,7 @@ export interface Region {
   size: number;
   readonly kind: RegionKind;
   writable: boolean;
-  /** Bytes reserved, whole pages. */
+  /** Bytes reserved: whole pages, or a piece of one. */
   readonly reserved: number;
   /** Name for messages. */
   readonly name: string;
@@ -53,6 +65,7 @@ export class AddressSpace {
   readonly #open = new Set<Region>();
   /** Free page runs: [first page, pages], in address order, never adjacent. */
   #free: [number, number][] = [];
+  #shared: SharedPage[] = [];
   #end: number;
   #used = 0;
   readonly #limit: number;
@@ -79,7 +92,7 @@ export class AddressSpace {
     return this.#view;
   }
 
-  /** Bytes that live regions hold, guard pages left out. */
+  /** Bytes that live regions hold; guard pages and what is free of shared pages are left out. */
   get used(): number {
     return this.#used;
   }
@@ -89,8 +102,43 @@ export class AddressSpace {
     this.#view = new DataView(this.memory.buffer);
   }
 
-  /** A zeroed region of `size` bytes at a page boundary, or undefined when the memory is exhausted (-ENOMEM). */
+  /**
+   * A zeroed region of `size` bytes at a page boundary (a small one of kind `map`: at a multiple of 128), or undefined when
+   * the memory is exhausted (-ENOMEM).
+   */
   allocate(size: number, options: AllocateOptions): Region | undefined {
+    const piece = options.kind === 'map' ? PIECES.find((bytes) => size <= bytes) : undefined;
+    return piece === undefined ? this.#allocatePages(size, options) : this.#allocatePiece(size, piece, options);
+  }
+
+  #allocatePiece(size: number, piece: number, { kind, name }: AllocateOptions): Region | undefined {
+    let shared = this.#shared.find((one) => one.piece === piece && one.free.length > 0);
+    if (shared === undefined) {
+      const nobody = { kind, name: 'maps', writable: false, contains: () => false };
+      const page = this.#allocatePages(PAGE, nobody);
+      if (page === undefined) return undefined;
+      this.#used -= PAGE;
+      const free = Array.from({ length: PAGE / piece }, (_, i) => page.base + PAGE - (i + 1) * piece);
+      shared = { page, piece, free };
+      this.#shared.push(shared);
+    }
+    this.#used += piece;
+    const base = shared.free.pop() as number;
+    return { base, size, kind, name, writable: false, reserved: piece, contains: () => false };
+  }
+
+  #freePiece(region: Region): void {
+    const shared = this.#shared.find(({ page }) => region.base >= page.base && region.base < page.base + PAGE);
+    if (shared === undefined || shared.free.includes(region.base)) return;
+    this.#bytes.fill(0, region.base, region.base + region.reserved);
+    this.#used -= shared.piece;
+    if (shared.free.push(region.base) * shared.piece < PAGE) return;
+    this.#shared = this.#shared.filter((one) => one !== shared);
+    this.#used += PAGE;
+    this.free(shared.page);
+  }
+
+  #allocatePages(size: number, options: AllocateOptions): Region | undefined {
     const pages = Math.max(1, Math.ceil(size / PAGE));
     const first = this.#takePages(pages + 1); // the page behind stays unmapped
     if (first === undefined) return undefined;
@@ -134,6 +182,7 @@ export class AddressSpace {
 
   /** Give a region back; its bytes are zeroed and its addresses belong to nobody. */
   free(region: Region): void {
+    if (region.reserved < PAGE) return this.#freePiece(region);
     const first = region.base / PAGE;
     const pages = region.reserved / PAGE;
     if (this.#pages[first] !== region) return;
