@@ -20,7 +20,12 @@ function read(env: HelperEnv, r: Int32Array, slot: number, fault: Fault): void {
   const to = memory(env.space, r, 1, size, true, slot);
   const from = r[6] >>> 0;
   const { bytes } = env.space;
-  const isThere = r[7] === 0 && (size === 0 || env.space.check(from, size, false) !== undefined);
+  if (size === 0) {
+    // Nothing is read: the kernel minds only addresses of the other half.
+    const refused = fault === kernelFault ? r[7] === 0 && from === 0 : r[7] !== 0;
+    return returnInt(r, refused ? fault(r) : 0);
+  }
+  const isThere = r[7] === 0 && env.space.check(from, size, false) !== undefined;
   if (isThere) bytes.copyWithin(to, from, from + size);
   else bytes.fill(0, to, to + size);
   returnInt(r, isThere ? 0 : fault(r));
@@ -33,7 +38,7 @@ function readString(env: HelperEnv, r: Int32Array, slot: number, fault: Fault): 
   const from = r[6] >>> 0;
   const { space } = env;
   const { bytes } = space;
-  if (size === 0) return returnInt(r, fault(r));
+  if (size === 0) return returnInt(r, 0);
   for (let i = 0; i < size; i++) {
     if (r[7] !== 0 || space.check(from + i, 1, false) === undefined) {
       bytes.fill(0, to, to + size);

@@ -49,6 +49,13 @@ const VLAN_FRAME = new Uint8Array(
 );
 
 onBackends('results', {
+  'strings of no bytes': ({ sys, ledger }) => {
+    for (const name of ['probe_read_kernel_str', 'probe_read_user_str', 'probe_read_kernel'])
+      for (const from of ['r3 = 0', 'r3 = r10', 'r3 = -1']) {
+        const text = `r1 = r10\nr1 += -8\nr2 = 0\n${from}\n${call(name)}\nexit`;
+        ledger(`${name}, ${from}`, run(sys, PROG_TYPE.SCHED_CLS, text).retval | 0);
+      }
+  },
   'congestion behind a VLAN tag': ({ sys, ledger }) => {
     const type = [0x88a8, 0x8100, 0x0800, 0x0806];
     for (const inner of type) {
