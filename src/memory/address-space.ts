@@ -15,12 +15,13 @@ const GUARD = WASM_PAGE;
 export const PAGE_OPEN = { READ: 1, WRITE: 2 } as const;
 
 /** Bytes of the pieces of shared pages; what is larger has pages of its own. */
-const PIECES: readonly number[] = [128, 256, 512, 1024];
+const PIECES: readonly number[] = [128, 256, 512, 640, 768, 1024, 1280, 2048];
 
 /** A page of pieces of one size. */
 interface SharedPage {
   readonly page: Region;
   readonly piece: number;
+  readonly count: number;
   /** Addresses of those that are free. */
   readonly free: number[];
 }
@@ -118,8 +119,9 @@ export class AddressSpace {
       const page = this.#allocatePages(PAGE, nobody);
       if (page === undefined) return undefined;
       this.#used -= PAGE;
-      const free = Array.from({ length: PAGE / piece }, (_, i) => page.base + PAGE - (i + 1) * piece);
-      shared = { page, piece, free };
+      const count = Math.floor(PAGE / piece);
+      const free = Array.from({ length: count }, (_, i) => page.base + (count - i - 1) * piece);
+      shared = { page, piece, count, free };
       this.#shared.push(shared);
     }
     this.#used += piece;
@@ -132,7 +134,7 @@ export class AddressSpace {
     if (shared === undefined || shared.free.includes(region.base)) return;
     this.#bytes.fill(0, region.base, region.base + region.reserved);
     this.#used -= shared.piece;
-    if (shared.free.push(region.base) * shared.piece < PAGE) return;
+    if (shared.free.push(region.base) < shared.count) return;
     this.#shared = this.#shared.filter((one) => one !== shared);
     this.#used += PAGE;
     this.free(shared.page);

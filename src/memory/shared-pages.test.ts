@@ -36,8 +36,8 @@ it('small headers share pages, zeroed, apart, out of reach', () => {
 
 it('larger ones, and what programs may touch, have pages of their own', () => {
   const space = new AddressSpace();
-  const sizes = [129, 512, 1024, 1025, PAGE + 1];
-  expect(sizes.map((size) => header(space, size).reserved)).toEqual([256, 512, 1024, PAGE, 2 * PAGE]);
+  const sizes = [129, 512, 600, 1025, 2049, PAGE + 1];
+  expect(sizes.map((size) => header(space, size).reserved)).toEqual([256, 512, 640, 1280, PAGE, 2 * PAGE]);
   const plain = space.allocate(8, { kind: 'mem', name: 'plain' });
   expect([plain?.reserved, (plain?.base ?? 1) % PAGE]).toEqual([PAGE, 0]);
   expect(new AddressSpace(65536).allocate(8, { kind: 'map', name: 'no room' })).toBeUndefined();
