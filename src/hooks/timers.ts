@@ -53,7 +53,8 @@ export class TimerQueue implements Timers {
   #lastOrder = 0;
   /** Whose callback runs. */
   #running: Timer | undefined;
-  #key: Region | undefined;
+  /** Keys: of an element that is looked for, and of the one whose callback runs, which may look for others. */
+  readonly #keys: { look: Region | undefined; run: Region | undefined } = { look: undefined, run: undefined };
   #sweepAt = FEW;
 
   constructor(cpu: () => Cpu) {
@@ -153,7 +154,7 @@ export class TimerQueue implements Timers {
     timer.expires = Infinity;
     if (callback === undefined) return;
     const cpu = this.#cpu();
-    const key = this.#keyOf(timer);
+    const key = this.#keyOf(timer, 'run');
     // The callback may replace itself, and be all that holds its program.
     callback.image.owner?.hold();
     this.#running = timer;
@@ -166,16 +167,19 @@ export class TimerQueue implements Timers {
   }
 
   /** The key of a timer's element where its callback may read it: a number for arrays. */
-  #keyOf({ map, field }: Timer): number {
+  #keyOf({ map, field }: Timer, use: 'look' | 'run'): number {
     const { space } = this.#cpu().host;
     const { keySize, type } = map.info;
-    if (this.#key === undefined || this.#key.reserved < keySize) {
-      if (this.#key !== undefined) space.free(this.#key);
-      this.#key = space.allocate(keySize, { kind: 'mem', name: 'key of a timer', writable: false });
-    }
-    if (this.#key === undefined) throw new InternalError('no memory for a key');
-    const { base } = this.#key;
-    this.#key.size = keySize;
+    const before = this.#keys[use];
+    if (before !== undefined && before.reserved < keySize) space.free(before);
+    const place =
+      before !== undefined && before.reserved >= keySize
+        ? before
+        : space.allocate(keySize, { kind: 'mem', name: 'key of a timer', writable: false });
+    this.#keys[use] = place;
+    if (place === undefined) throw new InternalError('no memory for a key');
+    place.size = keySize;
+    const { base } = place;
     const value = valueOf({ map, field });
     if (type === MAP_TYPE.ARRAY) {
       const first = map.values?.address ?? 0;
@@ -193,7 +197,7 @@ export class TimerQueue implements Timers {
     const { host } = this.#cpu();
     if (host.mapAt(map.address) !== map || this.#view.getUint32(field, true) !== id) return false;
     if (map.info.type === MAP_TYPE.ARRAY) return true;
-    return (map.findElem ?? map.lookupElem).call(map, this.#keyOf(timer), 0) === valueOf(timer);
+    return (map.findElem ?? map.lookupElem).call(map, this.#keyOf(timer, 'look'), 0) === valueOf(timer);
   }
 
   #letGo(timer: Timer): void {

@@ -2,3 +2,4 @@
 export { createKernel } from './kernel.ts';
 export type { Kernel, KernelOptions } from './kernel.ts';
 export type { EngineName, PacketBatch, PreparedRun, ProgramInspection } from '../hooks/index.ts';
+export { LiveTimers } from './live-timers.ts';

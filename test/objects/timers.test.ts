@@ -1,8 +1,8 @@
 /** Timers and locks in map values, compiled by clang: what programs and callbacks find on both backends. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { createKernel } from '../../src/kernel/index.ts';
-import type { EngineName } from '../../src/kernel/index.ts';
+import { LiveTimers, createKernel } from '../../src/kernel/index.ts';
+import type { EngineName, Kernel } from '../../src/kernel/index.ts';
 import { loadCollectionSpec } from '../../src/loader/index.ts';
 import type { BpfSys } from '../../src/sys/index.ts';
 import { BPF_CMD } from '../../src/uapi/index.ts';
@@ -116,4 +116,17 @@ describe.each(['interp', 'jit'] as const)('timers on a clock of the test, %s', (
     expect(kernel.nextTimer).toBe(Infinity);
     expect(kernel.runTimers(Infinity)).toBe(0);
   });
+});
+
+it('timers of the host run them as time goes by', async () => {
+  const live = new LiveTimers(setTimeout, clearTimeout);
+  const kernel: Kernel = createKernel({ timerArmed: () => live.follow(kernel) });
+  using _ = kernel;
+  using loaded = spec().load(kernel, { programs: ['runs_again', 'runs_far'] });
+  run(kernel, loaded.programs['runs_again'].fd);
+  await expect.poll(() => seen(kernel, loaded.maps['seen'].fd)[0]).toBe('333');
+  expect(kernel.nextTimer).toBe(Infinity);
+  run(kernel, loaded.programs['runs_far'].fd);
+  expect(kernel.nextTimer).toBeLessThan(Infinity);
+  live.stop();
 });
