@@ -67,6 +67,8 @@ const loadWord = (dst: number, base: number, off: number): Instruction =>
   insn(CLASS.LDX | MODE.MEM | SIZE.W, dst, base, off, 0);
 const jump32 = (op: number, imm: number, off: number): Instruction => insn(CLASS.JMP32 | op | SRC.K, A, 0, off, imm);
 const call = (helper: number): Instruction => insn(CALL, 0, 0, 0, helper);
+/** The jump with an offset of 32 bits: Linux rewrites packet loads into many more slots than one. */
+const GOTOL = CLASS.JMP32 | JMP.JA;
 const exit = insn(EXIT, 0, 0, 0, 0);
 const returnZero = [alu32(ALU.MOV, A, 0), exit];
 const memory = (word: number): number => MEMORY + 4 * word;
@@ -97,7 +99,10 @@ export function translateClassic(insns: readonly ClassicInstruction[]): Instruct
         out.push(jump);
       }
   });
-  for (const { slot, target } of jumps) out[slot] = { ...out[slot], off: starts[target] - slot - 1 };
+  for (const { slot, target } of jumps) {
+    const distance = starts[target] - slot - 1;
+    out[slot] = out[slot].opcode === GOTOL ? { ...out[slot], imm: distance } : { ...out[slot], off: distance };
+  }
   return out;
 }
 
@@ -118,7 +123,7 @@ function reachable(insns: readonly ClassicInstruction[]): boolean[] {
 const INVERSE: Readonly<Record<number, number>> = { [JMP.JEQ]: JMP.JNE, [JMP.JGT]: JMP.JLE, [JMP.JGE]: JMP.JLT };
 
 interface Branch {
-  /** Its offset is filled in once all targets are known. */
+  /** Its distance is filled in once all targets are known. */
   readonly jump: Instruction;
   readonly target: number;
 }
@@ -126,7 +131,10 @@ interface Branch {
 function branches({ code, jt, jf, k }: ClassicInstruction, at: number): Branch[] {
   const op = code & 0xf0;
   const next = at + 1;
-  const always = (skip: number): Branch => ({ jump: insn(CLASS.JMP | JMP.JA, 0, 0, 0, 0), target: next + skip });
+  const always = (skip: number): Branch => ({
+    jump: insn(skip > 255 ? GOTOL : CLASS.JMP | JMP.JA, 0, 0, 0, 0),
+    target: next + skip,
+  });
   if (op === JMP.JA) return k === 0 ? [] : [always(k)];
   const when = (condition: number, skip: number): Branch => ({
     jump: code & SRC.X ? insn(CLASS.JMP32 | condition | SRC.X, A, X, 0, 0) : jump32(condition, k, 0),

@@ -76,14 +76,21 @@ function compareSocket(random: Random, insns: readonly ClassicInstruction[]): st
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 function load(sys: BpfSys, insns: Uint8Array): { fd: number; log: string } {
-  const logBuf = new Uint8Array(1 << 16);
-  const attr = { progType: PROG_TYPE.SOCKET_FILTER, insns, license: 'Apache-2.0', logLevel: 1, logBuf };
+  const attr = { progType: PROG_TYPE.SOCKET_FILTER, insns, license: 'Apache-2.0' };
   const fd = sys.bpf(BPF_CMD.PROG_LOAD, attr);
-  return { fd, log: fd >= 0 ? '' : Buffer.from(logBuf).toString('latin1').replace(/\0.*/s, '').slice(-600) };
+  if (fd >= 0) return { fd, log: '' };
+  const logBuf = new Uint8Array(1 << 24);
+  sys.bpf(BPF_CMD.PROG_LOAD, { ...attr, logLevel: 1, logBuf });
+  return {
+    fd,
+    log: Buffer.from(logBuf.subarray(0, logBuf.indexOf(0)))
+      .toString('latin1')
+      .slice(-600),
+  };
 }
 
 /** The translation everywhere; a test run's packets come from the device `lo`, and are for this host or not by address. */
-function compareTranslation(random: Random, insns: readonly ClassicInstruction[]): string | undefined {
+export function compareTranslation(random: Random, insns: readonly ClassicInstruction[]): string | undefined {
   const program = new ClassicProgram(insns);
   const slots = encode(translateClassic(insns));
   const backends: [string, BpfSys][] = [
