@@ -62,7 +62,7 @@ export const SK_BUFF = struct('__sk_buff', 192, [
   ['data', 76, 4],
   ['data_end', 80, 4],
   ['napi_id', 84, 4],
-  ['family', 88, 4],
+  ['family', 88, 4, { behind: 2 }],
   ['remote_ip4', 92, 4],
   ['local_ip4', 96, 4],
   ['remote_ip6', 100, 16],

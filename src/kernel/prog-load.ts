@@ -158,11 +158,14 @@ function runnable(result: VerifyResult, verified: boolean): VerifyResult {
   const missing = result.program.helpers.find((id) => id !== TAIL_CALL && helperRegistry(id) === undefined);
   const fields = result.program.maps.flatMap(({ fields = [] }) => fields);
   const field = fields.find(({ kind }) => NOT_RUNNING.has(kind));
-  if (missing === undefined && !field) return result;
+  const { readsUntrusted } = result.program;
+  if (missing === undefined && !field && !readsUntrusted) return result;
   const unsupported =
-    missing === undefined
-      ? `running with ${field?.kind} in a map's value`
-      : `running helper bpf_${HELPER_NAMES[missing]}`;
+    missing !== undefined
+      ? `running helper bpf_${HELPER_NAMES[missing]}`
+      : field
+        ? `running with ${field.kind} in a map's value`
+        : 'running reads through pointers that may lead nowhere';
   return { ...result, ok: false, errno: ERRNO.ENOTSUPP, summary: unsupported, insn: -1, unsupported };
 }
 

@@ -70,6 +70,8 @@ export interface VerifiedProgram {
   readonly subprogs: readonly number[];
   /** Bytes of stack of the main program. */
   readonly stackDepth: number;
+  /** Whether it reads through pointers that are not trusted to lead anywhere: on Linux such a read gives 0 where it fails. */
+  readonly readsUntrusted: boolean;
   /** Bytes of context that it may touch: from the first to behind the last. */
   readonly maxCtxOffset: number;
   readonly stats: VerifierStats;

@@ -92,6 +92,8 @@ export class Env implements Context {
 
   insnProcessed = 0;
   jmpsProcessed = 0;
+  /** Whether it reads where nothing may be: such reads give 0. */
+  readsUntrusted = false;
   /** @kernel bpf_prog_aux.max_ctx_offset */
   maxCtxOffset = 0;
   prevInsnProcessed = 0;
