@@ -33,7 +33,7 @@ function call(name: string, ...args: number[]): bigint {
     r[2 + 2 * i] = arg;
     r[3 + 2 * i] = Math.floor(arg / 2 ** 32);
   });
-  helperRegistry(HELPER_NAMES.indexOf(name))!(env, r, 3);
+  helperRegistry(HELPER_NAMES.indexOf(name))!(env, r, 3, undefined as never);
   return BigInt.asIntN(64, toBigInt(r[0], r[1]));
 }
 

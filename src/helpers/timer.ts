@@ -3,6 +3,7 @@
  * @source the helpers' descriptions in <linux/bpf.h>; orders of errors measured on Linux 6.18
  */
 import { ERRNO } from '../errors/index.ts';
+import type { Executable } from '../vm/index.ts';
 import type { Family, HelperEnv } from './env.ts';
 import { mapOf } from './map.ts';
 import { int32, memory, returnInt, uint64 } from './registers.ts';
@@ -22,7 +23,9 @@ export const timerFamily: Family = {
   },
   /** `(timer, function)`. @returns -EINVAL (not initialised), -EPERM */
   timer_set_callback(env, r, slot, program) {
-    returnInt(r, env.timers?.setCallback(fieldOf(env, r, slot), program, int32(r, 2)) ?? -ERRNO.EOPNOTSUPP);
+    // Whoever runs with this environment was compiled for it.
+    const caller = program as unknown as Executable<HelperEnv>;
+    returnInt(r, env.timers?.setCallback(fieldOf(env, r, slot), caller, int32(r, 2)) ?? -ERRNO.EOPNOTSUPP);
   },
   /** `(timer, nanoseconds, flags)`. @returns -EINVAL (flags, not initialised) */
   timer_start(env, r, slot) {

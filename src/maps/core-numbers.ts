@@ -4,7 +4,16 @@
 export const OPERATION = { LOOKUP: 1, UPDATE: 2, DELETE: 3 } as const;
 
 /** What the core finds wrong in a map's memory. */
-export const CORRUPT = { CHAIN: 1, CIRCLE: 2, FREE_LIST: 3, RETIRED: 4, USE_LIST: 5, RECORD: 6, TRIE: 7, FILTER: 8 } as const;
+export const CORRUPT = {
+  CHAIN: 1,
+  CIRCLE: 2,
+  FREE_LIST: 3,
+  RETIRED: 4,
+  USE_LIST: 5,
+  RECORD: 6,
+  TRIE: 7,
+  FILTER: 8,
+} as const;
 
 const MESSAGES: Readonly<Record<number, string>> = {
   [CORRUPT.CHAIN]: 'a chain leads to what is no element of it',

@@ -12,7 +12,7 @@ export const REGISTER_WORDS = 22;
  * and `r[1]`. `slot` is the call's, for traps, in `program`. A helper may grow the memory. One of CALLING_HELPERS may answer calls
  * to make first.
  */
-export type HelperFn<Env> = (env: Env, r: Int32Array, slot: number, program: Executable<Env>) => void | Calls;
+export type HelperFn<Env> = (env: Env, r: Int32Array, slot: number, program: Executable<never>) => void | Calls;
 
 /**
  * Calls of a function of the program that a helper makes: `bpf_loop`, `bpf_for_each_map_elem`. The engine makes them, so that a
