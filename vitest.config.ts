@@ -1,5 +1,6 @@
 /** Tests run on the sources: the package's own name (`skep/loader`, …) resolves to src, not to dist. */
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -23,5 +24,7 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // By default one processor is left idle: on two that is half of them.
+    maxWorkers: availableParallelism(),
   },
 });

@@ -48,10 +48,12 @@ it('shows the WebAssembly as text and as bytes', async () => {
       (type (;2;) (func (param i64 i64 i64 i64 i64 i64) (result i64)))
       (type (;3;) (func (param i32 i32 i32) (result i32)))
       (type (;4;) (func (param i32 i32 i32)))
+      (type (;5;) (func (param i32) (result i32)))
       (import "skep" "memory" (memory 1))
       (import "skep" "invalid" (func (;0;) (type 0)))
+      (import "skep" "setUp" (func (;1;) (type 0)))
       (global (;0;) (mut i64) (i64.const 0))
-      (func (;1;) (export "main") (type 1) (param i32 i32) (result i32)
+      (func (;2;) (export "main") (type 1) (param i32 i32) (result i32)
         (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
         local.get 0
         i64.extend_i32_u
@@ -71,12 +73,12 @@ it('shows the WebAssembly as text and as bytes', async () => {
         return
         unreachable
       )
-      (func (;2;) (export "repeat") (type 3) (param i32 i32 i32) (result i32)
+      (func (;3;) (export "repeat") (type 3) (param i32 i32 i32) (result i32)
         (local i32)
         loop
           local.get 0
           local.get 1
-          call 1
+          call 2
           local.set 3
           local.get 2
           i32.const 1
@@ -86,7 +88,7 @@ it('shows the WebAssembly as text and as bytes', async () => {
         end
         local.get 3
       )
-      (func (;3;) (export "batch") (type 4) (param i32 i32 i32)
+      (func (;4;) (export "batch") (type 4) (param i32 i32 i32)
         loop
           local.get 0
           local.get 1
@@ -106,7 +108,7 @@ it('shows the WebAssembly as text and as bytes', async () => {
           local.get 1
           local.get 0
           i32.const 0
-          call 1
+          call 2
           i32.store offset=8
           local.get 1
           i32.const 16
@@ -118,6 +120,19 @@ it('shows the WebAssembly as text and as bytes', async () => {
           local.tee 2
           br_if 0
         end
+      )
+      (func (;5;) (export "call") (type 5) (param i32) (result i32)
+        i32.const ADDRESS
+        i32.load offset=92
+        local.get 0
+        i32.ne
+        if
+          local.get 0
+          call 1
+        end
+        local.get 0
+        i32.const 0
+        call 2
       )
     )
     "
