@@ -22,6 +22,7 @@ import { computeLiveRegs } from './liveness.ts';
 import { insnText } from './log/insn-text.ts';
 import { lastMessage } from './log/message.ts';
 import { counterSize } from './may-goto.ts';
+import { checkPacketLoadRange } from './packet-load-range.ts';
 import { checkProfile, checkProfileMaps } from './profile.ts';
 import { computeScc } from './scc.ts';
 import { checkStackDepth, inlinedLoopSize } from './stack-depth.ts';
@@ -79,6 +80,7 @@ function runPasses(env: Env): number {
     checkStackDepth(env) ||
     checkConversions(env) ||
     checkTailCallMaps(env) ||
+    checkPacketLoadRange(env) ||
     checkCallsResolved(env) ||
     checkFunctionsWalked(env)
   );
