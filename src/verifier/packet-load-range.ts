@@ -19,10 +19,11 @@ const [MIN_OFFSET, MAX_OFFSET] = [-32768, 32767];
 /** @returns 0 or -errno */
 export function checkPacketLoadRange(env: Env): number {
   const { insns } = env;
+  const isLive = (at: number): boolean => (env.aux.flags[at] & AUX.SEEN) !== 0;
   const loads: number[] = [];
   insns.forEach(({ opcode }, at) => {
     const isTail = at > 0 && insns[at - 1].opcode === LD_IMM64;
-    if ((opcode & 7) === CLASS.LD && opcode !== LD_IMM64 && !isTail) loads.push(at);
+    if ((opcode & 7) === CLASS.LD && opcode !== LD_IMM64 && !isTail && isLive(at)) loads.push(at);
   });
   if (insns.length + loads.length * GROWTH <= MAX_OFFSET) return 0;
   let first = Infinity;
