@@ -18,3 +18,4 @@ export * from './helpers.ts';
 export * from './return-range.ts';
 export * from './sock-access.ts';
 export * from './trusted-members.ts';
+export * from './places.ts';

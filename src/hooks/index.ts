@@ -16,6 +16,10 @@ import { testRunSyscall } from './syscall.ts';
 import { testRunXdp } from './xdp.ts';
 
 export type { Cpu, EngineName, Host, ProgramImage, ProgramOwner } from './api.ts';
+export { DEFAULT_FUEL } from './attached.ts';
+export type { AttachedStats } from './attached.ts';
+export { EventSource } from './event-source.ts';
+export type { EventArg, EventAttachOptions, EventAttachment, EventShape } from './event-source.ts';
 export { createCpu, createImage } from './cpu.ts';
 export { inspectProgram } from './inspect.ts';
 export type { ProgramInspection } from './inspect.ts';

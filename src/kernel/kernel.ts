@@ -5,11 +5,11 @@
 import { KernelBtf } from '../btf/index.ts';
 import type { KernelBtfSource } from '../btf/index.ts';
 import { PROFILE_SETTINGS } from '../contracts/index.ts';
-import type { Profile } from '../contracts/index.ts';
+import type { Place, Profile } from '../contracts/index.ts';
 import { BpfError, BudgetTrap, ERRNO, InternalError, Trap } from '../errors/index.ts';
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
 import { ProgramNumbers, inspectProgram, openXdpBatch, testRun } from '../hooks/index.ts';
-import type { EngineName, Host, PacketBatch, ProgramInspection } from '../hooks/index.ts';
+import type { EngineName, EventShape, Host, PacketBatch, ProgramInspection } from '../hooks/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import { AddressSpace, Rcu } from '../memory/index.ts';
 import type { BpfAttrs, BpfCmd, BpfSys, MapView, ProgLoadAttr, ProgTestRunAttr } from '../sys/index.ts';
@@ -17,6 +17,8 @@ import { BPF_CMD as CMD, PROG_TYPE } from '../uapi/index.ts';
 import type { VerifyInput } from '../verifier/index.ts';
 import type { Interpreter } from '../vm/index.ts';
 import { checkNumbers } from './arguments.ts';
+import { openEvent } from './attach.ts';
+import type { KernelEvent } from './attach.ts';
 import { assumeVerified } from './assume-verified.ts';
 import { btfLoad } from './btf-load.ts';
 import { getFdById, getNextId } from './ids.ts';
@@ -108,6 +110,11 @@ export interface Kernel extends BpfSys {
    * @returns -EBADF, -EINVAL (no XDP program, sizes), -ENOMEM, -ENOTSUPP where programs are only verified
    */
   openBatch(progFd: number, capacity: number, size: number): PacketBatch | number;
+  /**
+   * An event of this process that programs of type tracepoint and raw_tracepoint, or perf_event, can be attached to.
+   * @throws BpfError ENOMEM
+   */
+  openEvent(place: Place, shape: EventShape): KernelEvent;
   /**
    * Run the callbacks of `bpf_timer`s that are due, in the order of their times, but not of those that are started meanwhile.
    * Nothing runs them otherwise: whoever owns the kernel calls this as time goes by, see `timerArmed`.
@@ -225,6 +232,10 @@ class UserspaceKernel implements Kernel {
     if (batch === undefined) return -ERRNO.ENOMEM;
     sub.progs.hold(object);
     return batch;
+  }
+
+  openEvent(place: Place, shape: EventShape): KernelEvent {
+    return openEvent(this.#sub, place, shape);
   }
 
   runTimers(now?: number): number {
