@@ -31,11 +31,25 @@ export function writeCondition(f: FunctionWriter, at: number): void {
     f.code.i64(0, 0);
     f.op(OP.i64_ne);
   } else {
+    if (code === JMP.JNE) return differs(f, at);
     f.dst32(at);
     f.src32(at);
     if (code !== JMP.JSET) return f.op(COMPARE[code][0]);
     f.op(OP.i32_and);
   }
+}
+
+/**
+ * `!=` of 32 bits as a difference that is not 0. V8 turns a branch on `ne` into one on `eq` with its two ways exchanged, and
+ * lays out first where `eq` does not hold: then the way that the compiler of the program held for the usual one is jumped to.
+ */
+function differs(f: FunctionWriter, at: number): void {
+  const constant = f.constant(at);
+  if (constant?.low === 0) return f.dst32(at);
+  // A constant on the right would become an addition, which leaves no flags to branch on.
+  f.src32(at);
+  f.dst32(at);
+  f.op(OP.i32_sub);
 }
 
 /** `may_goto` falls through as often as src/vm/may-goto.ts says, in each call of a function by itself. */
