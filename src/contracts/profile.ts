@@ -6,7 +6,8 @@
  * compatible with the GPL; no program has a loop, or functions of its own; a program is for sockets or a filter of trace
  * events, which BPF_PROG_TYPE_TRACEPOINT stands for; the one type of map is the hash; programs call the functions of that
  * patch set that are helpers still (the map's three, and for trace events printing); at most 4096 instructions, those that
- * there were. What the patch set numbered otherwise (caller-chosen ids, `bpf_fetch_*`) has no place here. Sources: the
+ * there were. A program of BPF_PROG_TYPE_UNSPEC is for no place yet: nothing is said of its context, and it may call what
+ * programs of any other type may. What the patch set numbered otherwise (caller-chosen ids, `bpf_fetch_*`) has no place here. Sources: the
  * article and the cover letter "BPF syscall, maps, verifier, samples" as summed up in this project's design; man page
  * bpf(2) for the limit of instructions and for who may load; RFC 9669 for the groups of instructions that came later.
  */
@@ -21,7 +22,7 @@ export interface ProfileLimits {
   /** Whether any program needs a licence compatible with the GPL. */
   readonly gplOnly: boolean;
   readonly maxInsns: number;
-  /** Ids of the helpers that each program type may call; other types are not loaded. */
+  /** Ids of the helpers that each program type may call; other types are not loaded. See `isPlaceless` for UNSPEC. */
   readonly helpers: ReadonlyMap<number, ReadonlySet<number>>;
   readonly mapTypes: ReadonlySet<number>;
   /** Whether the system knows an instruction; of a call it says nothing. */
@@ -38,6 +39,7 @@ export interface Profile {
 
 const helpers = (...names: string[]): Set<number> => new Set(names.map((name) => HELPER_NAMES.indexOf(name)));
 const MAP_HELPERS = ['map_lookup_elem', 'map_update_elem', 'map_delete_elem'] as const;
+const EVENT_HELPERS = [...MAP_HELPERS, 'trace_printk'] as const;
 
 const OPERATIONS = new Set<number>([
   ...[ALU.ADD, ALU.SUB, ALU.MUL, ALU.DIV, ALU.OR, ALU.AND, ALU.LSH, ALU.RSH, ALU.NEG, ALU.MOD, ALU.XOR, ALU.MOV],
@@ -79,8 +81,9 @@ export const PROFILES: readonly Profile[] = [
       gplOnly: true,
       maxInsns: 4096,
       helpers: new Map([
+        [PROG_TYPE.UNSPEC, helpers(...EVENT_HELPERS)],
         [PROG_TYPE.SOCKET_FILTER, helpers(...MAP_HELPERS)],
-        [PROG_TYPE.TRACEPOINT, helpers(...MAP_HELPERS, 'trace_printk')],
+        [PROG_TYPE.TRACEPOINT, helpers(...EVENT_HELPERS)],
       ]),
       mapTypes: new Set([MAP_TYPE.HASH]),
       knows: wasThereIn2014,
@@ -89,6 +92,10 @@ export const PROFILES: readonly Profile[] = [
 ];
 
 export const profileNamed = (name: string): Profile | undefined => PROFILES.find((profile) => profile.name === name);
+
+/** Whether a program is loaded for no place in particular: it is verified again, as one of another type, where it is attached. */
+export const isPlaceless = (progType: number, profile: Profile | undefined): boolean =>
+  progType === PROG_TYPE.UNSPEC && profile?.limits?.helpers.has(progType) === true;
 
 /** Whether a call is one of a helper: of what programs of 2014 could call the only kind. */
 export const callsHelper = ({ opcode, src }: Instruction): boolean => opcode === CALL && src === CALL_PSEUDO.HELPER;

@@ -89,8 +89,12 @@ export interface Kernel extends BpfSys {
   readonly backend: 'userspace';
   /** Bytes of memory in use. */
   readonly memoryBytes: number;
+  /** Capabilities that the caller holds: bits of `CAP`. */
+  readonly caps: bigint;
   /** Call `body` with only these of the caller's capabilities; they are back when it returns. */
   withCaps<T>(held: bigint, body: () => T): T;
+  /** Call `body` with PROG_LOAD giving the verdicts of another profile; they are the kernel's again when it returns. */
+  withProfile<T>(profile: Profile, body: () => T): T;
   /**
    * PROG_LOAD without the verifier, for running programs checked: an access that Linux would not allow is a Trap thrown
    * by PROG_TEST_RUN. Not part of `BpfSys`: nothing that is meant for Linux may depend on it.
@@ -274,6 +278,10 @@ class UserspaceKernel implements Kernel {
     return -ERRNO.EOPNOTSUPP;
   }
 
+  get caps(): bigint {
+    return this.#sub.caps;
+  }
+
   withCaps<T>(held: bigint, body: () => T): T {
     const before = this.#sub.caps;
     this.#sub.caps = before & held;
@@ -281,6 +289,16 @@ class UserspaceKernel implements Kernel {
       return body();
     } finally {
       this.#sub.caps = before;
+    }
+  }
+
+  withProfile<T>(profile: Profile, body: () => T): T {
+    const before = this.#sub.profile;
+    this.#sub.profile = profile;
+    try {
+      return body();
+    } finally {
+      this.#sub.profile = before;
     }
   }
 

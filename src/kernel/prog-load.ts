@@ -8,7 +8,7 @@
  * -ENOTSUPP says that Linux may know the answer and this project does not; the log's last line names the construct.
  */
 import { BTF_MAX_TYPE } from '../btf/index.ts';
-import { isNeverLoaded, PROG_TYPE_RULES } from '../contracts/index.ts';
+import { isNeverLoaded, isPlaceless, PROG_TYPE_RULES } from '../contracts/index.ts';
 import type { FieldKind } from '../contracts/index.ts';
 import { ERRNO, InternalError } from '../errors/index.ts';
 import { helperRegistry } from '../helpers/index.ts';
@@ -41,7 +41,7 @@ export function progLoad(sub: Subsystem, attr: ProgLoadAttr, judge: Verify = ver
   const log = new UserLog(attr.logLevel, attr.logBuf);
   attr.logTrueSize = 0;
   const name = objectName(attr.progName);
-  const refused = checkArguments(sub.caps, attr, name) || checkAttachedProg(sub, attr) || log.check();
+  const refused = checkArguments(sub, attr, name) || checkAttachedProg(sub, attr) || log.check();
   if (refused) return refused;
   const btf = programBtf(sub, attr);
   if (typeof btf === 'number') return btf;
@@ -57,14 +57,14 @@ export function progLoad(sub: Subsystem, attr: ProgLoadAttr, judge: Verify = ver
 
 /** What PROG_LOAD would give the verifier, or -errno where it refuses before that. Loads nothing. */
 export function verifierInput(sub: Subsystem, attr: ProgLoadAttr): VerifyInput | number {
-  const refused = checkArguments(sub.caps, attr, objectName(attr.progName)) || checkAttachedProg(sub, attr);
+  const refused = checkArguments(sub, attr, objectName(attr.progName)) || checkAttachedProg(sub, attr);
   if (refused) return refused;
   const btf = programBtf(sub, attr);
   if (typeof btf === 'number') return btf;
   return verifyInput(sub, attr, btf?.records, new UserLog(attr.logLevel, attr.logBuf));
 }
 
-function checkArguments(caps: bigint, attr: ProgLoadAttr, name: string | undefined): number {
+function checkArguments({ caps, profile }: Subsystem, attr: ProgLoadAttr, name: string | undefined): number {
   const flags = (attr.progFlags ?? 0) >>> 0;
   if (flags & ~KNOWN_FLAGS) return -ERRNO.EINVAL;
   if (!capable(caps, CAP.BPF) || isNeverLoaded(attr.progType, attachType(attr))) return -ERRNO.EPERM;
@@ -75,7 +75,8 @@ function checkArguments(caps: bigint, attr: ProgLoadAttr, name: string | undefin
   if (refused) return refused;
   if (attr.progIfindex || !Number.isInteger(count)) return -ERRNO.EINVAL;
   if (attr.license === undefined) return -ERRNO.EFAULT;
-  return name === undefined || PROG_TYPE_RULES[attr.progType] === undefined ? -ERRNO.EINVAL : 0;
+  const isType = PROG_TYPE_RULES[attr.progType] !== undefined || isPlaceless(attr.progType, profile);
+  return name === undefined || !isType ? -ERRNO.EINVAL : 0;
 }
 
 /** An unknown type passes here: Linux says so only after it has read the other arguments. */

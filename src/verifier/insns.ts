@@ -156,8 +156,13 @@ export function checkFields(ctx: Context, index: number): number {
   }
 }
 
-/** Program types that read packets with LD_ABS and LD_IND. */
-const LD_ABS_PROG_TYPES: readonly number[] = [PROG_TYPE.SOCKET_FILTER, PROG_TYPE.SCHED_CLS, PROG_TYPE.SCHED_ACT];
+/** Program types that read packets with LD_ABS and LD_IND; those for no place may turn out to be one of them. */
+const LD_ABS_PROG_TYPES: readonly number[] = [
+  PROG_TYPE.UNSPEC,
+  PROG_TYPE.SOCKET_FILTER,
+  PROG_TYPE.SCHED_CLS,
+  PROG_TYPE.SCHED_ACT,
+];
 
 function checkLd(ctx: Context, insn: Instruction): number {
   if (insn.opcode === LD_IMM64) return insn.off ? refuse(ctx, 'BPF_LD_IMM64 uses reserved fields') : 0;

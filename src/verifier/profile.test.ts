@@ -91,3 +91,15 @@ it.each([PROG_TYPE.SOCKET_FILTER, PROG_TYPE.TRACEPOINT].map((type) => [PROG_TYPE
     );
   },
 );
+
+it('a program for no place is judged without its context, and only where there are such programs', () => {
+  const anyContext = 'r0 = *(u32 *)(r1 +3)\n*(u64 *)(r1 -8) = r0\nr6 = r1\nr0 = *(u8 *)skb[23]\nexit';
+  const of = (source: string) => answers(source, { type: PROG_TYPE.UNSPEC })[1];
+  expect(of(anyContext)).toBe('accepted');
+  expect(of('r2 = r1\nr2 += 4\nr0 = *(u32 *)(r2 +0)\nexit')).toMatch(/^EACCES dereference of modified ctx ptr R2/);
+  expect(of('r0 = *(u64 *)(r10 -8)\nr1 = *(u64 *)(r0 +0)\nexit')).not.toBe('accepted');
+  expect(of('r0 = r2\nexit')).toBe('EACCES R2 !read_ok');
+  expect(of(LOOP)).toBe('EINVAL back-edge from insn 3 to 1');
+  expect(of('call bpf_ktime_get_ns#5\nr0 = 0\nexit')).toMatch(/cannot call bpf_ktime_get_ns$/);
+  expect(answers(RETURN, { type: PROG_TYPE.UNSPEC })[0]).toBe('ENOTSUPP unsupported by skep: program type 0');
+});

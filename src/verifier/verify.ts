@@ -1,7 +1,7 @@
 /**
  * The order of passes (@kernel bpf_check) and the verdict. What each pass rejects is told in its own file.
  */
-import { isGplCompatible, PROG_TYPE_RULES } from '../contracts/index.ts';
+import { isGplCompatible, isPlaceless, PROG_TYPE_RULES } from '../contracts/index.ts';
 import { ScalarStore } from '../domain/index.ts';
 import { ERRNO, InternalError, type VerifierStats } from '../errors/index.ts';
 import { MAX_INSNS } from '../uapi/index.ts';
@@ -72,8 +72,9 @@ function runPasses(env: Env): number {
     computeScc(env) ||
     computeLiveRegs(env, (index) => insnText(env, index));
   if (err) return err;
-  if (!(env.input.progType in PROG_TYPE_RULES)) {
-    throw new UnsupportedConstruct(`program type ${env.input.progType}`);
+  const { progType, profile } = env.input;
+  if (!(progType in PROG_TYPE_RULES) && !isPlaceless(progType, profile)) {
+    throw new UnsupportedConstruct(`program type ${progType}`);
   }
   return (
     walkFunctions(env) ||

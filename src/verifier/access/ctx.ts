@@ -1,9 +1,9 @@
 /**
  * Loads and stores of the context. Rejects (EACCES): offsets and sizes outside the table of the program type
- * (`invalid bpf_context access off=%d size=%d`), and pointers to the context that were moved. Programs that are attached by BTF:
- * see ctx-btf.ts.
+ * (`invalid bpf_context access off=%d size=%d`), and pointers to the context that were moved. Of a program that is for no
+ * place (`isPlaceless`) no offset and no size is refused. Programs that are attached by BTF: see ctx-btf.ts.
  */
-import { ctxAccess } from '../../contracts/index.ts';
+import { ctxAccess, isPlaceless } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
 import { PROG_TYPE } from '../../uapi/index.ts';
 import { UnsupportedConstruct } from '../context.ts';
@@ -82,7 +82,11 @@ export function checkCtx(
   const err = checkUnmoved(env, reg, r);
   if (err) return err;
   if (env.target) return checkTargetCtx(env, env.target, off, size, write, dst);
-  const { progType, expectedAttachType } = env.input;
+  const { progType, expectedAttachType, profile } = env.input;
+  if (isPlaceless(progType, profile)) {
+    if (!write && dst >= 0) env.regs[dst] = env.unknown();
+    return 0;
+  }
   const rules = ctxAccess(progType, expectedAttachType);
   if (!rules) throw new UnsupportedConstruct(`context of program type ${progType}`);
   const kind = write ? undefined : rules.pointerAt(off);
