@@ -10,6 +10,7 @@ import { compiledBy } from './run.ts';
 
 /** Instructions that a run may take where nothing else is said: about a millisecond of compiled code. */
 export const DEFAULT_FUEL = 1_000_000;
+const MAX_FUEL = 2 ** 31 - 1;
 
 /** What an attached program has done. */
 export interface AttachedStats {
@@ -31,14 +32,14 @@ export class AttachedProgram implements AttachedStats {
 
   /**
    * Compiles the program.
-   * @param fuel instructions that a run may take; Infinity: no end
+   * @param fuel instructions that a run may take, 2^31 - 1 at most; Infinity: no end
    * @param context how parts of narrow context fields are found, where the type has any
    */
   constructor(cpu: Cpu, image: ProgramImage, fuel = DEFAULT_FUEL, context?: Context) {
     this.#cpu = cpu;
     this.image = image;
     this.#context = context;
-    this.#fuel = fuel;
+    this.#fuel = fuel === Infinity ? fuel : Math.min(fuel, MAX_FUEL);
     this.#now = () => cpu.host.clock.monotonic();
     const compiled = compiledBy(cpu, image, context, { fuel: fuel !== Infinity });
     if (compiled?.ok && compiled.options.mode !== 'checked') this.#compiled = compiled;

@@ -94,8 +94,9 @@ export class EventSource {
       this.#args ??= this.space.allocate(ARGS_SIZE, { kind: 'ctx', name: 'arguments of an event', writable: false });
       if (this.#args === undefined) return undefined;
     }
+    const context = image.progType === PROG_TYPE.RAW_TRACEPOINT && this.#args ? this.#args.base : this.address;
     const program = new AttachedProgram(this.#cpu, image, options.fuel);
-    const attachment = new Attachment(program, options, (gone) => {
+    const attachment = new Attachment(program, context, options, (gone) => {
       this.#programs = this.#programs.filter((other) => other !== gone);
       released();
     });
@@ -108,9 +109,7 @@ export class EventSource {
     const programs = this.#programs;
     if (this.#args !== undefined) this.#writeArgs(this.#args.base);
     for (let i = 0; i < programs.length; i++) {
-      const one = programs[i];
-      const raw = one.program.image.progType === PROG_TYPE.RAW_TRACEPOINT;
-      one.run(raw && this.#args !== undefined ? this.#args.base : this.address);
+      programs[i].run();
     }
   }
 
@@ -149,11 +148,19 @@ export class EventSource {
 class Attachment implements EventAttachment {
   readonly program: AttachedProgram;
   attached = true;
+  /** Address of what it is given. */
+  readonly #context: number;
   readonly #stopped: EventAttachOptions['stopped'];
   readonly #released: (self: Attachment) => void;
 
-  constructor(program: AttachedProgram, options: EventAttachOptions, released: (self: Attachment) => void) {
+  constructor(
+    program: AttachedProgram,
+    context: number,
+    options: EventAttachOptions,
+    released: (self: Attachment) => void,
+  ) {
     this.program = program;
+    this.#context = context;
     this.#stopped = options.stopped;
     this.#released = released;
   }
@@ -166,10 +173,10 @@ class Attachment implements EventAttachment {
     return this.program.misses;
   }
 
-  run(context: number): void {
+  run(): void {
     if (!this.attached) return;
     try {
-      this.program.run(context);
+      this.program.run(this.#context);
     } catch (error) {
       this.detach();
       this.#stopped?.(error instanceof Error ? error : new InternalError(String(error)));

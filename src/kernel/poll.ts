@@ -15,16 +15,15 @@ export function poll(sub: Subsystem, fd: number, signal?: AbortSignal): Promise<
     const ready = readiness(sub, fd);
     if (ready()) return resolve();
     const stop = (): void => {
-      sub.waiters.delete(waiter);
+      leave();
       reject(signal?.reason as Error);
     };
-    const waiter = (): void => {
+    const leave = sub.host.rcu.onQuiescence(() => {
       if (!ready()) return;
-      sub.waiters.delete(waiter);
+      leave();
       signal?.removeEventListener('abort', stop);
       resolve();
-    };
-    sub.waiters.add(waiter);
+    });
     signal?.addEventListener('abort', stop, { once: true });
   });
 }

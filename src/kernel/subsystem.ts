@@ -31,8 +31,6 @@ export class Subsystem {
   readonly maps = new ObjectTable<MapObject>();
   readonly progs = new ObjectTable<ProgObject>();
   readonly btfs = new ObjectTable<BtfObject>();
-  /** Called when the outermost program has ended; each removes itself. */
-  readonly waiters = new Set<() => void>();
   readonly perfEvents = new ObjectTable<PerfEventObject>();
   /** Types of the kernel that programs are for. */
   kernelBtf: KernelBtf | undefined;
@@ -58,9 +56,6 @@ export class Subsystem {
     this.cpu = createCpu(host, engine, hardened ? 'hardened' : 'verified');
     this.caps = caps;
     this.#mapAt = mapAt;
-    host.rcu.onQuiescence(() => {
-      for (const waiter of this.waiters) waiter();
-    });
   }
 
   /** Make a running program able to find a map. @returns what undoes it. */

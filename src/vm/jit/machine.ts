@@ -34,6 +34,7 @@ import {
   helperImport,
 } from './imports.ts';
 import type { FunctionName } from './imports.ts';
+import type { CompileRequest, CompiledProgram, NotCompiled } from './compiled.ts';
 import type { JitOptions, MapShape } from './options.ts';
 import type { MapWorld } from './map-calls.ts';
 import { NO_PROGRAMS, ProgramTable } from './other-programs.ts';
@@ -51,40 +52,6 @@ const ENDLESS = 2 ** 53;
 const TWO_32 = 2 ** 32;
 /** Grants nothing: all that a run may take was given to it. */
 const NOTHING_LEFT = new Meter({ fuel: 0 }, () => 0);
-
-export type CompileRequest = Pick<JitOptions, 'mode' | 'narrow'> &
-  Partial<Pick<JitOptions, 'stackDepth' | 'budget' | 'mapLoads' | 'entry' | 'fuel' | 'packetFields'>>;
-
-/** A program that a machine can run. */
-export interface CompiledProgram {
-  readonly ok: true;
-  /** Words of r1 and r2 to the low word of r0. */
-  readonly main: (r1: number, r2: number) => number;
-  /** The same, `count` times; not in mode `checked`. */
-  readonly repeat: (r1: number, r2: number, count: number) => number;
-  /** Compiled with `entry`: as the table of programs holds it, and as JavaScript calls it: words of r1, top of the frame. */
-  readonly entry: unknown;
-  readonly enter: ((low: number, high: number, top: number) => void) | undefined;
-  /** The function at a slot as what runs by itself: words of r1-r3; undefined where it is none that a helper was given. */
-  readonly callback: (entry: number) => ((r1: number, r2: number, r3: number) => void) | undefined;
-  /** Compiled with `packetFields`: the loop over a list of packets. */
-  readonly batch: ((ctx: number, list: number, count: number) => void) | undefined;
-  /** The same for one packet: the address of a context that the machine knows (`addContext`) to the low word of r0. */
-  readonly call: ((context: number) => number) | undefined;
-  /** Let V8 see it run with this r1, without any effect: programs without checks and budget, whose runs are short. */
-  readonly warm: (r1: number, milliseconds: number) => void;
-  readonly options: JitOptions;
-  /** Whether a sub-program may end it: a packet load outside of the packet. */
-  readonly mayEnd: boolean;
-  /** Bytes of the module. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** Why a program is left to the interpreter. */
-export interface NotCompiled {
-  readonly ok: false;
-  readonly unsupported: string;
-}
 
 /** Thrown by the import that ends a program from inside a sub-program. */
 const ENDED = { name: 'program ended' };
@@ -123,6 +90,8 @@ export class JitMachine<Env extends World> {
   readonly #contexts = new Map<number, { readonly program: CompiledProgram; readonly check: () => void }>();
   /** When each frame that looked at the clock for `may_goto` did so first. */
   readonly #looks: number[] = [];
+  /** What `runLimited` ran last, and nothing since then: all is ready for it. */
+  #limited: CompiledProgram | undefined;
 
   /**
    * Takes the memory of a stack: once per CPU.
@@ -240,15 +209,19 @@ export class JitMachine<Env extends World> {
 
   /**
    * Run a program once that was compiled without checks: as `run`, and quicker.
-   * @param fuel for programs compiled with `fuel`: instructions that it may take. @throws BudgetTrap beyond them
+   * @param fuel for programs compiled with `fuel`: instructions that it may take, below 2^31. @throws BudgetTrap beyond them
    */
   runLimited(program: CompiledProgram, r1: number, fuel: number, context?: Context): number {
-    const counts = program.options.fuel;
-    this.#prepare(program, context, counts ? NOTHING_LEFT : undefined);
-    if (counts) this.#fuel = fuel;
+    if (this.#limited !== program) {
+      this.#prepare(program, context, program.options.fuel ? NOTHING_LEFT : undefined);
+      this.#limited = program;
+    }
+    // The high word is 0: less is left after a run, or it was stopped and all is made ready anew.
+    if (program.options.fuel) this.#space.view.setInt32(this.#area + AREA.FUEL, fuel, true);
     try {
       return program.main(r1, 0) >>> 0;
     } catch (error) {
+      this.#limited = undefined;
       if (error === ENDED) return this.#endedEarly();
       throw told(error);
     }
@@ -265,7 +238,7 @@ export class JitMachine<Env extends World> {
     const { view } = this.#space;
     const at = this.#area + AREA.FUEL;
     view.setInt32(at + 4, Math.floor(instructions / TWO_32), true);
-    view.setUint32(at, instructions % TWO_32, true);
+    view.setInt32(at, instructions | 0, true);
   }
 
   /** Give back the fuel that has been granted: others go on with the meter. */
@@ -306,6 +279,7 @@ export class JitMachine<Env extends World> {
 
   #prepare({ options }: CompiledProgram, context: Context | undefined, meter: Meter | undefined): void {
     this.forget();
+    this.#limited = undefined;
     this.#context = context;
     this.#meter = meter;
     if (options.fuel) this.#fuel = 0;

@@ -6,7 +6,7 @@
 import { InternalError } from '../../errors/index.ts';
 import type { AddressSpace } from '../../memory/index.ts';
 import { AREA, ENTRY, MEMORY, MODULE } from './imports.ts';
-import type { CompiledProgram, NotCompiled } from './machine.ts';
+import type { CompiledProgram, NotCompiled } from './compiled.ts';
 import { STUB, stubModule } from './tail-call.ts';
 
 /** What the world says of other programs. */
