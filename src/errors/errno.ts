@@ -16,6 +16,8 @@ const rows = [
   [16, 'EBUSY', 'Device or resource busy'],
   [17, 'EEXIST', 'File exists'],
   [19, 'ENODEV', 'No such device'],
+  [20, 'ENOTDIR', 'Not a directory'],
+  [21, 'EISDIR', 'Is a directory'],
   [22, 'EINVAL', 'Invalid argument'],
   [24, 'EMFILE', 'Too many open files'],
   [28, 'ENOSPC', 'No space left on device'],
@@ -31,9 +33,11 @@ const rows = [
   [77, 'EBADFD', 'File descriptor in bad state'],
   [88, 'ENOTSOCK', 'Socket operation on non-socket'],
   [90, 'EMSGSIZE', 'Message too long'],
+  [92, 'ENOPROTOOPT', 'Protocol not available'],
   [95, 'EOPNOTSUPP', 'Operation not supported'],
   [105, 'ENOBUFS', 'No buffer space available'],
   [110, 'ETIMEDOUT', 'Connection timed out'],
+  [114, 'EALREADY', 'Operation already in progress'],
   [524, 'ENOTSUPP', 'Operation is not supported'],
 ] as const;
 

@@ -3,5 +3,6 @@ export { createKernel } from './kernel.ts';
 export type { Kernel, KernelOptions } from './kernel.ts';
 export type { KernelEvent } from './attach.ts';
 export type { EventArg, EventAttachOptions, EventAttachment, EventShape } from '../hooks/index.ts';
-export type { EngineName, PacketBatch, PreparedRun, ProgramInspection } from '../hooks/index.ts';
+export type { AttachedStats, EngineName, PacketBatch, PreparedRun, ProgramInspection } from '../hooks/index.ts';
 export { LiveTimers } from './live-timers.ts';
+export { setSocketOption } from './socket-options.ts';

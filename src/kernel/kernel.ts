@@ -12,7 +12,16 @@ import { ProgramNumbers, inspectProgram, openXdpBatch, testRun } from '../hooks/
 import type { EngineName, EventShape, Host, PacketBatch, ProgramInspection } from '../hooks/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import { AddressSpace, Rcu } from '../memory/index.ts';
-import type { BpfAttrs, BpfCmd, BpfSys, MapView, ProgLoadAttr, ProgTestRunAttr } from '../sys/index.ts';
+import type {
+  BpfAttrs,
+  BpfCmd,
+  BpfSys,
+  MapView,
+  ProgLoadAttr,
+  ProgTestRunAttr,
+  SocketHandle,
+  UserSocket,
+} from '../sys/index.ts';
 import { BPF_CMD as CMD, PROG_TYPE } from '../uapi/index.ts';
 import type { VerifyInput } from '../verifier/index.ts';
 import type { Interpreter } from '../vm/index.ts';
@@ -29,6 +38,7 @@ import { objGetInfo } from './obj-info.ts';
 import { openPerfEvent } from './perf-event.ts';
 import { poll } from './poll.ts';
 import { progLoad, verifierInput } from './prog-load.ts';
+import { setSocketOption, setsockopt } from './socket-options.ts';
 import { Subsystem } from './subsystem.ts';
 
 export interface KernelOptions {
@@ -120,6 +130,16 @@ export interface Kernel extends BpfSys {
    */
   openEvent(place: Place, shape: EventShape): KernelEvent;
   /**
+   * Give each line of `bpf_trace_printk` to another reader, besides `KernelOptions.trace`.
+   * @returns what ends it
+   */
+  traceTo(reader: (line: string) => void): () => void;
+  /**
+   * As `setsockopt`, and says why it refuses.
+   * @throws BpfError EBADF, EINVAL, EPERM, EACCES, ENOENT, ENOMEM, ENOPROTOOPT, EOPNOTSUPP
+   */
+  setSocketOption(socket: UserSocket, option: number, value: number | Uint8Array): void;
+  /**
    * Run the callbacks of `bpf_timer`s that are due, in the order of their times, but not of those that are started meanwhile.
    * Nothing runs them otherwise: whoever owns the kernel calls this as time goes by, see `timerArmed`.
    * @param now nanoseconds of `clock.monotonic()`, its own answer by default; any other is for runs that repeat
@@ -172,11 +192,15 @@ class UserspaceKernel implements Kernel {
   readonly possibleCpus: number;
   readonly #settings: (name: string) => string | undefined;
   readonly #sub: Subsystem;
+  /** Who reads what programs print. */
+  readonly #traced = new Set<(line: string) => void>();
 
   constructor(options: KernelOptions) {
     this.possibleCpus = options.cpus ?? 1;
     const mapAt = new Map<number, BpfMap>();
-    const host = createHost(options, this.possibleCpus, mapAt);
+    if (options.trace) this.#traced.add(options.trace);
+    const trace = (line: string): void => this.#traced.forEach((reader) => reader(line));
+    const host = createHost({ ...options, trace }, this.possibleCpus, mapAt);
     this.#sub = new Subsystem(
       host,
       options.caps ?? ALL_CAPS,
@@ -242,6 +266,11 @@ class UserspaceKernel implements Kernel {
     return openEvent(this.#sub, place, shape);
   }
 
+  traceTo(reader: (line: string) => void): () => void {
+    this.#traced.add(reader);
+    return () => void this.#traced.delete(reader);
+  }
+
   runTimers(now?: number): number {
     const { host, cpu } = this.#sub;
     if (!host.rcu.idle) throw new BpfError(ERRNO.EBUSY, 'timers', 'a program runs');
@@ -273,9 +302,12 @@ class UserspaceKernel implements Kernel {
     return openPerfEvent(this.#sub, cpu);
   }
 
-  /** No socket here takes programs yet. */
-  setsockopt(): number {
-    return -ERRNO.EOPNOTSUPP;
+  setsockopt(socket: SocketHandle, option: number, value: number | Uint8Array): number {
+    return setsockopt(this.#sub, socket, option, value);
+  }
+
+  setSocketOption(socket: UserSocket, option: number, value: number | Uint8Array): void {
+    setSocketOption(this.#sub, socket, option, value);
   }
 
   get caps(): bigint {

@@ -1,0 +1,150 @@
+/**
+ * A tracepoint as one host sees it: its record in the host's memory, the filter, the programs, and whether it is printed. It
+ * listens to the tracepoint only while there is a program or a printer. An event that comes from inside another one, or while
+ * a program runs, is missed and counted.
+ */
+import { EVENT_PLACE } from '../contracts/index.ts';
+import { BpfError, ERRNO } from '../errors/index.ts';
+import type { Kernel, KernelEvent } from '../kernel/index.ts';
+import { RecordWriter } from './record.ts';
+import { programInfo } from './program-ref.ts';
+import type { ProgramRef } from './program-ref.ts';
+import type { TracePipe } from './trace-pipe.ts';
+import { TraceLink } from './trace-link.ts';
+import type { TraceAttachOptions } from './trace-link.ts';
+import type { Tracepoint, TracepointListener } from './tracepoint.ts';
+
+/** Arguments of a raw tracepoint. @kernel MAX_BPF_FUNC_ARGS */
+const MAX_ARGS = 12;
+
+/** What the events of a host share. */
+export interface EventWorld {
+  readonly kernel: Kernel;
+  readonly pipe: TracePipe;
+  /** `common_pid` of its records. */
+  readonly pid: number;
+}
+
+export class HostEvent implements TracepointListener {
+  readonly tracepoint: Tracepoint;
+  /** Events that came from inside another one. */
+  missed = 0;
+  /** The program that was attached by writing to the `filter` file. */
+  fileLink: TraceLink | undefined;
+  readonly #world: EventWorld;
+  #open: { readonly event: KernelEvent; readonly writer: RecordWriter } | undefined;
+  #links: readonly TraceLink[] = [];
+  #printing = false;
+  /** A record is being written, or programs run on it. */
+  #busy = false;
+  #closed = false;
+  #unlisten: (() => void) | undefined;
+
+  constructor(world: EventWorld, tracepoint: Tracepoint) {
+    this.#world = world;
+    this.tracepoint = tracepoint;
+  }
+
+  get target(): string {
+    return `${this.tracepoint.system}:${this.tracepoint.name}`;
+  }
+
+  /** In the order in which they were attached. */
+  get links(): readonly TraceLink[] {
+    return this.#links;
+  }
+
+  /** Whether events are printed into `trace_pipe`. */
+  get printing(): boolean {
+    return this.#printing;
+  }
+
+  set printing(on: boolean) {
+    if (on) this.#opened();
+    this.#printing = on;
+    this.#listen();
+  }
+
+  /** Values given so far that were of no type for their fields. */
+  get mistyped(): number {
+    return this.#open?.writer.mistyped ?? 0;
+  }
+
+  /** @throws BpfError as KernelEvent.attach; EEXIST: the program is attached to this event */
+  attach(program: ProgramRef, options: TraceAttachOptions = {}): TraceLink {
+    const { event } = this.#opened();
+    const info = programInfo(this.#world.kernel, program.fd);
+    if (this.#links.some((link) => link.program.id === info.id))
+      throw new BpfError(ERRNO.EEXIST, 'attach', `program ${info.id} is attached to ${this.target}`);
+    const link = new TraceLink(this.target, event, program.fd, info, options, (gone, error) => {
+      this.#links = this.#links.filter((other) => other !== gone);
+      if (error) this.#world.pipe.print(this.tracepoint.name, detachedLine(gone, error));
+      this.#listen();
+    });
+    this.#links = [...this.#links, link];
+    this.#listen();
+    return link;
+  }
+
+  event(values: Readonly<Record<string, unknown>>): void {
+    if (this.#open === undefined) return;
+    const { event, writer } = this.#open;
+    if (this.#busy || !event.source.idle) {
+      this.missed++;
+      event.source.missed();
+      return;
+    }
+    this.#busy = true;
+    try {
+      writer.write(values);
+      event.source.fire();
+    } finally {
+      this.#busy = false;
+      if (this.#closed) this.close();
+    }
+  }
+
+  /** Detach all and give the memory back; from inside an event, when that is over. */
+  close(): void {
+    for (const link of this.#links) link.detach();
+    this.#printing = false;
+    this.#closed = true;
+    this.#listen();
+    if (this.#busy) return;
+    this.#open?.event.close();
+    this.#open = undefined;
+  }
+
+  /** @throws BpfError ENOMEM, EBADF once the host is closed */
+  #opened(): { readonly event: KernelEvent; readonly writer: RecordWriter } {
+    if (this.#open) return this.#open;
+    if (this.#closed) throw new BpfError(ERRNO.EBADF, 'trace', 'the host is closed');
+    const { kernel, pid } = this.#world;
+    const { layout, id } = this.tracepoint;
+    const args = layout.fields.slice(0, MAX_ARGS).map(({ offset, size, signed, kind }) => {
+      return { offset, size, signed, text: kind === 'text' };
+    });
+    const event = kernel.openEvent({ ...EVENT_PLACE, name: this.target }, { size: layout.size, args });
+    const { space, address } = event.source;
+    space.view.setUint16(address, id, true);
+    space.view.setInt32(address + 4, pid, true);
+    this.#open = { event, writer: new RecordWriter(space, address, layout) };
+    return this.#open;
+  }
+
+  #listen(): void {
+    const wanted = this.#printing || this.#links.length > 0;
+    if (wanted === (this.#unlisten !== undefined)) return;
+    if (wanted) this.#unlisten = this.tracepoint.listen(this);
+    else {
+      const unlisten = this.#unlisten;
+      this.#unlisten = undefined;
+      unlisten?.();
+    }
+  }
+}
+
+/** What `trace_pipe` says of a program that had to go. */
+export function detachedLine({ program, target }: TraceLink, error: Error): string {
+  return `program ${program.name} (bpf_${program.id}) is detached from ${target}: ${error.message}`;
+}

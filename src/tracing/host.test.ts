@@ -1,0 +1,108 @@
+/** Tracepoints, programs on them, and the tree: as users of the API meet them. */
+import { afterEach, expect, it } from 'vitest';
+import { assemble } from '../asm/index.ts';
+import { BpfError } from '../errors/index.ts';
+import { encode } from '../isa/index.ts';
+import { createKernel } from '../kernel/index.ts';
+import type { Kernel } from '../kernel/index.ts';
+import { BPF_CMD, MAP_TYPE, PROG_TYPE, PSEUDO } from '../uapi/index.ts';
+import { TraceHost, TracepointRegistry } from './index.ts';
+
+const FIELDS = { id: 'u64', total: 'u32', country: 'char[2]' } as const;
+const disposables: Disposable[] = [];
+
+afterEach(() => disposables.splice(0).forEach((one) => one[Symbol.dispose]()));
+
+function setUp() {
+  const kernel = createKernel();
+  const host = new TraceHost(kernel, { registry: new TracepointRegistry(), clock: () => 12_345_678_901_000 });
+  disposables.push(kernel, host);
+  const order = host.define('shop', 'order', FIELDS);
+  return { kernel, host, order };
+}
+
+/** Load text; `map[x]` is the map of descriptor `mapFd`. */
+function load(kernel: Kernel, text: string, progType: number = PROG_TYPE.TRACEPOINT, mapFd = -1): { fd: number } {
+  const logBuf = new Uint8Array(65536);
+  const { insns: given, mapRefs } = assemble(text);
+  const insns = [...given];
+  for (const { insn } of mapRefs) insns[insn] = { ...insns[insn], src: PSEUDO.MAP_FD, imm: mapFd };
+  const attr = { progType, insns: encode(insns), license: 'GPL', progName: 'probe', logLevel: 1, logBuf };
+  const fd = kernel.bpf(BPF_CMD.PROG_LOAD, attr);
+  if (fd < 0) throw new Error(`${fd}: ${new TextDecoder().decode(logBuf)}`);
+  return { fd };
+}
+
+/** A program that copies bytes of its context to the value of an array of one. */
+function copier(kernel: Kernel, size: number, loads: readonly [size: string, from: number][]) {
+  const map = kernel.bpf(BPF_CMD.MAP_CREATE, { mapType: MAP_TYPE.ARRAY, keySize: 4, valueSize: size, maxEntries: 1 });
+  const copies = loads.map(([word, from]) => `r1 = *(${word} *)(r6 +${from})\n*(${word} *)(r0 +${from}) = r1`);
+  const program = load(
+    kernel,
+    `r6 = r1
+     *(u32 *)(r10 -4) = 0
+     r1 = map[out]
+     r2 = r10
+     r2 += -4
+     call 1
+     if r0 == 0 goto +${2 * loads.length}
+     ${copies.join('\n')}
+     r0 = 0
+     exit`,
+    PROG_TYPE.TRACEPOINT,
+    map,
+  );
+  const read = (): Uint8Array => {
+    const value = new Uint8Array(size);
+    expect(kernel.bpf(BPF_CMD.MAP_LOOKUP_ELEM, { mapFd: map, key: new Uint8Array(4), value })).toBe(0);
+    return value;
+  };
+  return { program, read };
+}
+
+it('runs a program on the record of an event', () => {
+  const { kernel, host, order } = setUp();
+  const { program, read } = copier(kernel, 24, [['u64', 8], ['u32', 16], ['u16', 20]]); // prettier-ignore
+  const link = host.attach('shop:order', program);
+  order.emit({ id: 7n, total: 1999, country: 'DE' });
+  const view = new DataView(read().buffer);
+  expect([view.getBigUint64(8, true), view.getUint32(16, true)]).toEqual([7n, 1999]);
+  expect(new TextDecoder().decode(read().subarray(20, 22))).toBe('DE');
+  expect([link.runs, link.misses, link.attached]).toEqual([1, 0, true]);
+  link.detach();
+  order.emit({ id: 8n, total: 1, country: 'FR' });
+  expect([link.runs, link.attached, order.enabled]).toEqual([1, false, false]);
+});
+
+it('attaches and detaches through the filter file', () => {
+  const { kernel, host, order } = setUp();
+  const { program, read } = copier(kernel, 24, [['u32', 16]]);
+  const id = host.attach('shop:order', program);
+  id.detach();
+  host.writeFile('events/shop/order/filter', 'bpf_1\n');
+  kernel.close(program.fd);
+  expect(host.readFile('events/shop/order/filter')).toBe('bpf_1\n');
+  order.emit({ id: 1, total: 5, country: 'DE' });
+  expect(read()[16]).toBe(5);
+  host.writeFile('events/shop/order/filter', '0');
+  expect(host.readFile('events/shop/order/filter')).toBe('none\n');
+  expect(() => host.writeFile('events/shop/order/filter', 'bpf_1')).toThrow(BpfError);
+});
+
+it('words format as tracefs does', () => {
+  const { host, order } = setUp();
+  expect(host.readFile('events/shop/order/format')).toBe(`name: order
+ID: ${order.id}
+format:
+	field:unsigned short common_type;	offset:0;	size:2;	signed:0;
+	field:unsigned char common_flags;	offset:2;	size:1;	signed:0;
+	field:unsigned char common_preempt_count;	offset:3;	size:1;	signed:0;
+	field:int common_pid;	offset:4;	size:4;	signed:1;
+
+	field:u64 id;	offset:8;	size:8;	signed:0;
+	field:u32 total;	offset:16;	size:4;	signed:0;
+	field:char country[2];	offset:20;	size:2;	signed:0;
+
+print fmt: "id=%llu total=%u country=%s", REC->id, REC->total, REC->country
+`);
+});

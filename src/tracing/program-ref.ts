@@ -1,0 +1,33 @@
+/** The programs that are attached: how they are given, and what the subsystem says of them. */
+import { BpfError } from '../errors/index.ts';
+import type { BpfSys } from '../sys/index.ts';
+import { BPF_CMD, BPF_PROG_INFO } from '../uapi/index.ts';
+
+/** A `Program` of skep/loader, or any open descriptor of a program. */
+export interface ProgramRef {
+  readonly fd: number;
+}
+
+export interface ProgramInfo {
+  /** See PROG_TYPE. */
+  readonly type: number;
+  readonly id: number;
+  /** At most 15 characters. */
+  readonly name: string;
+}
+
+/** @throws BpfError EBADFD, EINVAL: no program */
+export function programInfo(sys: BpfSys, fd: number): ProgramInfo {
+  const info = new Uint8Array(BPF_PROG_INFO.size);
+  const answer = sys.bpf(BPF_CMD.OBJ_GET_INFO_BY_FD, { bpfFd: fd, info });
+  if (answer < 0) throw new BpfError(answer, 'attach', `descriptor ${fd} is no program`);
+  const view = new DataView(info.buffer);
+  const { type, id, name } = BPF_PROG_INFO.fields;
+  const bytes = info.subarray(name[0], name[0] + name[1]);
+  const end = bytes.indexOf(0);
+  return {
+    type: view.getUint32(type[0], true),
+    id: view.getUint32(id[0], true),
+    name: new TextDecoder().decode(bytes.subarray(0, end < 0 ? bytes.length : end)),
+  };
+}

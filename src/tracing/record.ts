@@ -1,0 +1,125 @@
+/**
+ * Writes values into a record, as C would convert them: numbers lose their fraction and wrap at the field's width, NaN and the
+ * infinities are 0, true is 1, a `bool` is whether the number is not 0. What is no number (for a text: no string) is 0 or
+ * empty and counted; nothing that a value does can throw, and no code of a value runs but its getters.
+ *
+ * A text is copied as UTF-8. One that fits is followed by NULs up to the field's end; a longer one is cut at the last
+ * character that leaves room for a NUL. Half surrogate pairs become U+FFFD.
+ */
+import type { AddressSpace } from '../memory/index.ts';
+import type { Field, RecordLayout } from './fields.ts';
+
+const TWO_32 = 2 ** 32;
+
+/** A field, and what its last text has left in memory. */
+interface Slot {
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly kind: Field['kind'];
+  /** Bytes from the field's start that may not be NUL. */
+  used: number;
+}
+
+export class RecordWriter {
+  /** Values that were no numbers, or no strings, or whose getters threw. */
+  mistyped = 0;
+  readonly #space: AddressSpace;
+  readonly #base: number;
+  readonly #slots: readonly Slot[];
+
+  /** @param base address of the record, which is zero */
+  constructor(space: AddressSpace, base: number, { fields }: RecordLayout) {
+    this.#space = space;
+    this.#base = base;
+    this.#slots = fields.map(({ name, offset, size, kind }) => ({ name, offset, size, kind, used: 0 }));
+  }
+
+  /** Getters of `values` may do anything but write this record. */
+  write(values: Readonly<Record<string, unknown>>): void {
+    const slots = this.#slots;
+    for (let i = 0; i < slots.length;) {
+      try {
+        for (; i < slots.length; i++) this.#set(slots[i], values[slots[i].name]);
+      } catch {
+        this.#set(slots[i++], undefined);
+      }
+    }
+  }
+
+  #set(slot: Slot, value: unknown): void {
+    const at = this.#base + slot.offset;
+    if (slot.kind === 'text') {
+      if (typeof value !== 'string') this.mistyped++;
+      const { bytes } = this.#space;
+      const end = typeof value === 'string' ? writeText(bytes, at, slot.size, value) : 0;
+      for (let i = end; i < slot.used; i++) bytes[at + i] = 0;
+      slot.used = end;
+    } else if (typeof value === 'number') {
+      const { view } = this.#space;
+      const number = slot.kind === 'bool' ? (value === 0 ? 0 : 1) : value;
+      if (slot.size === 4) view.setInt32(at, number, true);
+      else if (slot.size === 8) writeWide(view, at, number);
+      else if (slot.size === 2) view.setInt16(at, number, true);
+      else view.setInt8(at, number);
+    } else this.#setOther(slot, value);
+  }
+
+  #setOther(slot: Slot, value: unknown): void {
+    if (typeof value === 'boolean') return this.#set(slot, value ? 1 : 0);
+    if (typeof value === 'bigint') {
+      if (slot.kind === 'bool') return this.#set(slot, value === 0n ? 0 : 1);
+      if (slot.size < 8) return this.#set(slot, Number(BigInt.asIntN(32, value)));
+      return this.#space.view.setBigInt64(this.#base + slot.offset, BigInt.asIntN(64, value), true);
+    }
+    this.mistyped++;
+    this.#set(slot, 0);
+  }
+}
+
+/** A number as 64 bits. */
+function writeWide(view: DataView, at: number, value: number): void {
+  const whole = Math.trunc(value);
+  view.setInt32(at, whole, true);
+  view.setInt32(at + 4, (whole | 0) === whole ? whole >> 31 : Math.floor(whole / TWO_32), true);
+}
+
+/** @returns how many bytes it took, NULs not counted */
+function writeText(bytes: Uint8Array, at: number, size: number, text: string): number {
+  const most = text.length <= size ? text.length : size - 1;
+  for (let i = 0; i < most; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x80) return writeUtf8(bytes, at, size, text, i);
+    bytes[at + i] = code;
+  }
+  return most;
+}
+
+/** The same from character `from` on, before which all are ASCII. */
+function writeUtf8(bytes: Uint8Array, at: number, size: number, text: string, from: number): number {
+  let used = from;
+  /** Bytes up to the last character that leaves room for a NUL. */
+  let cut = from;
+  for (let i = from; i < text.length; i++) {
+    let code = text.codePointAt(i) as number;
+    if (code >= 0xd800 && code < 0xe000) code = 0xfffd;
+    const length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    if (used + length > size) return cut;
+    encodeCharacter(bytes, at + used, code, length);
+    used += length;
+    if (used < size) cut = used;
+    if (length === 4) i++;
+  }
+  return used;
+}
+
+/** First byte's high bits, by length. */
+const LEADS = [0, 0, 0xc0, 0xe0, 0xf0];
+
+function encodeCharacter(bytes: Uint8Array, at: number, code: number, length: number): void {
+  for (let i = length - 1; i > 0; i--) {
+    bytes[at + i] = 0x80 | (code & 0x3f);
+    code >>= 6;
+  }
+  bytes[at] = LEADS[length] | code;
+}
