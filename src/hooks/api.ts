@@ -83,6 +83,8 @@ export interface Cpu {
   meter: Meter | undefined;
   /** The same as a `__sk_buff`. */
   readonly skbContext: NarrowContext;
+  /** Who prepared `ctx`, `packet` and `sock` last and counts on it; whoever else writes there says so. */
+  prepared: object | undefined;
   /** Packets are copied here; `env.packet` while a program runs on one. */
   readonly packet: PacketBuffer;
   /** What `__sk_buff.sk` points to. */

@@ -62,6 +62,7 @@ export function createCpu(host: Host, engine: EngineName = 'interp', mode: Cpu['
     ctx,
     skbContext: narrowContext(space, ctx, SK_BUFF),
     packet,
+    prepared: undefined,
     mode,
     meter: undefined,
     sock: region(SOCK_SIZE, 'mem', 'sock', false),

@@ -21,6 +21,7 @@ export type { AttachedStats } from './attached.ts';
 export { EventSource } from './event-source.ts';
 export type { EventArg, EventAttachOptions, EventAttachment, EventShape } from './event-source.ts';
 export { createCpu, createImage } from './cpu.ts';
+export { ClassicFilter, ProgramFilter, classicFilter } from './socket-filter.ts';
 export { inspectProgram } from './inspect.ts';
 export type { ProgramInspection } from './inspect.ts';
 export { openXdpBatch } from './xdp-batch.ts';
@@ -52,6 +53,7 @@ const TEST_RUNS: Readonly<Record<number, TestRun>> = {
  */
 export function testRun(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr): number {
   clearResults(attr);
+  cpu.prepared = undefined;
   const run = TEST_RUNS[image.progType];
   if (run === undefined) return -ERRNO.ENOTSUPP;
   try {

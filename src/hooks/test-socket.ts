@@ -8,10 +8,14 @@ import type { Cpu } from './api.ts';
 /** Bytes of @kernel struct bpf_sock */
 export const SOCK_SIZE = 80;
 /** Offsets in it. */
-const SOCK = {
+export const SOCK = {
   family: 4,
+  type: 8,
+  protocol: 12,
   src_ip4: 24,
   src_ip6: 28,
+  src_port: 44,
+  dst_port: 48,
   dst_ip4: 52,
   dst_ip6: 56,
   state: 72,

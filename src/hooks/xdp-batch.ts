@@ -177,6 +177,7 @@ class XdpBatch implements PacketBatch {
     const cpu = this.#cpu;
     const { rcu, clock } = cpu.host;
     this.#refuseNested();
+    cpu.prepared = undefined;
     cpu.jit?.forget();
     const compiled =
       budget !== undefined && !this.#image.verified

@@ -21,7 +21,7 @@ import type {
   ProgTestRunAttr,
   SocketHandle,
 } from '../sys/index.ts';
-import { BPF_CMD, CAP, MAP_TYPE } from '../uapi/index.ts';
+import { BPF_CMD, CAP, MAP_TYPE, SO } from '../uapi/index.ts';
 import { hideHeader, showWholeFrame } from './packet-socket.ts';
 import { runningTypes } from './vmlinux-btf.ts';
 import { kernelSetting } from './kernel-config.ts';
@@ -81,6 +81,9 @@ const PERF_EVENT_ATTR = {
     [48, 1],
   ],
 } as const;
+
+/** Bytes of a `struct sock_filter`. */
+const SOCK_FILTER = 8;
 
 /** Bytes of a key and of a value as user space passes them. */
 interface Sizes {
@@ -202,8 +205,22 @@ class Linux implements LinuxSys {
   setsockopt(socket: SocketHandle, option: number, value: number | Uint8Array): number {
     const SOL_SOCKET = 1;
     if (typeof socket !== 'number') return -ERRNO.EBADF;
-    const bytes = typeof value === 'number' ? new Uint8Array(Int32Array.of(value).buffer) : value;
+    let bytes = typeof value === 'number' ? new Uint8Array(Int32Array.of(value).buffer) : value;
+    const classic = option === SO.ATTACH_FILTER || option === SO.ATTACH_REUSEPORT_CBPF;
+    if (classic && typeof value !== 'number') {
+      if (value.length % SOCK_FILTER !== 0) return -ERRNO.EINVAL;
+      bytes = this.#sockFprog(value);
+    }
     return this.#libc.setsockopt(socket, SOL_SOCKET, option, bytes);
+  }
+
+  /** `struct sock_fprog` of a program's bytes, which the caller refers to until it has been read. */
+  #sockFprog(program: Uint8Array): Uint8Array {
+    const fprog = new DataView(new ArrayBuffer(16));
+    // 16 bits: more instructions than a program can have must not become fewer.
+    fprog.setUint16(0, Math.min(program.length / SOCK_FILTER, 0xffff), true);
+    fprog.setBigUint64(8, program.length > 0 ? BigInt(this.#libc.address(program)) : 0n, true);
+    return new Uint8Array(fprog.buffer);
   }
 
   withCaps<T>(held: bigint, body: () => T): T {

@@ -63,6 +63,11 @@ export class Program {
     };
   }
 
+  /** Where it is loaded. */
+  get sys(): BpfSys {
+    return this.#sys;
+  }
+
   /** -1 once closed. */
   get fd(): number {
     return this.#fd;

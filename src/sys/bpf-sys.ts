@@ -4,6 +4,7 @@
  */
 import type { KernelBtf } from '../btf/index.ts';
 import type { BpfAttrs, BpfCmd } from './attr.ts';
+import type { UserSocket } from './socket.ts';
 
 /** A view of an object's memory; `bytes` stays valid until `unmap()`. */
 export interface MapView {
@@ -12,7 +13,7 @@ export interface MapView {
 }
 
 /** A socket as the platform knows it: a descriptor for the kernel, an object for user space. */
-export type SocketHandle = number | object;
+export type SocketHandle = number | UserSocket;
 
 export interface BpfSys {
   /** `userspace` or `linux`. */
@@ -33,6 +34,10 @@ export interface BpfSys {
    * 1 + 2^n pages. @returns a descriptor or -errno
    */
   openPerfEvent(cpu: number): number;
-  /** @returns 0 or -errno. */
+  /**
+   * setsockopt(2) at level SOL_SOCKET: an option of `SO`. Filters of classic BPF are the bytes of their instructions
+   * (`struct sock_filter`); everything else is a number of 32 bits or its bytes.
+   * @returns 0 or -errno.
+   */
   setsockopt(socket: SocketHandle, option: number, value: number | Uint8Array): number;
 }

@@ -3,3 +3,4 @@ export * from './attr.ts';
 export * from './bpf-sys.ts';
 export { ATTR_SIZE, INFO_POINTERS, type InfoPointer, type ObjectKind } from './attr-layout.ts';
 export * from './codec.ts';
+export * from './socket.ts';

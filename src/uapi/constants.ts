@@ -58,3 +58,15 @@ export const MAX_INSNS = 1_000_000;
 
 /** Capabilities that bpf(2) asks for, by bit number; see capabilities(7). */
 export const CAP = { NET_ADMIN: 12, SYS_ADMIN: 21, PERFMON: 38, BPF: 39 } as const;
+
+/** Options of sockets, level SOL_SOCKET, that filters are attached with. @kernel SO_* of asm-generic/socket.h */
+export const SO = {
+  ATTACH_FILTER: 26,
+  /** Also SO_DETACH_BPF. */
+  DETACH_FILTER: 27,
+  LOCK_FILTER: 44,
+  ATTACH_BPF: 50,
+  ATTACH_REUSEPORT_CBPF: 51,
+  ATTACH_REUSEPORT_EBPF: 52,
+  DETACH_REUSEPORT_BPF: 68,
+} as const;
