@@ -7,7 +7,7 @@
  * mean the same, `socket` behind `sk`. Where a packet has no device, `ifindex` is 0. All other fields are 0.
  */
 import { ClassicProgram, translateClassic } from '../cbpf/index.ts';
-import type { ClassicAncillary, ClassicInstruction } from '../cbpf/index.ts';
+import type { ClassicAncillary, ClassicInstruction, ClassicPacket } from '../cbpf/index.ts';
 import { SK_BUFF, offsetsOf } from '../contracts/index.ts';
 import { BpfError, BudgetTrap, ERRNO, UnsupportedError } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
@@ -60,20 +60,22 @@ class SocketContext {
   /** Put a packet there. */
   place(packet: SocketPacket): void {
     const cpu = this.#cpu;
+    const { ancillary, socket, headers, start = 0, network = start, link, length } = packet;
     if (cpu.prepared !== this) this.#prepare();
-    if (packet.ancillary !== this.#ancillary) this.#writeAncillary(packet.ancillary);
-    if (packet.socket !== this.#socket) this.#writeSocket(packet.socket);
-    const { start = 0, network = start, link, length } = packet;
-    const seen = this.#copy(packet) - start;
-    const { base } = this.#room;
+    if (ancillary !== this.#ancillary || (ancillary as object) === packet) this.#writeAncillary(ancillary);
+    if (socket !== this.#socket) this.#writeSocket(socket);
+    // Bytes before all headers cannot be reached.
+    const first = headers === undefined ? Math.min(start, network, link ?? start) : 0;
+    const end = first + (headers === undefined ? this.#copy(packet, first) : this.#copyBehind(headers, packet.bytes));
+    const base = this.#room.base - first;
     const shown = cpu.packet;
     shown.data = base + start;
-    shown.length = seen;
+    shown.length = end - start;
     shown.network = base + network;
     shown.mac = link === undefined ? OUTSIDE : base + link;
     const { view } = cpu.host.space;
     const ctx = cpu.ctx.base;
-    view.setUint32(ctx + AT.len, length ?? seen, true);
+    view.setUint32(ctx + AT.len, length ?? end - start, true);
     // A program may have written here.
     view.setFloat64(ctx + AT.cb, 0);
     view.setFloat64(ctx + AT.cb + 8, 0);
@@ -81,11 +83,19 @@ class SocketContext {
   }
 
   /** @returns bytes that are there now */
-  #copy({ headers, bytes }: SocketPacket): number {
+  #copy({ bytes, end = bytes.length }: SocketPacket, first: number): number {
+    const last = Math.min(end, first + MAX_SHOWN);
+    const whole = first === 0 && last === bytes.length;
+    this.#cpu.host.space.bytes.set(whole ? bytes : bytes.subarray(first, last), this.#room.base);
+    return last - first;
+  }
+
+  /** @returns bytes that are there now */
+  #copyBehind(headers: Uint8Array, bytes: Uint8Array): number {
     const memory = this.#cpu.host.space.bytes;
     const { base } = this.#room;
-    const before = headers === undefined ? 0 : headers.length;
-    if (headers !== undefined) for (let i = 0; i < before; i++) memory[base + i] = headers[i];
+    const before = headers.length;
+    for (let i = 0; i < before; i++) memory[base + i] = headers[i];
     const room = MAX_SHOWN - before;
     memory.set(bytes.length <= room ? bytes : bytes.subarray(0, room), base + before);
     return before + Math.min(bytes.length, room);
@@ -210,16 +220,18 @@ export class ClassicFilter implements SocketFilter {
   }
 
   run(packet: SocketPacket): number {
-    return this.#program.run(packet.headers === undefined ? packet : this.#join(packet, packet.headers));
+    const { headers, bytes, end } = packet;
+    if (headers !== undefined) return this.#program.run(this.#join(packet, headers));
+    return this.#program.run(end === undefined ? packet : { ...packet, bytes: bytes.subarray(0, end) });
   }
 
-  #join(packet: SocketPacket, headers: Uint8Array): SocketPacket {
+  #join(packet: SocketPacket, headers: Uint8Array): ClassicPacket {
     const { bytes } = packet;
     const length = headers.length + bytes.length;
     if (this.#joined.length < length) this.#joined = new Uint8Array(length);
     this.#joined.set(headers);
     this.#joined.set(bytes, headers.length);
-    return { ...packet, headers: undefined, bytes: this.#joined.subarray(0, length) };
+    return { ...packet, bytes: this.#joined.subarray(0, length) };
   }
 
   close(): void {}

@@ -22,10 +22,15 @@ export interface SocketFacts {
   readonly remotePort?: number;
 }
 
-/** A packet at a socket. Objects that it refers to, but for `bytes` and `headers`, never change: others take their place. */
+/**
+ * A packet at a socket. `ancillary` and `socket` are objects that never change: others take their place. A packet that is its
+ * own `ancillary` may change all the same.
+ */
 export interface SocketPacket extends ClassicPacket {
   /** What comes before `bytes`; `start`, `network` and `link` then count from its first byte. */
   readonly headers?: Uint8Array;
+  /** Without `headers`: index in `bytes` behind the packet's last byte; absent: all of them are the packet's. */
+  readonly end?: number;
   /** Absent: `__sk_buff.sk` is NULL. */
   readonly socket?: SocketFacts;
 }
