@@ -10,9 +10,8 @@ import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
 import { MAP_HEADER } from '../memory/index.ts';
 import { MAP_FLAG } from '../uapi/index.ts';
-import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
-import { MapCore } from './map-core.ts';
-import type { CoreFunctions, CoreMap } from './map-core.ts';
+import type { MapDeps, MapInfo } from './bpf-map.ts';
+import { KeylessCoreMap } from './keyless-map.ts';
 import { allocateHeader } from './storage.ts';
 
 const DEFAULT_HASHES = 5;
@@ -25,13 +24,7 @@ function bitsFor(maxEntries: number, hashes: number): number {
   return bits;
 }
 
-export class BloomFilterMap implements BpfMap, CoreMap {
-  readonly info: MapInfo;
-  readonly #deps: MapDeps;
-  readonly #core: MapCore;
-  readonly #fn: CoreFunctions;
-  readonly #region: Region;
-
+export class BloomFilterMap extends KeylessCoreMap {
   /** @returns the map, or -ENOMEM. */
   static create(info: MapInfo, deps: MapDeps): BloomFilterMap | number {
     const hashes = Number(info.extra) || DEFAULT_HASHES;
@@ -41,94 +34,36 @@ export class BloomFilterMap implements BpfMap, CoreMap {
   }
 
   private constructor(info: MapInfo, deps: MapDeps, region: Region, hashes: number, bits: number) {
-    this.info = info;
-    this.#deps = deps;
-    this.#core = MapCore.of(deps);
-    this.#fn = this.#core.functions;
-    this.#region = region;
+    super(info, deps, region, -ERRNO.EOPNOTSUPP);
     const set = (field: number, value: number): void => deps.memory.view.setUint32(region.base + field, value, true);
     set(MAP_HEADER.SEED, info.flags & MAP_FLAG.ZERO_SEED ? 0 : deps.random() >>> 0);
     set(MAP_HEADER.BUCKETS, region.base + MAP_HEADER.SIZE);
     set(MAP_HEADER.BUCKET_MASK, bits - 1);
     set(MAP_HEADER.HASHES, hashes);
-    this.#core.add(this.address, this);
-  }
-
-  get name(): string {
-    return this.info.name;
-  }
-  get address(): number {
-    return this.#region.base;
-  }
-  get memoryBytes(): number {
-    return this.#region.reserved;
-  }
-  get userValueSize(): number {
-    return this.info.valueSize;
-  }
-
-  /** Nothing is added to a filter. */
-  grow(): boolean {
-    return false;
   }
 
   /** Helper 87. @param value an address. @returns 0 or -EINVAL */
   push(value: number, flags: number): number {
-    return this.#call(() => this.#fn.bloom_push(this.address, value, Math.min(flags, 0xffffffff)));
+    return this.call(() => this.fn.bloom_push(this.address, value, Math.min(flags, 0xffffffff)));
   }
 
   /** Helper 89. @param value an address. @returns 0 or -ENOENT */
   peek(value: number): number {
-    return this.#call(() => this.#fn.bloom_peek(this.address, value));
+    return this.call(() => this.fn.bloom_peek(this.address, value));
   }
 
-  lookupElem(): number {
-    return 0;
-  }
-  updateElem(): number {
+  override updateElem(): number {
     return -ERRNO.EINVAL;
-  }
-  deleteElem(): number {
-    return -ERRNO.EOPNOTSUPP;
   }
 
   /** Asks for `value`. */
-  sysLookup(_key: Uint8Array, value: Uint8Array): number {
-    return this.#staged(value, (at) => this.peek(at));
+  override sysLookup(_key: Uint8Array, value: Uint8Array): number {
+    return this.staged(value, (at) => this.peek(at));
   }
-  sysUpdate(_key: Uint8Array, value: Uint8Array, flags: number): number {
-    return this.#staged(value, (at) => this.push(at, flags));
+  override sysUpdate(_key: Uint8Array, value: Uint8Array, flags: number): number {
+    return this.staged(value, (at) => this.push(at, flags));
   }
-  sysDelete(): number {
-    return -ERRNO.EOPNOTSUPP;
-  }
-  sysLookupAndDelete(): number {
+  override sysLookupAndDelete(): number {
     return -ERRNO.ENOTSUPP;
-  }
-  sysGetNextKey(): number {
-    return -ERRNO.EOPNOTSUPP;
-  }
-  directValueAddress(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-
-  destroy(): void {
-    this.#deps.rcu.defer(() => {
-      this.#core.remove(this.address);
-      this.#deps.memory.free(this.#region);
-    });
-  }
-
-  #staged(value: Uint8Array, body: (at: number) => number): number {
-    const at = this.#core.stage(value.subarray(0, this.info.valueSize));
-    return at === 0 ? -ERRNO.ENOMEM : body(at);
-  }
-
-  #call(body: () => number): number {
-    try {
-      return body();
-    } catch (error) {
-      throw this.#core.explain(this.address, error);
-    }
   }
 }

@@ -10,14 +10,11 @@ import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
 import { padded } from '../memory/index.ts';
 import { ELEM_FLAG, MAP_TYPE } from '../uapi/index.ts';
-import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
+import type { MapDeps, MapInfo } from './bpf-map.ts';
+import { KeylessMap } from './keyless-map.ts';
 import { allocateHeader, allocateValues } from './storage.ts';
 
-export class CgroupStorageMap implements BpfMap {
-  readonly info: MapInfo;
-  readonly userValueSize: number;
-  readonly #deps: MapDeps;
-  readonly #header: Region;
+export class CgroupStorageMap extends KeylessMap {
   readonly #values: Region;
   readonly #stride: number;
 
@@ -38,19 +35,13 @@ export class CgroupStorageMap implements BpfMap {
   }
 
   constructor(info: MapInfo, deps: MapDeps, header: Region, values: Region, stride: number) {
-    this.info = info;
-    this.userValueSize = stride === 0 ? info.valueSize : values.size;
-    this.#deps = deps;
-    this.#header = header;
+    super(info, deps, [header, values], -ERRNO.EINVAL);
     this.#values = values;
     this.#stride = stride;
   }
 
-  get address(): number {
-    return this.#header.base;
-  }
-  get memoryBytes(): number {
-    return this.#header.reserved + this.#values.reserved;
+  override get userValueSize(): number {
+    return this.#stride === 0 ? this.info.valueSize : this.#values.size;
   }
 
   /** The value for a program on CPU `cpu`. */
@@ -60,41 +51,19 @@ export class CgroupStorageMap implements BpfMap {
 
   /** A program that was given the value has ended. */
   dropPlace(): void {
-    this.#deps.memory.bytes.fill(0, this.#values.base, this.#values.base + this.#values.size);
+    this.deps.memory.bytes.fill(0, this.#values.base, this.#values.base + this.#values.size);
   }
 
-  lookupElem(): number {
-    return 0;
-  }
-  updateElem(): number {
-    return -ERRNO.EINVAL;
-  }
-  deleteElem(): number {
-    return -ERRNO.EINVAL;
-  }
-  sysLookup(): number {
+  override sysLookup(): number {
     return -ERRNO.ENOENT;
   }
-  sysUpdate(_key: Uint8Array, _value: Uint8Array, flags: number): number {
+  override sysUpdate(_key: Uint8Array, _value: Uint8Array, flags: number): number {
     return flags === 0 || flags === ELEM_FLAG.EXIST ? -ERRNO.ENOENT : -ERRNO.EINVAL;
   }
-  sysDelete(): number {
-    return -ERRNO.EINVAL;
-  }
-  sysLookupAndDelete(): number {
+  override sysLookupAndDelete(): number {
     return -ERRNO.ENOTSUPP;
   }
-  sysGetNextKey(): number {
+  override sysGetNextKey(): number {
     return -ERRNO.ENOENT;
-  }
-  directValueAddress(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  destroy(): void {
-    const { memory, rcu } = this.#deps;
-    rcu.defer(() => {
-      memory.free(this.#header);
-      memory.free(this.#values);
-    });
   }
 }

@@ -10,13 +10,11 @@ import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
 import { MAP_TYPE } from '../uapi/index.ts';
 import { indexOf } from './array.ts';
-import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
+import type { MapDeps, MapInfo } from './bpf-map.ts';
+import { KeylessMap } from './keyless-map.ts';
 import { allocateHeader, allocateValues } from './storage.ts';
 
-export class LocalStorageMap implements BpfMap {
-  readonly info: MapInfo;
-  readonly #deps: MapDeps;
-  readonly #header: Region;
+export class LocalStorageMap extends KeylessMap {
   readonly #values = new Map<number, Region>();
 
   /** @returns the map, or -ENOMEM. */
@@ -26,29 +24,21 @@ export class LocalStorageMap implements BpfMap {
   }
 
   constructor(info: MapInfo, deps: MapDeps, header: Region) {
-    this.info = info;
-    this.#deps = deps;
-    this.#header = header;
+    super(info, deps, [header], -ERRNO.ENOTSUPP);
   }
 
-  get address(): number {
-    return this.#header.base;
-  }
-  get memoryBytes(): number {
-    let bytes = this.#header.reserved;
+  override get memoryBytes(): number {
+    let bytes = super.memoryBytes;
     for (const { reserved } of this.#values.values()) bytes += reserved;
     return bytes;
-  }
-  get userValueSize(): number {
-    return this.info.valueSize;
   }
 
   /** The value of an owner's, or 0; made of `initial` (an address, 0: zeros) where there is none and `create` says so. */
   ownerValue(owner: number, create: boolean, initial: number): number {
     const known = this.#values.get(owner);
     if (known !== undefined || !create) return known?.base ?? 0;
-    const { memory } = this.#deps;
-    const value = allocateValues(this.info, this.#deps, this.info.valueSize, () => true);
+    const { memory } = this.deps;
+    const value = allocateValues(this.info, this.deps, this.info.valueSize, () => true);
     if (value === undefined) return 0;
     this.#values.set(owner, value);
     if (initial !== 0) memory.bytes.copyWithin(value.base, initial, initial + this.info.valueSize);
@@ -60,45 +50,33 @@ export class LocalStorageMap implements BpfMap {
     const value = this.#values.get(owner);
     if (value === undefined) return -ERRNO.ENOENT;
     this.#values.delete(owner);
-    this.#deps.rcu.defer(() => this.#deps.memory.free(value));
+    this.deps.rcu.defer(() => this.deps.memory.free(value));
     return 0;
   }
 
-  lookupElem(): number {
-    return 0;
-  }
-  updateElem(): number {
+  override updateElem(): number {
     return -ERRNO.EOPNOTSUPP;
   }
-  deleteElem(): number {
+  override deleteElem(): number {
     return -ERRNO.EOPNOTSUPP;
   }
-  sysLookup(key: Uint8Array): number {
+  override sysLookup(key: Uint8Array): number {
     return this.#noOwner(key);
   }
-  sysUpdate(key: Uint8Array): number {
+  override sysUpdate(key: Uint8Array): number {
     return this.#noOwner(key);
   }
-  sysDelete(key: Uint8Array): number {
+  override sysDelete(key: Uint8Array): number {
     return this.#noOwner(key);
-  }
-  sysLookupAndDelete(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  sysGetNextKey(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  directValueAddress(): number {
-    return -ERRNO.ENOTSUPP;
   }
 
-  destroy(): void {
+  override destroy(): void {
     for (const owner of [...this.#values.keys()]) this.dropOwner(owner);
-    this.#deps.rcu.defer(() => this.#deps.memory.free(this.#header));
+    super.destroy();
   }
 
   #noOwner(key: Uint8Array): number {
-    const object = this.info.type === MAP_TYPE.SK_STORAGE ? this.#deps.slots?.acquire(indexOf(key) | 0) : undefined;
+    const object = this.info.type === MAP_TYPE.SK_STORAGE ? this.deps.slots?.acquire(indexOf(key) | 0) : undefined;
     return typeof object === 'number' ? object : -ERRNO.EBADF;
   }
 }

@@ -9,18 +9,12 @@
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
 import { PAGE, RING } from '../memory/index.ts';
-import type { BpfMap, MapDeps, MapInfo, Mapping } from './bpf-map.ts';
-import { MapCore } from './map-core.ts';
-import type { CoreFunctions, CoreMap } from './map-core.ts';
+import type { MapDeps, MapInfo, Mapping } from './bpf-map.ts';
+import { KeylessCoreMap } from './keyless-map.ts';
 import { allocateValues, writeHeader } from './storage.ts';
 
-export class RingbufMap implements BpfMap, CoreMap {
-  readonly info: MapInfo;
-  readonly userValueSize = 0;
-  readonly #deps: MapDeps;
-  readonly #core: MapCore;
-  readonly #fn: CoreFunctions;
-  readonly #region: Region;
+export class RingbufMap extends KeylessCoreMap {
+  readonly #size: number;
 
   /** @returns the map, or -ENOMEM. */
   static create(info: MapInfo, deps: MapDeps): RingbufMap | number {
@@ -29,57 +23,40 @@ export class RingbufMap implements BpfMap, CoreMap {
   }
 
   private constructor(info: MapInfo, deps: MapDeps, region: Region) {
-    this.info = info;
-    this.#deps = deps;
-    this.#core = MapCore.of(deps);
-    this.#fn = this.#core.functions;
-    this.#region = region;
+    super(info, deps, region, -ERRNO.ENOTSUPP);
+    this.#size = region.size;
     writeHeader(info, deps, region.base);
-    this.#core.add(this.address, this);
   }
 
-  get name(): string {
-    return this.info.name;
-  }
-
-  get address(): number {
-    return this.#region.base;
-  }
-
-  get memoryBytes(): number {
-    return this.#region.reserved;
-  }
-
-  /** Nothing is added to a ring. */
-  grow(): boolean {
-    return false;
+  override get userValueSize(): number {
+    return 0;
   }
 
   mapping(offset: number, length: number): Mapping | number {
     if (offset === 0 && length > PAGE) return -ERRNO.EPERM;
     if (offset + length > 2 * PAGE + 2 * this.info.maxEntries) return -ERRNO.EINVAL;
     const address = this.address + RING.CONSUMER + offset;
-    return { address, length: Math.min(length, this.address + this.#region.size - address), writable: offset === 0 };
+    return { address, length: Math.min(length, this.address + this.#size - address), writable: offset === 0 };
   }
 
   /** Helper 131. @returns an address or 0 */
   reserve(size: number, flags: number): number {
-    return this.#call(() => this.#fn.ringbuf_reserve(this.address, size, flags)) >>> 0;
+    return this.call(() => this.fn.ringbuf_reserve(this.address, size, flags)) >>> 0;
   }
 
   /** Helper 130. @returns 0, -EINVAL, -EAGAIN */
   output(data: number, size: number, flags: number): number {
-    return this.#call(() => this.#fn.ringbuf_output(this.address, data, size, flags));
+    return this.call(() => this.fn.ringbuf_output(this.address, data, size, flags));
   }
 
   /** Helpers 132 and 133. */
   commit(record: number, flags: number, discard: boolean): void {
-    this.#call(() => (discard ? this.#fn.ringbuf_discard(record, flags) : this.#fn.ringbuf_submit(record, flags)));
+    this.call(() => (discard ? this.fn.ringbuf_discard(record, flags) : this.fn.ringbuf_submit(record, flags)));
   }
 
   /** Helper 134. */
   query(what: number): number {
-    return this.#call(() => this.#fn.ringbuf_query(this.address, what)) >>> 0;
+    return this.call(() => this.fn.ringbuf_query(this.address, what)) >>> 0;
   }
 
   get readable(): boolean {
@@ -88,52 +65,9 @@ export class RingbufMap implements BpfMap, CoreMap {
 
   /** Whether a record has asked since the last time that whoever waits is woken. */
   takeWake(): boolean {
-    const { view } = this.#deps.memory;
+    const { view } = this.deps.memory;
     const asked = view.getUint32(this.address + RING.WAKE, true) !== 0;
     view.setUint32(this.address + RING.WAKE, 0, true);
     return asked;
-  }
-
-  lookupElem(): number {
-    return 0;
-  }
-  updateElem(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  deleteElem(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  sysLookup(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  sysUpdate(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  sysDelete(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  sysLookupAndDelete(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  sysGetNextKey(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  directValueAddress(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-
-  destroy(): void {
-    this.#deps.rcu.defer(() => {
-      this.#core.remove(this.address);
-      this.#deps.memory.free(this.#region);
-    });
-  }
-
-  #call<T>(body: () => T): T {
-    try {
-      return body();
-    } catch (error) {
-      throw this.#core.explain(this.address, error);
-    }
   }
 }

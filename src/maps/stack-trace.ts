@@ -7,14 +7,11 @@
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
 import { indexOf } from './array.ts';
-import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
+import type { MapDeps, MapInfo } from './bpf-map.ts';
+import { KeylessMap } from './keyless-map.ts';
 import { allocateHeader } from './storage.ts';
 
-export class StackTraceMap implements BpfMap {
-  readonly info: MapInfo;
-  readonly #deps: MapDeps;
-  readonly #header: Region;
-
+export class StackTraceMap extends KeylessMap {
   /** @returns the map, or -ENOMEM. */
   static create(info: MapInfo, deps: MapDeps): StackTraceMap | number {
     const header = allocateHeader(info, deps, 0);
@@ -22,49 +19,19 @@ export class StackTraceMap implements BpfMap {
   }
 
   constructor(info: MapInfo, deps: MapDeps, header: Region) {
-    this.info = info;
-    this.#deps = deps;
-    this.#header = header;
+    super(info, deps, [header], -ERRNO.ENOENT);
   }
 
-  get address(): number {
-    return this.#header.base;
-  }
-  get memoryBytes(): number {
-    return this.#header.reserved;
-  }
-  get userValueSize(): number {
-    return this.info.valueSize;
-  }
-
-  lookupElem(): number {
-    return 0;
-  }
-  updateElem(): number {
+  override updateElem(): number {
     return -ERRNO.EINVAL;
   }
-  deleteElem(): number {
+  override deleteElem(): number {
     return -ERRNO.EINVAL;
   }
-  sysLookup(): number {
-    return -ERRNO.ENOENT;
-  }
-  sysUpdate(): number {
+  override sysUpdate(): number {
     return -ERRNO.EINVAL;
   }
-  sysDelete(key: Uint8Array): number {
+  override sysDelete(key: Uint8Array): number {
     return indexOf(key) >= this.info.maxEntries ? -ERRNO.E2BIG : -ERRNO.ENOENT;
-  }
-  sysLookupAndDelete(): number {
-    return -ERRNO.ENOENT;
-  }
-  sysGetNextKey(): number {
-    return -ERRNO.ENOENT;
-  }
-  directValueAddress(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  destroy(): void {
-    this.#deps.rcu.defer(() => this.#deps.memory.free(this.#header));
   }
 }

@@ -9,7 +9,8 @@
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
 import { PAGE } from '../memory/index.ts';
-import type { BpfMap, MapDeps, MapInfo, Mapping } from './bpf-map.ts';
+import type { MapDeps, MapInfo, Mapping } from './bpf-map.ts';
+import { KeylessMap } from './keyless-map.ts';
 import { allocateHeader } from './storage.ts';
 
 /** Length and two bits, then four bytes of nothing. @kernel BPF_RINGBUF_HDR_SZ, BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT */
@@ -21,11 +22,7 @@ export interface UserSample {
   readonly length: number;
 }
 
-export class UserRingbufMap implements BpfMap {
-  readonly info: MapInfo;
-  readonly userValueSize = 0;
-  readonly #deps: MapDeps;
-  readonly #header: Region;
+export class UserRingbufMap extends KeylessMap {
   readonly #ring: Region;
   #draining = false;
 
@@ -46,17 +43,12 @@ export class UserRingbufMap implements BpfMap {
   }
 
   constructor(info: MapInfo, deps: MapDeps, header: Region, ring: Region) {
-    this.info = info;
-    this.#deps = deps;
-    this.#header = header;
+    super(info, deps, [header, ring], -ERRNO.ENOTSUPP);
     this.#ring = ring;
   }
 
-  get address(): number {
-    return this.#header.base;
-  }
-  get memoryBytes(): number {
-    return this.#header.reserved + this.#ring.reserved;
+  override get userValueSize(): number {
+    return 0;
   }
 
   mapping(offset: number, length: number): Mapping | number {
@@ -81,7 +73,7 @@ export class UserRingbufMap implements BpfMap {
    * @returns -ENODATA at the end, -EBUSY: it is being written, -EINVAL, -E2BIG: it cannot be one
    */
   peek(): UserSample | 'discarded' | number {
-    const { view } = this.#deps.memory;
+    const { view } = this.deps.memory;
     const [read, written] = [this.#position(0), this.#position(PAGE)];
     if (written % 8 !== 0) return -ERRNO.EINVAL;
     if (read >= written) return -ERRNO.ENODATA;
@@ -100,56 +92,21 @@ export class UserRingbufMap implements BpfMap {
 
   /** The reader is done with the next record. */
   advance(): void {
-    const { view } = this.#deps.memory;
+    const { view } = this.deps.memory;
     const read = this.#position(0);
     const at = this.#ring.base + 2 * PAGE + (read % this.info.maxEntries);
     const length = view.getUint32(at, true) & ~(RINGBUF.BUSY | RINGBUF.DISCARD);
     this.#setPosition(0, read + wholeRecord(length));
   }
 
-  lookupElem(): number {
-    return 0;
-  }
-  updateElem(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  deleteElem(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  sysLookup(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  sysUpdate(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  sysDelete(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  sysLookupAndDelete(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  sysGetNextKey(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  directValueAddress(): number {
-    return -ERRNO.ENOTSUPP;
-  }
-  destroy(): void {
-    const { memory, rcu } = this.#deps;
-    rcu.defer(() => {
-      memory.free(this.#header);
-      memory.free(this.#ring);
-    });
-  }
-
   #position(offset: number): number {
-    const { view } = this.#deps.memory;
+    const { view } = this.deps.memory;
     const at = this.#ring.base + offset;
     return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
   }
 
   #setPosition(offset: number, value: number): void {
-    const { view } = this.#deps.memory;
+    const { view } = this.deps.memory;
     const at = this.#ring.base + offset;
     view.setUint32(at, value >>> 0, true);
     view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
