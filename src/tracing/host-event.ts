@@ -35,7 +35,7 @@ export class HostEvent implements TracepointListener {
   #open: { readonly event: KernelEvent; readonly writer: RecordWriter } | undefined;
   #links: readonly TraceLink[] = [];
   #printing = false;
-  /** A record is being written, or programs run on it. */
+  /** Programs run on the record: what is told when one is detached may report events. */
   #busy = false;
   #closed = false;
   #unlisten: (() => void) | undefined;
@@ -86,7 +86,7 @@ export class HostEvent implements TracepointListener {
     return link;
   }
 
-  event(values: Readonly<Record<string, unknown>>): void {
+  event(values: readonly unknown[]): void {
     if (this.#open === undefined) return;
     const { event, writer } = this.#open;
     if (this.#busy || !event.source.idle) {

@@ -4,7 +4,7 @@
  */
 export { defineTracepoint, TracepointRegistry, tracepoints } from './registry.ts';
 export { Tracepoint } from './tracepoint.ts';
-export type { TracepointHooks, TracepointListener } from './tracepoint.ts';
+export type { Emitter, TracepointHooks, TracepointListener } from './tracepoint.ts';
 export { COMMON_FIELDS, layoutRecord } from './fields.ts';
 export type { EventValues, Field, Fields, FieldType, FieldValue, NumberType, RecordLayout } from './fields.ts';
 export { formatText } from './format.ts';

@@ -1,7 +1,7 @@
 /**
  * Writes values into a record, as C would convert them: numbers lose their fraction and wrap at the field's width, NaN and the
  * infinities are 0, true is 1, a `bool` is whether the number is not 0. What is no number (for a text: no string) is 0 or
- * empty and counted; nothing that a value does can throw, and no code of a value runs but its getters.
+ * empty and counted. No value is asked for anything: nothing can throw, and no code of the application runs.
  *
  * A text is copied as UTF-8. One that fits is followed by NULs up to the field's end; a longer one is cut at the last
  * character that leaves room for a NUL. Half surrogate pairs become U+FFFD.
@@ -11,10 +11,9 @@ import type { Field, RecordLayout } from './fields.ts';
 
 const TWO_32 = 2 ** 32;
 
-/** A field, and what its last text has left in memory. */
+/** A field at its address, and what its last text has left in memory. */
 interface Slot {
-  readonly name: string;
-  readonly offset: number;
+  readonly at: number;
   readonly size: number;
   readonly kind: Field['kind'];
   /** Bytes from the field's start that may not be NUL. */
@@ -22,59 +21,56 @@ interface Slot {
 }
 
 export class RecordWriter {
-  /** Values that were no numbers, or no strings, or whose getters threw. */
+  /** Values that were no numbers, or no strings. */
   mistyped = 0;
   readonly #space: AddressSpace;
-  readonly #base: number;
   readonly #slots: readonly Slot[];
 
   /** @param base address of the record, which is zero */
   constructor(space: AddressSpace, base: number, { fields }: RecordLayout) {
     this.#space = space;
-    this.#base = base;
-    this.#slots = fields.map(({ name, offset, size, kind }) => ({ name, offset, size, kind, used: 0 }));
+    this.#slots = fields.map(({ offset, size, kind }) => ({ at: base + offset, size, kind, used: 0 }));
   }
 
-  /** Getters of `values` may do anything but write this record. */
-  write(values: Readonly<Record<string, unknown>>): void {
+  /** @param values one for each field, in their order */
+  write(values: readonly unknown[]): void {
     const slots = this.#slots;
-    for (let i = 0; i < slots.length;) {
-      try {
-        for (; i < slots.length; i++) this.#set(slots[i], values[slots[i].name]);
-      } catch {
-        this.#set(slots[i++], undefined);
-      }
+    const { view } = this.#space;
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i];
+      const value = values[i];
+      if (typeof value === 'number' && slot.kind === 'number') writeNumber(view, slot.at, slot.size, value);
+      else if (slot.kind === 'text') this.#writeText(slot, value);
+      else this.#writeOther(slot, value);
     }
   }
 
-  #set(slot: Slot, value: unknown): void {
-    const at = this.#base + slot.offset;
-    if (slot.kind === 'text') {
-      if (typeof value !== 'string') this.mistyped++;
-      const { bytes } = this.#space;
-      const end = typeof value === 'string' ? writeText(bytes, at, slot.size, value) : 0;
-      for (let i = end; i < slot.used; i++) bytes[at + i] = 0;
-      slot.used = end;
-    } else if (typeof value === 'number') {
-      const { view } = this.#space;
-      const number = slot.kind === 'bool' ? (value === 0 ? 0 : 1) : value;
-      if (slot.size === 4) view.setInt32(at, number, true);
-      else if (slot.size === 8) writeWide(view, at, number);
-      else if (slot.size === 2) view.setInt16(at, number, true);
-      else view.setInt8(at, number);
-    } else this.#setOther(slot, value);
+  #writeText(slot: Slot, value: unknown): void {
+    if (typeof value !== 'string') this.mistyped++;
+    const { bytes } = this.#space;
+    const used = typeof value === 'string' ? writeText(bytes, slot.at, slot.size, value) : 0;
+    for (let i = used; i < slot.used; i++) bytes[slot.at + i] = 0;
+    slot.used = used;
   }
 
-  #setOther(slot: Slot, value: unknown): void {
-    if (typeof value === 'boolean') return this.#set(slot, value ? 1 : 0);
-    if (typeof value === 'bigint') {
-      if (slot.kind === 'bool') return this.#set(slot, value === 0n ? 0 : 1);
-      if (slot.size < 8) return this.#set(slot, Number(BigInt.asIntN(32, value)));
-      return this.#space.view.setBigInt64(this.#base + slot.offset, BigInt.asIntN(64, value), true);
-    }
-    this.mistyped++;
-    this.#set(slot, 0);
+  #writeOther({ at, size, kind }: Slot, value: unknown): void {
+    const { view } = this.#space;
+    const given = typeof value;
+    if (given !== 'number' && given !== 'bigint' && given !== 'boolean') {
+      this.mistyped++;
+      writeNumber(view, at, size, 0);
+    } else if (kind === 'bool') writeNumber(view, at, size, value === false || value === 0 || value === 0n ? 0 : 1);
+    else if (typeof value !== 'bigint') writeNumber(view, at, size, Number(value));
+    else if (size === 8) view.setBigUint64(at, BigInt.asUintN(64, value), true);
+    else writeNumber(view, at, size, Number(BigInt.asIntN(32, value)));
   }
+}
+
+function writeNumber(view: DataView, at: number, size: number, value: number): void {
+  if (size === 4) view.setInt32(at, value, true);
+  else if (size === 8) writeWide(view, at, value);
+  else if (size === 2) view.setInt16(at, value, true);
+  else view.setInt8(at, value);
 }
 
 /** A number as 64 bits. */
@@ -104,7 +100,10 @@ function writeUtf8(bytes: Uint8Array, at: number, size: number, text: string, fr
     let code = text.codePointAt(i) as number;
     if (code >= 0xd800 && code < 0xe000) code = 0xfffd;
     const length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    if (used + length > size) return cut;
+    if (used + length > size) {
+      bytes.fill(0, at + cut, at + used);
+      return cut;
+    }
     encodeCharacter(bytes, at + used, code, length);
     used += length;
     if (used < size) cut = used;
