@@ -3,7 +3,6 @@ import { MAP_TYPE } from '../uapi/index.ts';
 import { ArrayMap } from './array.ts';
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
 import { BloomFilterMap } from './bloom-filter.ts';
-import { checkMapEntries, checkMapInfo, hasLimits } from './check.ts';
 import { CgroupStorageMap } from './cgroup-storage.ts';
 import { DeviceHash } from './device-hash.ts';
 import { DeviceMap } from './device-map.ts';
@@ -15,7 +14,7 @@ import { ObjectArray } from './object-array.ts';
 import { PercpuArrayMap } from './percpu-array.ts';
 import { RingbufMap } from './ringbuf.ts';
 import { QueueMap } from './queue.ts';
-import { checkShape } from './shape.ts';
+import { checkMapEntries } from './shape.ts';
 import { StackTraceMap } from './stack-trace.ts';
 import { UserRingbufMap } from './user-ringbuf.ts';
 import { XskMap } from './xsk-map.ts';
@@ -34,7 +33,7 @@ export type { Element } from './elements.ts';
 export type { BloomFilterMap } from './bloom-filter.ts';
 export type { QueueMap } from './queue.ts';
 export { MapCore } from './map-core.ts';
-export { NEEDS_BTF } from './shape.ts';
+export { NEEDS_BTF, checkMap } from './shape.ts';
 
 /** The map types that there are: what makes one, by number. */
 const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): BpfMap | number }>> = {
@@ -66,14 +65,6 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
   [MAP_TYPE.INODE_STORAGE]: LocalStorageMap,
   [MAP_TYPE.CGRP_STORAGE]: LocalStorageMap,
 };
-
-/**
- * Whether Linux makes a map of this, before permissions are asked for and memory is taken.
- * @returns 0; -EINVAL, -E2BIG or -ENOTSUPP.
- */
-export function checkMap(info: MapInfo, numaNode = 0): number {
-  return hasLimits(info.type) ? checkMapInfo(info, numaNode) : checkShape(info);
-}
 
 /** Whether maps of the type can hold elements here; `createMap` knows no other. */
 export const isImplemented = (type: number): boolean => TYPES[type] !== undefined;

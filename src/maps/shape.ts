@@ -1,9 +1,10 @@
 /**
- * What a map may be made of, for the types that have a shape of their own; the plain ones are in check.ts. Each limit was
- * measured with MAP_CREATE on Linux 6.18 (x86-64).
+ * What a map may be made of: the rules that hold before any memory is taken, by map type. Each limit was measured with
+ * MAP_CREATE on Linux 6.18 (x86-64).
  *
- * Refuses: sizes and flags that the type does not allow (-EINVAL), both RDONLY and WRONLY (-EINVAL), values or keys that
- * are too large (-E2BIG), hashes that forget the least recently used without memory set aside (-ENOTSUPP).
+ * Refuses: a NUMA node that is not there, sizes and flags that the type does not allow, both RDONLY and WRONLY, of user space
+ * or of programs (-EINVAL), values or keys that are too large (-E2BIG), hashes that forget the least recently used
+ * without memory set aside (-ENOTSUPP).
  */
 import { ERRNO } from '../errors/index.ts';
 import { padded } from '../memory/index.ts';
@@ -14,10 +15,22 @@ const { RDONLY, WRONLY, RDONLY_PROG, WRONLY_PROG, NUMA_NODE, ZERO_SEED, NO_PREAL
 const USER = RDONLY | WRONLY | NUMA_NODE;
 const ACCESS = USER | RDONLY_PROG | WRONLY_PROG;
 
+/** `numa_node` that leaves the choice to the kernel. @kernel NUMA_NO_NODE */
+const NUMA_ANY = 0xffffffff;
+/** Nodes of the machine: one. */
+const NUMA_NODES = 1;
+
 /** Most bytes of one allocation. @kernel KMALLOC_MAX_SIZE */
 const MAX_ALLOC = 4 << 20;
-/** @kernel PCPU_MIN_UNIT_SIZE */
+/** Most bytes of key and value together in a hash: one allocation less the element's own header. */
+const MAX_HASH_ELEM = MAX_ALLOC - 49;
+/** Most elements of a hash: its buckets, 16 bytes each on Linux, must stay below 4 GiB. */
+const MAX_HASH_ENTRIES = 1 << 27;
+const MAX_ARRAY_VALUE = 0x7fffffff;
+/** Most bytes of one CPU's value. @kernel PCPU_MIN_UNIT_SIZE */
 const MAX_PERCPU = 32768;
+/** @kernel NR_CPUS of the measured configuration */
+const MAX_CPUS = 256;
 /** Most bytes kept for one socket, task, inode or cgroup. @kernel BPF_LOCAL_STORAGE_MAX_VALUE_SIZE */
 const MAX_STORAGE = 65407;
 /** @kernel MAX_BPF_STACK, for keys that are copied there */
@@ -36,6 +49,10 @@ interface Shape {
   readonly flags: number;
   /** Flags that must be there. */
   readonly demands?: number;
+  /** Whether each CPU has values of its own: then no node can be asked for. */
+  readonly percpu?: boolean;
+  /** Most elements, where the table would be too large; looked at when memory is taken. */
+  readonly maxEntries?: number;
   /** What is wrong with the sizes, in the order in which it is looked for; 0 for nothing. */
   check(info: MapInfo): number;
 }
@@ -53,18 +70,41 @@ const slots = (flags: number, fits: (size: number) => boolean): Shape => ({
 });
 const isFour = (size: number): boolean => size === 4;
 
-function lruHash(percpu: boolean): Shape {
+const isEmpty = (m: MapInfo): boolean => m.keySize === 0 || m.valueSize === 0 || m.maxEntries === 0;
+const tooLargePercpu = (m: MapInfo): number => tooLarge(padded(m.valueSize) > MAX_PERCPU);
+
+function array(flags: number, percpu: boolean): Shape {
   return {
-    flags: ACCESS | ZERO_SEED | MAP_FLAG.NO_COMMON_LRU | NO_PREALLOC,
-    check: (m) => {
-      if (m.flags & NO_PREALLOC) return -ERRNO.ENOTSUPP;
-      if (percpu && m.flags & NUMA_NODE) return -ERRNO.EINVAL;
-      if (m.keySize === 0 || m.valueSize === 0 || m.maxEntries === 0) return -ERRNO.EINVAL;
-      if (percpu && padded(m.valueSize) > MAX_PERCPU) return -ERRNO.E2BIG;
-      return tooLarge(m.keySize + m.valueSize > MAX_ALLOC - 49);
-    },
+    flags,
+    percpu,
+    check: (m) =>
+      invalid(isEmpty(m) || m.keySize !== 4) || (percpu ? tooLargePercpu(m) : tooLarge(m.valueSize > MAX_ARRAY_VALUE)),
   };
 }
+
+function hash(percpu: boolean): Shape {
+  return {
+    flags: ACCESS | ZERO_SEED | NO_PREALLOC,
+    percpu,
+    maxEntries: MAX_HASH_ENTRIES,
+    check: (m) =>
+      invalid(isEmpty(m)) || (percpu && tooLargePercpu(m)) || tooLarge(m.keySize + m.valueSize > MAX_HASH_ELEM),
+  };
+}
+
+function lruHash(percpu: boolean): Shape {
+  const { flags, check } = hash(percpu);
+  return {
+    flags: flags | MAP_FLAG.NO_COMMON_LRU,
+    percpu,
+    check: (m) => (m.flags & NO_PREALLOC ? -ERRNO.ENOTSUPP : check(m)),
+  };
+}
+
+const hashOfMaps: Shape = {
+  ...hash(false),
+  check: (m) => invalid(isEmpty(m) || !isFour(m.valueSize)) || tooLarge(m.keySize + m.valueSize > MAX_HASH_ELEM),
+};
 
 /** Memory that belongs to a cgroup and the program's place there. */
 const cgroupStorage = (max: number): Shape => ({
@@ -95,6 +135,19 @@ const queue: Shape = {
 };
 
 const SHAPES: Readonly<Record<number, Shape>> = {
+  [MAP_TYPE.ARRAY]: array(ACCESS | MAP_FLAG.MMAPABLE | MAP_FLAG.INNER_MAP, false),
+  [MAP_TYPE.PERCPU_ARRAY]: array(ACCESS, true),
+  [MAP_TYPE.HASH]: hash(false),
+  [MAP_TYPE.PERCPU_HASH]: hash(true),
+  [MAP_TYPE.LRU_HASH]: lruHash(false),
+  [MAP_TYPE.LRU_PERCPU_HASH]: lruHash(true),
+  [MAP_TYPE.PROG_ARRAY]: slots(USER, isFour),
+  [MAP_TYPE.ARRAY_OF_MAPS]: slots(USER, isFour),
+  [MAP_TYPE.HASH_OF_MAPS]: hashOfMaps,
+  [MAP_TYPE.DEVMAP]: slots(USER, isTarget),
+  [MAP_TYPE.DEVMAP_HASH]: { ...slots(USER, isTarget), maxEntries: MAX_HASH_ENTRIES },
+  [MAP_TYPE.CPUMAP]: { ...slots(NUMA_NODE, isTarget), maxEntries: MAX_CPUS },
+  [MAP_TYPE.XSKMAP]: slots(USER, isFour),
   [MAP_TYPE.PERF_EVENT_ARRAY]: slots(USER | MAP_FLAG.PRESERVE_ELEMS, isFour),
   [MAP_TYPE.CGROUP_ARRAY]: slots(USER, isFour),
   [MAP_TYPE.SOCKMAP]: slots(USER, isTarget),
@@ -112,8 +165,6 @@ const SHAPES: Readonly<Record<number, Shape>> = {
       return invalid(m.maxEntries === 0 || m.keySize !== 4 || !fits);
     },
   },
-  [MAP_TYPE.LRU_HASH]: lruHash(false),
-  [MAP_TYPE.LRU_PERCPU_HASH]: lruHash(true),
   [MAP_TYPE.LPM_TRIE]: {
     flags: NO_PREALLOC | ACCESS,
     demands: NO_PREALLOC,
@@ -153,18 +204,29 @@ export const NEEDS_BTF: readonly number[] = [
   MAP_TYPE.CGRP_STORAGE,
 ];
 
-/** Whether a map can be made of this. @returns 0, -EINVAL, -E2BIG or -ENOTSUPP */
-export function checkShape(info: MapInfo): number {
+/**
+ * Whether Linux makes a map of this, before permissions are asked for and memory is taken.
+ * @returns 0; -EINVAL, -E2BIG or -ENOTSUPP. @kernel map_alloc_check
+ */
+export function checkMap(info: MapInfo, numaNode = 0): number {
+  const { flags } = info;
+  const node = flags & NUMA_NODE ? numaNode : NUMA_ANY;
+  if (node !== NUMA_ANY && node >= NUMA_NODES) return -ERRNO.EINVAL;
   const shape = SHAPES[info.type];
   if (shape === undefined || (Number(info.extra) !== 0 && !hasExtra(info))) return -ERRNO.EINVAL;
-  const { flags } = info;
-  const both = (pair: number): boolean => (flags & pair) === pair;
-  const badFlags =
-    (flags & ~shape.flags) !== 0 ||
-    (flags & (shape.demands ?? 0)) !== (shape.demands ?? 0) ||
-    both(RDONLY | WRONLY) ||
-    both(RDONLY_PROG | WRONLY_PROG);
   const problem = shape.check(info);
   if (problem === -ERRNO.ENOTSUPP) return problem;
-  return badFlags ? -ERRNO.EINVAL : problem;
+  const badNode = shape.percpu && node !== NUMA_ANY;
+  return badNode || !allowsFlags(shape, flags) ? -ERRNO.EINVAL : problem;
+}
+
+function allowsFlags({ flags: known, demands = 0 }: Shape, flags: number): boolean {
+  const both = (pair: number): boolean => (flags & pair) === pair;
+  if ((flags & ~known) !== 0 || (flags & demands) !== demands) return false;
+  return !both(RDONLY | WRONLY) && !both(RDONLY_PROG | WRONLY_PROG);
+}
+
+/** Whether the table of such a map is too large. @returns 0 or -E2BIG. @kernel map_alloc */
+export function checkMapEntries({ type, maxEntries }: MapInfo): number {
+  return tooLarge(maxEntries > (SHAPES[type]?.maxEntries ?? Infinity));
 }

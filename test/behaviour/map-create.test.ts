@@ -82,6 +82,30 @@ onBackends('map-create', {
     }
   },
 
+  'NUMA nodes, whatever the type': ({ sys, ledger }) => {
+    const { NUMA_NODE, NO_PREALLOC } = MAP_FLAG;
+    const types: Record<string, Partial<MapCreateAttr>> = {
+      RINGBUF: { keySize: 0, valueSize: 0, maxEntries: 4096 },
+      QUEUE: { keySize: 0 },
+      BLOOM_FILTER: { keySize: 0 },
+      LPM_TRIE: { keySize: 8, mapFlags: NO_PREALLOC },
+      LRU_HASH: {},
+      'LRU_HASH without memory set aside': { mapType: MAP_TYPE.LRU_HASH, mapFlags: NO_PREALLOC },
+      LRU_PERCPU_HASH: {},
+      PERCPU_CGROUP_STORAGE: { keySize: 8, maxEntries: 0 },
+      STACK_TRACE: { valueSize: 8 },
+      PERF_EVENT_ARRAY: { valueSize: 4 },
+      CPUMAP: { valueSize: 4 },
+    };
+    for (const [name, attr] of Object.entries(types)) {
+      const answers = [0, 1, 5, 0xffffffff].map((numaNode) => {
+        const mapType = MAP_TYPE[name as keyof typeof MAP_TYPE];
+        return create(sys, { mapType, ...attr, numaNode, mapFlags: (attr.mapFlags ?? 0) | NUMA_NODE });
+      });
+      ledger(name, answers);
+    }
+  },
+
   'fields that the type does not use, names, and which error comes first': ({ sys, ledger }) => {
     const hash = { mapType: MAP_TYPE.HASH };
     const tooMany = { ...hash, maxEntries: 0x8000001 };
