@@ -7,7 +7,7 @@
  * options (-ENOPROTOOPT). An attached program stays loaded when its descriptor is closed.
  */
 import { decodeClassic } from '../cbpf/index.ts';
-import { BpfError, ERRNO } from '../errors/index.ts';
+import { BpfError, ERRNO, UnsupportedError } from '../errors/index.ts';
 import { ProgramFilter, classicFilter } from '../hooks/index.ts';
 import type { SocketFilter, SocketHandle, UserSocket } from '../sys/index.ts';
 import { PROG_TYPE, SO } from '../uapi/index.ts';
@@ -26,7 +26,7 @@ const NAMES: Readonly<Record<number, string>> = Object.fromEntries(
 /**
  * setsockopt, which says why it refuses.
  * @param sub absent: there are only classic programs, and they are interpreted
- * @throws BpfError as the file says
+ * @throws BpfError as the file says; UnsupportedError: the socket is of a platform that is not as expected
  */
 export function setSocketOption(
   sub: Subsystem | undefined,
@@ -81,6 +81,7 @@ export function setsockopt(sub: Subsystem, socket: SocketHandle, option: number,
     return 0;
   } catch (error) {
     if (error instanceof BpfError) return -error.errno;
+    if (error instanceof UnsupportedError) return -ERRNO.ENOTSUPP;
     throw error;
   }
 }
@@ -112,6 +113,11 @@ function programFilter(
 /** The filter before lets go of its program, once the next is there. */
 function replace(socket: UserSocket, filter: SocketFilter | undefined): void {
   const before = socket.filter;
-  socket.filter = filter;
+  try {
+    socket.filter = filter;
+  } catch (error) {
+    filter?.close();
+    throw error;
+  }
   before?.close();
 }

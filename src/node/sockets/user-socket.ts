@@ -32,15 +32,7 @@ class Counts implements SocketFilterStats {
   trimmed = 0;
   bytes = 0;
   bytesDelivered = 0;
-  readonly filter: SocketFilter;
-
-  constructor(filter: SocketFilter) {
-    this.filter = filter;
-  }
-
-  get failures(): number {
-    return this.filter.failures;
-  }
+  failures = 0;
 }
 
 /** A socket of Node's, which asks its filter while it has one: the handler that is put in its way goes with the last filter. */
@@ -49,25 +41,27 @@ export abstract class FilterPoint implements UserSocket {
   locked = false;
   closed = false;
   fuel: number | undefined;
-  /** Of the filter that is attached. */
-  stats: Counts | undefined;
+  /** Of the filter that is attached, or was last. */
+  stats = new Counts();
+  #filter: SocketFilter | undefined;
 
   constructor(place: Place) {
     this.place = place;
   }
 
   get filter(): SocketFilter | undefined {
-    return this.stats?.filter;
+    return this.#filter;
   }
 
   set filter(filter: SocketFilter | undefined) {
-    const before = this.stats;
-    this.stats = filter && new Counts(filter);
+    const before = this.#filter;
     if (before === undefined && filter !== undefined) this.install();
-    if (before !== undefined && filter === undefined) this.uninstall();
+    this.#filter = filter;
+    if (filter !== undefined) this.stats = new Counts();
+    else if (before !== undefined) this.uninstall();
   }
 
-  /** Put a handler in the socket's way. */
+  /** Put a handler in the socket's way. @throws BpfError, UnsupportedError: then the socket has no filter */
   protected abstract install(): void;
   /** The socket is again as it was. */
   protected abstract uninstall(): void;
@@ -88,16 +82,18 @@ export abstract class FilterPoint implements UserSocket {
    */
   judge(packet: SocketPacket, header: number, length: number): number {
     const { stats } = this;
-    if (stats === undefined) return length;
+    const filter = this.#filter;
+    if (filter === undefined) return length;
     stats.packets++;
     stats.bytes += length;
-    const kept = stats.filter.run(packet);
+    const kept = filter.run(packet);
     if (kept >= header + length) {
       stats.bytesDelivered += length;
       return length;
     }
     if (kept === 0) {
       stats.dropped++;
+      stats.failures = filter.failures;
       return -1;
     }
     const delivered = Math.max(kept - header, 0);

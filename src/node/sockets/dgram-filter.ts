@@ -1,0 +1,154 @@
+/**
+ * Filters at `dgram.Socket`: a handler before the one that Node gave the socket's handle asks the filter about each datagram
+ * before JavaScript sees it. The program sees what it would see on a UDP socket of Linux: data begins with the UDP header, the
+ * network header is at negative offsets, the return value counts the 8 bytes of the UDP header, which are never cut.
+ *
+ * This reaches into Node (the handle behind the `state symbol`), checked on 20, 22 and 24; where the insides are others,
+ * attaching is refused with `UnsupportedError`.
+ */
+import type { RemoteInfo, Socket } from 'node:dgram';
+import { SOCKET_PLACE } from '../../contracts/index.ts';
+import { BpfError, ERRNO, UnsupportedError } from '../../errors/index.ts';
+import type { SocketFacts } from '../../sys/index.ts';
+import { addressBytes, deviceIndex, isBroadcast, isMulticast } from './addresses.ts';
+import { FlowPacket, IPPROTO, PACKET_TYPE, UDP_HLEN } from './ip-headers.ts';
+import type { Endpoint } from './ip-headers.ts';
+import { FilterPoint } from './user-socket.ts';
+
+const PLACE = { ...SOCKET_PLACE, name: 'a UDP socket' };
+const SOCK_DGRAM = 2;
+/** @kernel AF_INET, AF_INET6 */
+const AF = { udp4: 2, udp6: 10 } as const;
+/** @kernel TCP_ESTABLISHED, TCP_CLOSE */
+const STATE = { CONNECTED: 1, CLOSED: 7 } as const;
+/** `connectState` and `bindState` of Node's sockets. */
+const CONNECTED = 2;
+const BOUND = 2;
+
+type OnMessage = (this: Handle, nread: number, handle: Handle, bytes: Buffer | undefined, from: RemoteInfo) => unknown;
+
+interface Handle {
+  fd?: number;
+  onmessage?: OnMessage;
+}
+
+interface State {
+  readonly handle: Handle | null;
+  readonly bindState: number;
+  readonly connectState: number;
+}
+
+/** What Node knows of a socket. @throws UnsupportedError where it is not as expected */
+function stateOf(socket: Socket): State {
+  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol');
+  const state = symbol && (socket as unknown as Record<symbol, Partial<State> | undefined>)[symbol];
+  const known = state?.handle !== undefined && state.bindState !== undefined && state.connectState !== undefined;
+  if (!known) throw unknownInsides('no state of a socket is found');
+  return state as State;
+}
+
+function unknownInsides(what: string): UnsupportedError {
+  return new UnsupportedError(`filters on dgram sockets of Node ${process.version}, whose insides are others: ${what}`);
+}
+
+/** The descriptor of the system's socket; -1: not bound yet, or closed. */
+export const datagramDescriptor = (socket: Socket): number => stateOf(socket).handle?.fd ?? -1;
+
+export class DatagramFilterPoint extends FilterPoint {
+  /** Given by whoever attaches: index of the device. */
+  ifindex: number | undefined;
+  readonly #socket: Socket;
+  readonly #state: State;
+  readonly #wrap = (): void => this.#wrapHandler();
+  readonly #close = (): void => this.end();
+  #handle: Handle | undefined;
+  #before: OnMessage | undefined;
+  #after: OnMessage | undefined;
+  /** The flow of the last datagram, and what it was made for. */
+  #packet: FlowPacket | undefined;
+  #address = '';
+  #port = -1;
+  #connectState = -1;
+
+  /** @throws UnsupportedError; BpfError EBADF: the socket is closed */
+  constructor(socket: Socket) {
+    super(PLACE);
+    this.#socket = socket;
+    this.#state = stateOf(socket);
+    this.closed = this.#state.handle === null;
+  }
+
+  protected install(): void {
+    const { bindState, handle } = this.#state;
+    if (handle === null) throw new BpfError(ERRNO.EBADF, 'attach', 'the socket is closed');
+    if (bindState === BOUND) this.#wrapHandler();
+    else this.#socket.once('listening', this.#wrap);
+    this.#socket.once('close', this.#close);
+  }
+
+  protected uninstall(): void {
+    this.#socket.off('listening', this.#wrap);
+    this.#socket.off('close', this.#close);
+    // Where somebody put another handler before this one, this one stays, and passes everything on.
+    if (this.#handle !== undefined && this.#handle.onmessage === this.#after) this.#handle.onmessage = this.#before;
+    this.#handle = this.#before = this.#after = this.#packet = undefined;
+  }
+
+  #wrapHandler(): void {
+    const { handle } = this.#state;
+    const before = handle?.onmessage;
+    if (handle === null || typeof before !== 'function') throw unknownInsides('the handle has no onmessage');
+    const filtered = (bytes: Buffer, from: RemoteInfo): number => this.#ask(bytes, from);
+    this.#handle = handle;
+    this.#before = before;
+    this.#after = handle.onmessage = function (nread, self, bytes, from) {
+      if (bytes === undefined || nread < 0) return before.call(this, nread, self, bytes, from);
+      const kept = filtered(bytes, from);
+      if (kept < 0) return undefined;
+      return before.call(this, nread, self, kept === bytes.length ? bytes : bytes.subarray(0, kept), from);
+    };
+  }
+
+  /** @returns bytes to deliver; -1: none */
+  #ask(bytes: Buffer, from: RemoteInfo): number {
+    const same =
+      from.port === this.#port && from.address === this.#address && this.#state.connectState === this.#connectState;
+    const packet = same && this.#packet !== undefined ? this.#packet : this.#nextFlow(from);
+    packet.setBytes(bytes);
+    return this.judge(packet, UDP_HLEN, bytes.length);
+  }
+
+  #nextFlow(from: RemoteInfo): FlowPacket {
+    this.#address = from.address;
+    this.#port = from.port;
+    this.#connectState = this.#state.connectState;
+    const own = this.#socket.address();
+    const source = { address: addressBytes(from.address), port: from.port };
+    const destination = { address: addressBytes(own.address), port: own.port };
+    const { address } = destination;
+    const { MULTICAST, BROADCAST, HOST } = PACKET_TYPE;
+    this.#packet = new FlowPacket({
+      protocol: IPPROTO.UDP,
+      source,
+      destination,
+      ifindex: this.ifindex ?? deviceIndex(from.address, own.address),
+      type: isMulticast(address) ? MULTICAST : isBroadcast(address) ? BROADCAST : HOST,
+      socket: this.#facts(own.family, destination, source),
+    });
+    return this.#packet;
+  }
+
+  #facts(family: string, local: Endpoint, remote: Endpoint): SocketFacts {
+    const connected = this.#connectState === CONNECTED;
+    return {
+      family: family === 'IPv6' ? AF.udp6 : AF.udp4,
+      type: SOCK_DGRAM,
+      protocol: IPPROTO.UDP,
+      state: connected ? STATE.CONNECTED : STATE.CLOSED,
+      localAddress: local.address,
+      localPort: local.port,
+      remoteAddress: connected ? remote.address : undefined,
+      remotePort: connected ? remote.port : undefined,
+    };
+  }
+}
