@@ -43,6 +43,11 @@ class KoffiLibc implements Libc {
   readonly #mmap;
   readonly #munmap;
   readonly #setsockopt;
+  readonly #getsockopt;
+  readonly #socket;
+  readonly #bind;
+  readonly #getsockname;
+  readonly #ifNameToIndex;
   readonly #capget;
   readonly #capset;
   readonly #collected = new FinalizationRegistry((release: () => void) => release());
@@ -63,6 +68,11 @@ class KoffiLibc implements Libc {
     this.#setsockopt = libc.func(
       'int setsockopt(int fd, int level, int option, const void *value, unsigned int length)',
     );
+    this.#getsockopt = libc.func('int getsockopt(int fd, int level, int option, void *value, void *length)');
+    this.#socket = libc.func('int socket(int domain, int type, int protocol)');
+    this.#bind = libc.func('int bind(int fd, const void *address, unsigned int length)');
+    this.#getsockname = libc.func('int getsockname(int fd, void *address, void *length)');
+    this.#ifNameToIndex = libc.func('unsigned int if_nametoindex(const char *name)');
     this.#capget = libc.func('int capget(void *header, void *data)');
     this.#capset = libc.func('int capset(void *header, const void *data)');
   }
@@ -103,6 +113,28 @@ class KoffiLibc implements Libc {
 
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): number {
     return this.#result(this.#setsockopt(fd, level, option, value, value.length));
+  }
+
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array): number {
+    const length = Uint32Array.of(value.length);
+    const error = this.#result(this.#getsockopt(fd, level, option, value, length));
+    return error || length[0];
+  }
+
+  socket(domain: number, type: number, protocol: number): number {
+    return this.#result(this.#socket(domain, type, protocol));
+  }
+
+  bind(fd: number, address: Uint8Array): number {
+    return this.#result(this.#bind(fd, address, address.length));
+  }
+
+  getsockname(fd: number, address: Uint8Array): number {
+    return this.#result(this.#getsockname(fd, address, Uint32Array.of(address.length)));
+  }
+
+  interfaceIndex(name: string): number {
+    return Number(this.#ifNameToIndex(name)) || -this.#koffi.errno();
   }
 
   getCaps(): { permitted: bigint; effective: bigint } | undefined {

@@ -1,6 +1,6 @@
 /**
- * The C library's functions that the linux backend needs, as an interface of our own: nothing above this folder knows
- * which FFI makes the calls. All of them are synchronous and run on the calling thread; failures are -errno.
+ * The C library's functions that the linux backend and packet sockets need, as an interface of our own: nothing above this
+ * folder knows which FFI makes the calls. All of them are synchronous and run on the calling thread; failures are -errno.
  */
 
 /** Memory mapped from a descriptor. After `unmap()` the object is let go and `bytes` are zeros of their own. */
@@ -25,6 +25,16 @@ export interface Libc {
   mmap(fd: number, length: number, offset: number, writable: boolean): Mapping | number;
   /** setsockopt(2). */
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** getsockopt(2): fills `value`. @returns how many bytes of it, or -errno. */
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** socket(2). @returns a descriptor or -errno. */
+  socket(domain: number, type: number, protocol: number): number;
+  /** bind(2); `address` is the struct of the socket's domain. @returns 0 or -errno. */
+  bind(fd: number, address: Uint8Array): number;
+  /** getsockname(2): fills `address`. @returns 0 or -errno. */
+  getsockname(fd: number, address: Uint8Array): number;
+  /** if_nametoindex(3), in the network namespace of the calling thread. @returns 1 or more, or -errno. */
+  interfaceIndex(name: string): number;
   /** Capability bits of the calling thread. @returns undefined where capget(2) fails. */
   getCaps(): { readonly permitted: bigint; readonly effective: bigint } | undefined;
   /** capset(2) of the effective set of the calling thread only; permitted bits stay, so that it can be undone. */
