@@ -1,39 +1,74 @@
 /**
  * What an event's `filter` file takes: `bpf_<ID>` attaches the loaded program of that id in the place of the one that was
- * attached so before, and `0` detaches every program. Read, it has a line `bpf_<ID>` for each program that is attached, or
- * `none`.
+ * attached so before; an expression says which events programs and `trace_pipe` see; `0` takes the expression away and
+ * detaches every program. Read, it has the expression and a line `bpf_<ID>` for each program, or `none`; after a wrong write,
+ * until the next one, that text with a caret under the place, as in tracefs. A wrong write changes nothing else.
  *
- * Refuses (BpfError): EINVAL for anything else, with a line that shows where; ENOENT for an id that no program has; what
- * attaching refuses.
+ * Refuses (BpfError): EINVAL for wrong text, with that caret; ENOENT for an id that no program has; what attaching refuses.
  */
-import { BpfError, ERRNO } from '../errors/index.ts';
+import { BpfError } from '../errors/index.ts';
 import type { Kernel } from '../kernel/index.ts';
 import { BPF_CMD } from '../uapi/index.ts';
+import { compileFilter } from './filter.ts';
+import { FilterError } from './filter-parse.ts';
 import type { HostEvent } from './host-event.ts';
 
-const PROGRAM = /^\s*bpf_(\d{1,9})\s*$/;
+const PROGRAM = /^bpf_(\d+)$/;
+const MAX_ID = 0xffffffff;
 
-export function readFilter(event: HostEvent): string {
-  const lines = event.links.map(({ program }) => `bpf_${program.id}`);
-  return `${lines.join('\n') || 'none'}\n`;
-}
+export class FilterFile {
+  readonly #kernel: Kernel;
+  readonly #event: HostEvent;
+  /** What the last write was refused for. */
+  #wrong: FilterError | undefined;
 
-export function writeFilter(kernel: Kernel, event: HostEvent, text: string): void {
-  const program = PROGRAM.exec(text);
-  if (program !== null) attachById(kernel, event, Number(program[1]));
-  else if (text.trim() === '0') for (const link of event.links) link.detach();
-  else throw new BpfError(ERRNO.EINVAL, 'filter', text);
-}
+  constructor(kernel: Kernel, event: HostEvent) {
+    this.#kernel = kernel;
+    this.#event = event;
+  }
 
-function attachById(kernel: Kernel, event: HostEvent, id: number): void {
-  const before = event.fileLink;
-  if (before?.attached && before.program.id === id) return;
-  const fd = kernel.bpf(BPF_CMD.PROG_GET_FD_BY_ID, { id });
-  if (fd < 0) throw new BpfError(fd, 'filter', `no program has id ${id}`);
-  try {
-    event.fileLink = event.attach({ fd });
-    before?.detach();
-  } finally {
-    kernel.close(fd);
+  read(): string {
+    if (this.#wrong) return `${this.#wrong.shown}\n`;
+    const { filter, links } = this.#event;
+    const lines = [...(filter ? [filter.text] : []), ...links.map(({ program }) => `bpf_${program.id}`)];
+    return `${lines.join('\n') || 'none'}\n`;
+  }
+
+  /** @throws BpfError, FilterError */
+  write(given: string): void {
+    this.#wrong = undefined;
+    const text = given.trim();
+    const program = PROGRAM.exec(text);
+    if (program !== null) this.#attach(text, Number(program[1]));
+    else if (text === '0') this.#clear();
+    else this.#filter(text);
+  }
+
+  #clear(): void {
+    this.#event.filter = undefined;
+    for (const link of this.#event.links) link.detach();
+  }
+
+  #filter(text: string): void {
+    try {
+      this.#event.filter = compileFilter(text, this.#event.tracepoint.fields);
+    } catch (error) {
+      if (error instanceof FilterError) this.#wrong = error;
+      throw error;
+    }
+  }
+
+  #attach(text: string, id: number): void {
+    const before = this.#event.fileLink;
+    if (before?.attached && before.program.id === id) return;
+    if (id > MAX_ID) throw (this.#wrong = new FilterError(text, 'bpf_'.length, 'Illegal integer value'));
+    const fd = this.#kernel.bpf(BPF_CMD.PROG_GET_FD_BY_ID, { id });
+    if (fd < 0) throw new BpfError(fd, 'filter', `no program has id ${id}`);
+    try {
+      this.#event.fileLink = this.#event.attach({ fd });
+      before?.detach();
+    } finally {
+      this.#kernel.close(fd);
+    }
   }
 }

@@ -6,7 +6,10 @@
 import { EVENT_PLACE } from '../contracts/index.ts';
 import { BpfError, ERRNO } from '../errors/index.ts';
 import type { Kernel, KernelEvent } from '../kernel/index.ts';
+import { FilterFile } from './filter-file.ts';
+import type { EventFilter } from './filter.ts';
 import { RecordWriter } from './record.ts';
+import { recordText } from './record-text.ts';
 import { programInfo } from './program-ref.ts';
 import type { ProgramRef } from './program-ref.ts';
 import type { TracePipe } from './trace-pipe.ts';
@@ -31,6 +34,9 @@ export class HostEvent implements TracepointListener {
   missed = 0;
   /** The program that was attached by writing to the `filter` file. */
   fileLink: TraceLink | undefined;
+  /** Which events programs and the printer see; absent: all. */
+  filter: EventFilter | undefined;
+  readonly filterFile: FilterFile;
   readonly #world: EventWorld;
   #open: { readonly event: KernelEvent; readonly writer: RecordWriter } | undefined;
   #links: readonly TraceLink[] = [];
@@ -43,6 +49,7 @@ export class HostEvent implements TracepointListener {
   constructor(world: EventWorld, tracepoint: Tracepoint) {
     this.#world = world;
     this.tracepoint = tracepoint;
+    this.filterFile = new FilterFile(world.kernel, this);
   }
 
   get target(): string {
@@ -97,11 +104,19 @@ export class HostEvent implements TracepointListener {
     this.#busy = true;
     try {
       writer.write(values);
+      const { space, address } = event.source;
+      if (this.filter !== undefined && !this.filter.test(space.view, address)) return;
       event.source.fire();
+      if (this.#printing) this.#print(event);
     } finally {
       this.#busy = false;
       if (this.#closed) this.close();
     }
+  }
+
+  #print({ source }: KernelEvent): void {
+    const { name, fields } = this.tracepoint;
+    this.#world.pipe.print(name, recordText(source.space, source.address, fields));
   }
 
   /** Detach all and give the memory back; from inside an event, when that is over. */

@@ -106,3 +106,107 @@ format:
 print fmt: "id=%llu total=%u country=%s", REC->id, REC->total, REC->country
 `);
 });
+
+it('lets programs and trace_pipe see what passes the filter', () => {
+  const { kernel, host, order } = setUp();
+  const { program } = copier(kernel, 24, [['u32', 16]]);
+  const link = host.attach('shop:order', program);
+  const file = 'events/shop/order/filter';
+  host.writeFile('events/shop/order/enable', '1');
+  host.writeFile(file, 'total > 5 && country == "DE"\n');
+  expect(host.readFile(file)).toBe(`total > 5 && country == "DE"\nbpf_${link.program.id}\n`);
+  order.emit({ id: 1, total: 5, country: 'DE' });
+  order.emit({ id: 2, total: 6, country: 'FR' });
+  order.emit({ id: 3, total: 7, country: 'DE' });
+  expect(link.runs).toBe(1);
+  expect(host.readFile('trace_pipe')).toBe(
+    '            skep-1       [000] ..... 12345.678901: order: id=3 total=7 country=DE\n',
+  );
+  expect(host.readFile('trace_pipe')).toBe('');
+});
+
+it('shows where a filter is wrong, and changes nothing', () => {
+  const { host } = setUp();
+  const file = 'events/shop/order/filter';
+  host.writeFile(file, 'total > 5');
+  const shown = 'nosuch == 1\n       ^\nparse_error: Field not found';
+  const write = (): void => host.writeFile(file, 'nosuch == 1');
+  expect(write).toThrow(expect.objectContaining({ code: 'EINVAL', problem: 'Field not found' }));
+  expect(write).toThrow(shown);
+  expect(host.readFile(file)).toBe(`${shown}\n`);
+  expect(host.event('shop:order').filter?.text).toBe('total > 5');
+  expect(() => host.writeFile(file, 'bpf_12')).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+  expect(() => host.writeFile(file, 'bpf_99999999999')).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+  host.writeFile(file, '0');
+  expect(host.readFile(file)).toBe('none\n');
+});
+
+it('replaces the program that the filter file attached, and only that', () => {
+  const { kernel, host, order } = setUp();
+  const [a, b, c] = [1, 2, 3].map(() => copier(kernel, 24, [['u32', 16]]).program);
+  const file = 'events/shop/order/filter';
+  host.attach(order, a);
+  host.writeFile(file, 'bpf_2');
+  host.writeFile(file, 'bpf_2');
+  host.writeFile(file, 'bpf_3');
+  expect(host.readFile(file)).toBe('bpf_1\nbpf_3\n');
+  expect(() => host.writeFile(file, 'bpf_1')).toThrow(expect.objectContaining({ code: 'EEXIST' }));
+  expect(() => host.attach(order, c)).toThrow(expect.objectContaining({ code: 'EEXIST' }));
+  expect(
+    [a, b, c].map((program) => host.event(order).links.some((link) => link.program.id === program.fd)),
+  ).toBeDefined();
+  host.writeFile(file, '0');
+  expect([host.readFile(file), order.listeners]).toEqual(['none\n', 0]);
+});
+
+it('switches printing for an event, a system and all', () => {
+  const { host, order } = setUp();
+  const refund = host.define('shop', 'refund', { note: 'char[16]' });
+  const login = host.define('auth', 'login', {});
+  const enables = (): string =>
+    ['events/enable', 'events/shop/enable', 'events/auth/enable', 'events/shop/order/enable']
+      .map((path) => host.readFile(path).trim())
+      .join('');
+  expect(enables()).toBe('0000');
+  host.writeFile('events/shop/order/enable', '1');
+  expect(enables()).toBe('XX01');
+  host.writeFile('events/enable', '1\n');
+  expect(enables()).toBe('1111');
+  login.emit({});
+  refund.emit({ note: 'a\nb' });
+  expect(
+    host.pipe
+      .read()
+      .split('\n')
+      .map((line) => line.slice(49)),
+  ).toEqual([': login: ', ': refund: note=a\\x0ab', '']);
+  host.writeFile('events/shop/enable', '0');
+  expect(enables()).toBe('X010');
+  expect([order.enabled, login.enabled]).toEqual([false, true]);
+  expect(() => host.writeFile('events/enable', '2')).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+});
+
+it('lists the tree, and says what is not in it', () => {
+  const { host, order } = setUp();
+  expect(host.readDir('')).toEqual(['available_events', 'events', 'trace_pipe']);
+  expect(host.readDir('events')).toEqual(['enable', 'shop']);
+  expect(host.readDir('events/shop/order/')).toEqual(['enable', 'filter', 'format', 'id']);
+  expect(host.readFile('events/shop/order/id')).toBe(`${order.id}\n`);
+  expect(host.readFile('available_events')).toBe('shop:order\n');
+  const code = (body: () => unknown): string => {
+    try {
+      return String(body());
+    } catch (error) {
+      return (error as BpfError).code;
+    }
+  };
+  expect([
+    code(() => host.readFile('events/shop/nosuch/id')),
+    code(() => host.readFile('events/shop')),
+    code(() => host.readDir('events/shop/order/id')),
+    code(() => host.readFile('events/shop/order/id/x')),
+    code(() => host.writeFile('events/shop/order/id', '1')),
+    code(() => host.readFile('../etc/passwd')),
+    code(() => host.readFile('constructor')),
+  ]).toEqual(['ENOENT', 'EISDIR', 'ENOTDIR', 'ENOTDIR', 'EACCES', 'ENOENT', 'ENOENT']);
+});

@@ -6,7 +6,6 @@
  * what a file does not take.
  */
 import { BpfError, ERRNO } from '../errors/index.ts';
-import { readFilter, writeFilter } from './filter-file.ts';
 import { formatText } from './format.ts';
 import type { TraceHost } from './host.ts';
 import type { Tracepoint } from './tracepoint.ts';
@@ -86,10 +85,7 @@ export class TraceTree {
     const event = this.#host.event(tracepoint);
     return new Map<string, () => TraceFile>([
       ['enable', () => this.#enable([tracepoint])],
-      [
-        'filter',
-        () => ({ read: () => readFilter(event), write: (text) => writeFilter(this.#host.kernel, event, text) }),
-      ],
+      ['filter', () => event.filterFile],
       ['format', () => ({ read: () => formatText(tracepoint) })],
       ['id', () => ({ read: () => `${tracepoint.id}\n` })],
     ]);
