@@ -14,6 +14,10 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   verify: { summary: "the verifier's verdict on every program of an object", load: () => import('./verify.ts') },
   explain: { summary: 'why a program is refused, and what helps', load: () => import('./explain.ts') },
   run: { summary: 'run a program of an object on the packets of a capture', load: () => import('./run.ts') },
+  events: {
+    summary: 'events of a live Node process: list them, run programs on them',
+    load: () => import('./events.ts'),
+  },
   obj: { summary: 'what an object file holds: maps, variables, programs', load: () => import('./obj.ts') },
   prog: { summary: 'run single programs, many at a time', load: () => import('./prog.ts') },
   bench: { summary: 'nanoseconds a run of a program takes, by engine', load: () => import('./bench.ts') },

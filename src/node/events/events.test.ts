@@ -7,11 +7,12 @@ import { createServer, get, request } from 'node:http';
 import http2 from 'node:http2';
 import { createServer as createNetServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
-import { PerformanceObserver, performance } from 'node:perf_hooks';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { TracepointRegistry } from '../../tracing/index.ts';
+import type { Tracepoint } from '../../tracing/index.ts';
 import {
   defineChannel,
   defineNodeEvents,
@@ -24,6 +25,12 @@ import {
 const major = Number(process.versions.node.split('.')[0]);
 type Values = Record<string, unknown>;
 
+/** Hear a tracepoint's events, by the names of their fields. @returns what ends it */
+function hear(tracepoint: Tracepoint, heard: (values: Values) => void): () => void {
+  const names = tracepoint.fields.map(({ name }) => name);
+  return tracepoint.listen({ event: (list) => heard(Object.fromEntries(names.map((name, i) => [name, list[i]]))) });
+}
+
 /** Events seen while `body` runs, by name. */
 async function seen(names: string[], body: () => Promise<unknown>): Promise<Record<string, Values[]>> {
   const registry = new TracepointRegistry();
@@ -32,7 +39,7 @@ async function seen(names: string[], body: () => Promise<unknown>): Promise<Reco
   const stops = names.map((name) => {
     const tracepoint = registry.find(name);
     if (tracepoint === undefined) throw new Error(`no ${name}`);
-    return tracepoint.listen({ event: (values) => void got[name].push({ ...values }) });
+    return hear(tracepoint, (values) => void got[name].push(values));
   });
   try {
     await body();
@@ -286,7 +293,6 @@ describe('performance', () => {
       expect(start_ns).toBeLessThan(now);
       expect(start_ns).toBeGreaterThan(now - 600e9);
     }
-    expect(PerformanceObserver.supportedEntryTypes).toEqual(expect.arrayContaining(kinds));
   });
 });
 
@@ -339,7 +345,7 @@ describe('channels of applications', () => {
     const tracepoint = defineChannel('test.order', { id: 'u64', country: 'char[2]' }, { registry });
     const got: Values[] = [];
     const order = dc.channel('test.order');
-    const stop = tracepoint.listen({ event: (values) => void got.push({ ...values }) });
+    const stop = hear(tracepoint as unknown as Tracepoint, (values) => void got.push(values));
     order.publish({ id: 7, country: 'DE', other: 1 });
     order.publish(undefined);
     order.publish({
@@ -364,7 +370,7 @@ describe('channels of applications', () => {
       ['start', 'end', 'async_start', 'async_end', 'error'].map((step) => `query_${step}`),
     );
     const got: [string, Values][] = [];
-    const stops = tracepoints.map((one) => one.listen({ event: (values) => void got.push([one.name, { ...values }]) }));
+    const stops = tracepoints.map((one) => hear(one, (values) => void got.push([one.name, values])));
     const tracing = dc.tracingChannel('test.query');
     await tracing.tracePromise(() => delay(3), { table: 'orders' });
     expect(() =>

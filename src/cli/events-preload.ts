@@ -1,0 +1,68 @@
+/**
+ * Loaded with `node --import` before the script of `skep events run`, in each of its threads: attaches the programs, sends the
+ * lines of trace_pipe to file descriptor 3, and writes a report for this thread when it ends. The file is there, empty, from
+ * the start: a thread that could not report is noticed.
+ */
+import { writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { serialize } from 'node:v8';
+import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
+import { begin, report, SETTINGS_VARIABLE } from './events-report.ts';
+import type { EventSettings, PreloadSettings } from './events-report.ts';
+import { describeFailure } from './failure.ts';
+
+const TRACE_FD = 3;
+/** Milliseconds that workers get to report when a signal ends the process. */
+const GRACE = 100;
+
+function start({ parent, reports, ...settings }: PreloadSettings): void {
+  if (process.ppid !== parent) return;
+  const file = join(reports, String(threadId));
+  const { host, tracing } = beginOrEnd(settings);
+  writeFileSync(file, '');
+  const print = (): void => {
+    const lines = host.pipe.read();
+    if (lines !== '') writeSync(TRACE_FD, lines);
+  };
+  const write = (): void => {
+    print();
+    writeFileSync(file, serialize(report(threadId, tracing)));
+  };
+  void (async () => {
+    for await (const line of host.pipe) writeSync(TRACE_FD, `${line}\n`);
+  })();
+  process.on('exit', write);
+  const others = new BroadcastChannel('skep events');
+  others.unref();
+  others.onmessage = write;
+  if (isMainThread) for (const signal of ['SIGINT', 'SIGTERM'] as const) endBy(signal, write, others);
+}
+
+/** A signal that would end the process ends it a little later; one that the script handles does what the script says. */
+function endBy(signal: 'SIGINT' | 'SIGTERM', write: () => void, others: BroadcastChannel): void {
+  let ending = false;
+  process.on(signal, () => {
+    if (process.listenerCount(signal) > 1 || ending) return;
+    ending = true;
+    write();
+    others.postMessage(signal);
+    setTimeout(() => {
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    }, GRACE);
+  });
+}
+
+/** What cannot be attached is said before the script begins, which then does not. */
+function beginOrEnd(settings: EventSettings): ReturnType<typeof begin> {
+  try {
+    return begin(settings);
+  } catch (error) {
+    const { text, exitCode } = describeFailure(error, process.env.SKEP_DEBUG === '1');
+    process.stderr.write(text);
+    process.exit(exitCode);
+  }
+}
+
+const settings = process.env[SETTINGS_VARIABLE];
+if (settings !== undefined) start(JSON.parse(settings) as PreloadSettings);

@@ -1,0 +1,83 @@
+/** What was traced in one thread: its programs and maps. Made where they are, printed where the user is. */
+import { readFileSync } from 'node:fs';
+import type { Json } from '../btf/index.ts';
+import { loadCollectionSpec } from '../loader/index.ts';
+import type { Tracing } from '../node/index.ts';
+import { openTraceHost, startTracing } from '../node/index.ts';
+import type { TraceHost } from '../tracing/index.ts';
+import { mapJson, mapText, readMap } from './map-table.ts';
+import type { MapContents } from './map-table.ts';
+import { formatTable, thousands } from './table.ts';
+
+export interface EventSettings {
+  /** Path of the object; absent: no programs. */
+  readonly object?: string;
+  /** `system:event` of the events that are printed. */
+  readonly enable: readonly string[];
+  readonly fuel?: number;
+}
+
+/** What the process that is traced is told, as JSON. */
+export interface PreloadSettings extends EventSettings {
+  /** Id of the process that waits for the reports; other descendants of it are not traced. */
+  readonly parent: number;
+  /** Directory of the reports. */
+  readonly reports: string;
+}
+
+/** The environment variable of the settings. */
+export const SETTINGS_VARIABLE = 'SKEP_EVENTS';
+/** Begin as the settings say. @throws FormatError, BpfError, VerifierError; Node's error for a file that cannot be read */
+export function begin({ object, enable, fuel }: EventSettings): { host: TraceHost; tracing?: Tracing } {
+  let tracing: Tracing | undefined;
+  if (object !== undefined) {
+    const spec = loadCollectionSpec(new Uint8Array(readFileSync(object)), { file: object });
+    tracing = startTracing(spec, { fuel });
+  }
+  const host = tracing?.host ?? openTraceHost();
+  for (const name of enable) host.writeFile(`events/${name.replace(':', '/')}/enable`, '1');
+  return { host, tracing };
+}
+
+export interface ThreadReport {
+  /** 0: the main thread. */
+  readonly thread: number;
+  readonly programs: readonly {
+    readonly name: string;
+    readonly event: string;
+    readonly runs: number;
+    readonly misses: number;
+    readonly attached: boolean;
+  }[];
+  readonly maps: readonly MapContents[];
+}
+
+export function report(thread: number, tracing: Tracing | undefined): ThreadReport {
+  const programs = (tracing?.links ?? []).map(({ program, target, runs, misses, attached }) => {
+    return { name: program.name, event: target, runs, misses, attached };
+  });
+  const maps: MapContents[] = [];
+  for (const [name, map] of Object.entries(tracing?.maps ?? {})) {
+    try {
+      maps.push(readMap(name, map, true));
+    } catch {
+      // A ring buffer or the like: nothing to be listed.
+    }
+  }
+  return { thread, programs, maps };
+}
+
+/** @param several say which thread it is */
+export function reportText({ thread, programs, maps }: ThreadReport, several: boolean): string {
+  const title = several ? `thread ${thread}${thread === 0 ? ' (main)' : ''}\n\n` : '';
+  const rows = programs.map(({ name, event, runs, misses, attached }) => {
+    return [name, event, thousands(runs), thousands(misses), attached ? '' : 'detached'];
+  });
+  const table = rows.length > 0 ? `${formatTable([['program', 'event', 'runs', 'misses', ''], ...rows])}\n` : '';
+  return title + table + maps.map(mapText).join('\n');
+}
+
+export function reportJson({ thread, programs, maps }: ThreadReport): Json {
+  const contents = Object.fromEntries(maps.map((map) => [map.name, mapJson(map)]));
+  return { thread, programs: programs.map((program) => ({ ...program })), maps: contents };
+}
