@@ -24,6 +24,9 @@ const AT = offsetsOf(SK_BUFF, [
   ...(['ingress_ifindex', 'ifindex', 'cb', 'hash', 'sk'] as const),
 ]);
 
+/** A copy of what goes out has not come in anywhere. */
+const PACKET_OUTGOING = 4;
+
 /** Two bytes of the network in a field of 16 bits. */
 const swap16 = (value = 0): number => ((value & 0xff) << 8) | ((value >> 8) & 0xff);
 
@@ -123,7 +126,7 @@ class SocketContext {
     write(AT.vlan_present, facts?.vlanPresent);
     write(AT.vlan_tci, facts?.vlanTci);
     write(AT.vlan_proto, swap16(facts?.vlanTpid));
-    write(AT.ingress_ifindex, facts?.ifindex);
+    write(AT.ingress_ifindex, facts?.pktType === PACKET_OUTGOING ? 0 : facts?.ifindex);
     write(AT.ifindex, facts?.ifindex);
     write(AT.hash, facts?.rxhash);
   }
