@@ -5,3 +5,6 @@ export { defineChannel, defineNodeEvents, defineTracingChannel, tracepointName }
 export type { ChannelOptions } from './define.ts';
 export type { NodeEvent, Source } from './source.ts';
 export { FIELD_NOTES, NODE_EVENTS } from './table.ts';
+// What applications need beside these.
+export { defineTracepoint, TraceHost } from '../../tracing/index.ts';
+export type { Fields, FieldType, TraceAttachOptions, TraceLink, Tracepoint } from '../../tracing/index.ts';
