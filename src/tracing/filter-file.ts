@@ -6,31 +6,33 @@
  *
  * Refuses (BpfError): EINVAL for wrong text, with that caret; ENOENT for an id that no program has; what attaching refuses.
  */
-import { BpfError } from '../errors/index.ts';
-import type { Kernel } from '../kernel/index.ts';
-import { BPF_CMD } from '../uapi/index.ts';
 import { compileFilter } from './filter.ts';
 import { FilterError } from './filter-parse.ts';
 import type { HostEvent } from './host-event.ts';
+import type { ProgramIds } from './program-ref.ts';
+import type { TraceLink } from './trace-link.ts';
 
 const PROGRAM = /^bpf_(\d+)$/;
 const MAX_ID = 0xffffffff;
 
 export class FilterFile {
-  readonly #kernel: Kernel;
+  readonly #ids: ProgramIds;
   readonly #event: HostEvent;
+  /** The program that was attached here, and the id that it was attached by. */
+  #attached: { readonly id: number; readonly link: TraceLink } | undefined;
   /** What the last write was refused for. */
   #wrong: FilterError | undefined;
 
-  constructor(kernel: Kernel, event: HostEvent) {
-    this.#kernel = kernel;
+  constructor(ids: ProgramIds, event: HostEvent) {
+    this.#ids = ids;
     this.#event = event;
   }
 
   read(): string {
     if (this.#wrong) return `${this.#wrong.shown}\n`;
     const { filter, links } = this.#event;
-    const lines = [...(filter ? [filter.text] : []), ...links.map(({ program }) => `bpf_${program.id}`)];
+    const idOf = (link: TraceLink): number => (link === this.#attached?.link ? this.#attached.id : link.program.id);
+    const lines = [...(filter ? [filter.text] : []), ...links.map((link) => `bpf_${idOf(link)}`)];
     return `${lines.join('\n') || 'none'}\n`;
   }
 
@@ -59,16 +61,11 @@ export class FilterFile {
   }
 
   #attach(text: string, id: number): void {
-    const before = this.#event.fileLink;
-    if (before?.attached && before.program.id === id) return;
+    const before = this.#attached;
+    if (before?.link.attached && before.id === id) return;
     if (id > MAX_ID) throw (this.#wrong = new FilterError(text, 'bpf_'.length, 'Illegal integer value'));
-    const fd = this.#kernel.bpf(BPF_CMD.PROG_GET_FD_BY_ID, { id });
-    if (fd < 0) throw new BpfError(fd, 'filter', `no program has id ${id}`);
-    try {
-      this.#event.fileLink = this.#event.attach({ fd });
-      before?.detach();
-    } finally {
-      this.#kernel.close(fd);
-    }
+    const link = this.#ids.use(id, (fd) => this.#event.attach({ fd }));
+    this.#attached = { id, link };
+    before?.link.detach();
   }
 }

@@ -11,7 +11,7 @@ import type { EventFilter } from './filter.ts';
 import { RecordWriter } from './record.ts';
 import { recordText } from './record-text.ts';
 import { programInfo } from './program-ref.ts';
-import type { ProgramRef } from './program-ref.ts';
+import type { ProgramIds, ProgramRef } from './program-ref.ts';
 import type { TracePipe } from './trace-pipe.ts';
 import { TraceLink } from './trace-link.ts';
 import type { TraceAttachOptions } from './trace-link.ts';
@@ -23,6 +23,8 @@ const MAX_ARGS = 12;
 /** What the events of a host share. */
 export interface EventWorld {
   readonly kernel: Kernel;
+  /** What `bpf_<ID>` in a filter file means. */
+  readonly ids: ProgramIds;
   readonly pipe: TracePipe;
   /** `common_pid` of its records. */
   readonly pid: number;
@@ -32,8 +34,6 @@ export class HostEvent implements TracepointListener {
   readonly tracepoint: Tracepoint;
   /** Events that came from inside another one. */
   missed = 0;
-  /** The program that was attached by writing to the `filter` file. */
-  fileLink: TraceLink | undefined;
   /** Which events programs and the printer see; absent: all. */
   filter: EventFilter | undefined;
   readonly filterFile: FilterFile;
@@ -49,7 +49,7 @@ export class HostEvent implements TracepointListener {
   constructor(world: EventWorld, tracepoint: Tracepoint) {
     this.#world = world;
     this.tracepoint = tracepoint;
-    this.filterFile = new FilterFile(world.kernel, this);
+    this.filterFile = new FilterFile(world.ids, this);
   }
 
   get target(): string {
@@ -139,7 +139,7 @@ export class HostEvent implements TracepointListener {
     const args = layout.fields.slice(0, MAX_ARGS).map(({ offset, size, signed, kind }) => {
       return { offset, size, signed, text: kind === 'text' };
     });
-    const event = kernel.openEvent({ ...EVENT_PLACE, name: this.target }, { size: layout.size, args });
+    const event = kernel.openEvent({ ...EVENT_PLACE, name: this.target }, { size: layout.size, args }, layout.fields);
     const { space, address } = event.source;
     space.view.setUint16(address, id, true);
     space.view.setInt32(address + 4, pid, true);

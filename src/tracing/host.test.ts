@@ -210,3 +210,68 @@ it('lists the tree, and says what is not in it', () => {
     code(() => host.readFile('constructor')),
   ]).toEqual(['ENOENT', 'EISDIR', 'ENOTDIR', 'ENOTDIR', 'EACCES', 'ENOENT', 'ENOENT']);
 });
+
+it('refuses programs that read what the event does not have, and says which field', () => {
+  const { kernel, host } = setUp();
+  host.define('shop', 'parcel', { kind: 'u8', weight: 'u32', to: 'char[10]', from: 'u16' });
+  const refusal = (size: string, offset: number): string => {
+    const program = load(kernel, `r0 = *(${size} *)(r1 +${offset})\nr0 = 0\nexit`);
+    try {
+      host.attach('shop:parcel', program).detach();
+      return 'attached';
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'EACCES' });
+      return (error as BpfError).message.replace(/^.*EACCES\): /, '');
+    } finally {
+      kernel.close(program.fd);
+    }
+  };
+  expect([refusal('u8', 8), refusal('u32', 12), refusal('u16', 14), refusal('u64', 16), refusal('u16', 26)]).toEqual(
+    Array(5).fill('attached'),
+  );
+  expect(refusal('u8', 9)).toBe('the program reads 1 byte at offset 9: shop:parcel has no field there');
+  expect(refusal('u32', 8)).toBe('the program reads 4 bytes at offset 8: the field kind is 1 byte at offset 8');
+  expect(refusal('u64', 8)).toBe('the program reads 8 bytes at offset 8: the field kind is 1 byte at offset 8');
+  expect(refusal('u32', 24)).toBe('the program reads 4 bytes at offset 24: the field to is 10 bytes at offset 16');
+  expect(refusal('u64', 24)).toBe('the program reads 32 bytes of context, shop:parcel has 28');
+  expect(refusal('u32', -8)).toBe('the program reads 4 bytes at offset -8: shop:parcel has no field there');
+});
+
+it('gives raw tracepoint programs the fields as 64-bit arguments', () => {
+  const { kernel, host } = setUp();
+  const point = host.define('raw', 'event', { small: 's8', flag: 'bool', text: 'char[8]', wide: 'u64' });
+  const map = kernel.bpf(BPF_CMD.MAP_CREATE, { mapType: MAP_TYPE.ARRAY, keySize: 4, valueSize: 40, maxEntries: 1 });
+  const program = load(
+    kernel,
+    `r6 = r1
+     *(u32 *)(r10 -4) = 0
+     r1 = map[out]
+     r2 = r10
+     r2 += -4
+     call bpf_map_lookup_elem
+     if r0 == 0 goto +12
+     r7 = r0
+     r1 = *(u64 *)(r6 +0)
+     *(u64 *)(r7 +0) = r1
+     r1 = *(u64 *)(r6 +8)
+     *(u64 *)(r7 +8) = r1
+     r1 = *(u64 *)(r6 +24)
+     *(u64 *)(r7 +24) = r1
+     r3 = *(u64 *)(r6 +16)
+     r1 = r7
+     r1 += 32
+     r2 = 8
+     call bpf_probe_read_kernel_str
+     r0 = 0
+     exit`,
+    PROG_TYPE.RAW_TRACEPOINT,
+    map,
+  );
+  host.attach('raw:event', program);
+  point.emit({ small: -2, flag: true, text: 'größe!!', wide: 2 ** 40 });
+  const value = new Uint8Array(40);
+  kernel.bpf(BPF_CMD.MAP_LOOKUP_ELEM, { mapFd: map, key: new Uint8Array(4), value });
+  const view = new DataView(value.buffer);
+  expect([0, 8, 24].map((at) => view.getBigInt64(at, true))).toEqual([-2n, 1n, 2n ** 40n]);
+  expect(new TextDecoder().decode(value.subarray(32))).toBe('größe\0');
+});

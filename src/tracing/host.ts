@@ -13,7 +13,8 @@ import type { Kernel } from '../kernel/index.ts';
 import type { Fields } from './fields.ts';
 import { HostEvent } from './host-event.ts';
 import type { EventWorld } from './host-event.ts';
-import type { ProgramRef } from './program-ref.ts';
+import { kernelIds } from './program-ref.ts';
+import type { ProgramIds, ProgramRef } from './program-ref.ts';
 import { tracepoints } from './registry.ts';
 import type { TracepointRegistry } from './registry.ts';
 import { TracePipe } from './trace-pipe.ts';
@@ -28,6 +29,8 @@ export interface TraceHostOptions {
   readonly task?: { readonly comm: string; readonly pid: number };
   /** Most lines that wait in `trace_pipe`; 4,096. */
   readonly pipeLines?: number;
+  /** What `bpf_<ID>` in a `filter` file means; by default the program to which the kernel gave that id. */
+  readonly programIds?: ProgramIds;
   /** Time of lines in `trace_pipe`: nanoseconds; the host's `performance.now`. */
   readonly clock?: () => number;
 }
@@ -43,11 +46,11 @@ export class TraceHost {
   readonly #unhook = new Set<() => void>();
 
   constructor(kernel: Kernel, options: TraceHostOptions = {}) {
-    const { registry = tracepoints, task = { comm: 'skep', pid: 1 }, pipeLines, clock } = options;
+    const { registry = tracepoints, task = { comm: 'skep', pid: 1 }, pipeLines, clock, programIds } = options;
     this.kernel = kernel;
     this.registry = registry;
     this.pipe = new TracePipe({ capacity: pipeLines, clock, task });
-    this.#world = { kernel, pipe: this.pipe, pid: task.pid };
+    this.#world = { kernel, ids: programIds ?? kernelIds(kernel), pipe: this.pipe, pid: task.pid };
     this.#tree = new TraceTree(this);
     this.#unhook.add(kernel.traceTo((line) => this.pipe.print('bpf_trace_printk', line)));
   }

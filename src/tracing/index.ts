@@ -14,6 +14,6 @@ export type { TraceHostOptions } from './host.ts';
 export { HostEvent } from './host-event.ts';
 export { TraceLink } from './trace-link.ts';
 export type { TraceAttachOptions } from './trace-link.ts';
-export type { ProgramInfo, ProgramRef } from './program-ref.ts';
+export type { ProgramIds, ProgramInfo, ProgramRef } from './program-ref.ts';
 export { TracePipe } from './trace-pipe.ts';
 export type { TracePipeOptions } from './trace-pipe.ts';

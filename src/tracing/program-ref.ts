@@ -1,5 +1,6 @@
 /** The programs that are attached: how they are given, and what the subsystem says of them. */
 import { BpfError } from '../errors/index.ts';
+import type { Kernel } from '../kernel/index.ts';
 import type { BpfSys } from '../sys/index.ts';
 import { BPF_CMD, BPF_PROG_INFO } from '../uapi/index.ts';
 
@@ -29,5 +30,29 @@ export function programInfo(sys: BpfSys, fd: number): ProgramInfo {
     type: view.getUint32(type[0], true),
     id: view.getUint32(id[0], true),
     name: new TextDecoder().decode(bytes.subarray(0, end < 0 ? bytes.length : end)),
+  };
+}
+
+/** What ids mean that are written into files. */
+export interface ProgramIds {
+  /**
+   * Call `attach` with a descriptor of the program, which is open until it returns.
+   * @throws BpfError ENOENT: no program has the id
+   */
+  use<T>(id: number, attach: (fd: number) => T): T;
+}
+
+/** The ids that the kernel gave its programs. */
+export function kernelIds(kernel: Kernel): ProgramIds {
+  return {
+    use: (id, attach) => {
+      const fd = kernel.bpf(BPF_CMD.PROG_GET_FD_BY_ID, { id });
+      if (fd < 0) throw new BpfError(fd, 'filter', `no program has id ${id}`);
+      try {
+        return attach(fd);
+      } finally {
+        kernel.close(fd);
+      }
+    },
   };
 }
