@@ -49,6 +49,7 @@ export function assumeVerified(input: VerifyInput): VerifyResult {
       subprogs: subprogStarts(insns),
       stackDepth: MAX_BPF_STACK,
       maxCtxOffset: 0,
+      recordLoads: new Map(),
       readsUntrusted: false,
       stats: NO_STATS,
     },

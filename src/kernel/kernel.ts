@@ -27,7 +27,7 @@ import type { VerifyInput } from '../verifier/index.ts';
 import type { Interpreter } from '../vm/index.ts';
 import { checkNumbers } from './arguments.ts';
 import { openEvent } from './attach.ts';
-import type { KernelEvent } from './attach.ts';
+import type { EventField, KernelEvent } from './attach.ts';
 import { assumeVerified } from './assume-verified.ts';
 import { btfLoad } from './btf-load.ts';
 import { getFdById, getNextId } from './ids.ts';
@@ -126,9 +126,10 @@ export interface Kernel extends BpfSys {
   openBatch(progFd: number, capacity: number, size: number): PacketBatch | number;
   /**
    * An event of this process that programs of type tracepoint and raw_tracepoint, or perf_event, can be attached to.
+   * @param fields which loads of tracepoint programs must keep to; absent: any
    * @throws BpfError ENOMEM
    */
-  openEvent(place: Place, shape: EventShape): KernelEvent;
+  openEvent(place: Place, shape: EventShape, fields?: readonly EventField[]): KernelEvent;
   /**
    * Give each line of `bpf_trace_printk` to another reader, besides `KernelOptions.trace`.
    * @returns what ends it
@@ -262,8 +263,8 @@ class UserspaceKernel implements Kernel {
     return batch;
   }
 
-  openEvent(place: Place, shape: EventShape): KernelEvent {
-    return openEvent(this.#sub, place, shape);
+  openEvent(place: Place, shape: EventShape, fields?: readonly EventField[]): KernelEvent {
+    return openEvent(this.#sub, place, shape, fields);
   }
 
   traceTo(reader: (line: string) => void): () => void {

@@ -74,6 +74,8 @@ export interface VerifiedProgram {
   readonly readsUntrusted: boolean;
   /** Bytes of context that it may touch: from the first to behind the last. */
   readonly maxCtxOffset: number;
+  /** Of programs of type tracepoint, which loads of the record there are: at each offset the sizes in bytes, or-ed. */
+  readonly recordLoads: ReadonlyMap<number, number>;
   readonly stats: VerifierStats;
 }
 

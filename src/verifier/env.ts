@@ -96,6 +96,8 @@ export class Env implements Context {
   readsUntrusted = false;
   /** @kernel bpf_prog_aux.max_ctx_offset */
   maxCtxOffset = 0;
+  /** See VerifiedProgram. */
+  readonly recordLoads = new Map<number, number>();
   prevInsnProcessed = 0;
   prevJmpsProcessed = 0;
   totalStates = 0;

@@ -125,6 +125,7 @@ function verified(env: Env, stats: VerifierStats) {
     subprogs: aux.subprogs.filter((subprog) => isWalked(env, subprog)).map(({ start }) => start),
     stackDepth: aux.subprogs[0].stackDepth + counterSize(env, aux.subprogs[0]),
     maxCtxOffset: env.maxCtxOffset,
+    recordLoads: env.recordLoads,
     readsUntrusted: env.readsUntrusted,
     stats,
   };

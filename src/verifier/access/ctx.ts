@@ -96,6 +96,7 @@ export function checkCtx(
   }
   if (off + size > env.maxCtxOffset) env.maxCtxOffset = off + size;
   if (write || dst < 0) return 0;
+  if (progType === PROG_TYPE.TRACEPOINT) env.recordLoads.set(off, (env.recordLoads.get(off) ?? 0) | size);
   if (kind === undefined) {
     env.regs[dst] = env.unknown();
     return 0;
