@@ -11,6 +11,7 @@
  */
 import type { AddressSpace, Region } from '../memory/index.ts';
 import type { Packet } from '../vm/index.ts';
+import { SkbHead } from './skb-head.ts';
 
 /** Longest packet, in bytes. */
 export const MAX_PACKET = 65535;
@@ -40,6 +41,10 @@ export class PacketBuffer implements Packet {
   type = 0;
   /** A VLAN tag that is kept beside the packet: its ether type, its first byte lowest, and its number. */
   vlan: { readonly proto: number; readonly tci: number } | undefined;
+  /** Whether a header was put around it: Linux does that once. @kernel sk_buff.encapsulation */
+  encapsulated = false;
+  /** Linux's buffer, for packets of a `__sk_buff`. */
+  readonly head = new SkbHead();
   /** Tell the context that the packet has changed. */
   changed: () => void = () => {};
   readonly space: AddressSpace;
@@ -95,6 +100,8 @@ export class PacketBuffer implements Packet {
     this.rest = rest?.slice() ?? NOTHING;
     this.hash = this.protocol = this.type = 0;
     this.vlan = undefined;
+    this.encapsulated = false;
+    this.head.start(bytes.length, hidden);
     this.space.bytes.fill(0, this.start - HEADROOM, this.start);
     this.space.bytes.set(bytes, this.start);
   }
@@ -104,9 +111,13 @@ export class PacketBuffer implements Packet {
     return at + size > this.length ? undefined : this.data + at;
   }
 
-  /** Open `count` zero bytes at byte `at` of what is handed out: what lies before moves to the front. @returns whether there is room */
+  /**
+   * Open `count` zero bytes at byte `at` of what is handed out, in the packet of a `__sk_buff`: what lies before moves to the front.
+   * @returns whether there is room
+   */
   insert(at: number, count: number): boolean {
-    if (this.start - count < this.#region.base || this.size + count > MAX_PACKET) return false;
+    if (this.start - count < this.#region.base || this.size + count > MAX_PACKET || !this.head.push(count))
+      return false;
     const { bytes } = this.space;
     const from = this.start;
     this.start -= count;
@@ -120,6 +131,7 @@ export class PacketBuffer implements Packet {
 
   /** Take `count` bytes at byte `at` of what is handed out away: what lies before moves to the back. */
   remove(at: number, count: number): void {
+    this.head.pull(count);
     this.space.bytes.copyWithin(this.start + count, this.start, this.start + at);
     this.start += count;
     this.data += count;

@@ -31,6 +31,11 @@ function answer(packet: PacketBuffer, r: Int32Array, result: number): void {
   returnInt(r, result);
 }
 
+/** What must stay of a packet that is cut: all before the network header, or before what Linux takes for the transport header. */
+function leastLength({ network, data, head: { transport = 0 } }: PacketBuffer): number {
+  return transport > 0 ? transport : Math.max(network - data, 0);
+}
+
 /** Insert or remove `count` bytes behind the link-layer header. */
 function resizeAfterMac(packet: PacketBuffer, count: number): boolean {
   const at = packet.network - packet.start;
@@ -66,6 +71,7 @@ function vlanPush(env: HelperEnv, r: Int32Array): number {
     view.setUint16(packet.start + at, vlan.proto, true);
     view.setUint16(packet.start + at + 2, vlan.tci, false);
     packet.protocol = vlan.proto;
+    packet.network = packet.mac + ETH_HLEN;
   }
   packet.vlan = { proto, tci: uint32(r, 3) & 0xffff };
   return 0;
@@ -113,9 +119,9 @@ export const skbEditFamily: Family = {
   skb_change_tail(env, r) {
     const packet = skb(env);
     const length = uint32(r, 2);
-    const least = packet.network - packet.data;
-    if (uint64(r, 3) !== 0 || length > MAX_LENGTH || length < Math.max(least, 0)) return returnInt(r, -ERRNO.EINVAL);
-    answer(packet, r, packet.setLength(length) ? 0 : -ERRNO.ENOMEM);
+    if (uint64(r, 3) !== 0 || length > MAX_LENGTH || length < leastLength(packet)) return returnInt(r, -ERRNO.EINVAL);
+    if (packet.encapsulated) return returnInt(r, -ERRNO.ENOTSUPP);
+    answer(packet, r, packet.head.reach(length) && packet.setLength(length) ? 0 : -ERRNO.ENOMEM);
   },
   skb_change_head(env, r) {
     const packet = skb(env);

@@ -2,7 +2,8 @@
  * `bpf_skb_adjust_room` and what else asks about the room of a packet. Measured with Linux's test run.
  *
  * Refuses: unknown or contradictory flags, an unknown mode (-EINVAL), more than 4,095 bytes (-EFAULT), packets that are
- * neither IPv4 nor IPv6, growth beyond the longest packet, cuts that leave less than the network header (-ENOTSUPP).
+ * neither IPv4 nor IPv6, growth beyond the longest packet, cuts that leave less than the network header (-ENOTSUPP), a
+ * second header around the packet (-EALREADY), cuts of more than there is, growth beyond Linux's memory (-ENOMEM).
  */
 import { ERRNO } from '../errors/index.ts';
 import type { Family, HelperEnv } from './env.ts';
@@ -50,10 +51,10 @@ function adjustRoom(packet: PacketBuffer, change: number, mode: number, low: num
     if (!shrinks || (low & DECAP_L3) === DECAP_L3) return -ERRNO.EINVAL;
     least = low & FLAG.DECAP_IPV4 ? HEADER[ETH_P.IP] : HEADER[ETH_P.IPV6];
   }
-  if (shrinks && low & ~(DECAP_L3 | FLAG.FIXED_GSO | FLAG.NO_CSUM_RESET)) return -ERRNO.EINVAL;
   const mac = packet.network - packet.data;
   const behind = packet.length - mac;
   if (shrinks && (size >= behind || behind - size < least)) return -ERRNO.ENOTSUPP;
+  if (shrinks && low & ~(DECAP_L3 | FLAG.FIXED_GSO | FLAG.NO_CSUM_RESET)) return -ERRNO.EINVAL;
   if (!shrinks && packet.length + size > MAX_LENGTH) return -ERRNO.ENOTSUPP;
   const at = packet.network - packet.start + (mode === MODE.NET ? header : 0);
   return shrinks ? shrink(packet, at, size, low) : grow(packet, at, size, low, high >>> 24);
@@ -65,15 +66,22 @@ function grow(packet: PacketBuffer, at: number, size: number, low: number, inner
     if (encap === ENCAP_L3) return -ERRNO.EINVAL;
     if ((low & (FLAG.GRE | FLAG.UDP)) === (FLAG.GRE | FLAG.UDP)) return -ERRNO.EINVAL;
     if (low & FLAG.L2_ETH && inner < 14) return -ERRNO.EINVAL;
+    if (packet.encapsulated) return -ERRNO.EALREADY;
   }
   if (!packet.insert(at, size)) return -ERRNO.ENOMEM;
   packet.network -= size;
-  if (encap) packet.protocol = low & FLAG.ENCAP_IPV6 ? ETH_P.IPV6 : ETH_P.IP;
+  if (encap) {
+    const outer = low & FLAG.ENCAP_IPV6 ? ETH_P.IPV6 : ETH_P.IP;
+    packet.protocol = outer;
+    packet.encapsulated = true;
+    if (low & (FLAG.GRE | FLAG.UDP)) packet.head.transport = packet.network + HEADER[outer] - packet.data;
+  }
   packet.hash = 0;
   return 0;
 }
 
 function shrink(packet: PacketBuffer, at: number, size: number, low: number): number {
+  if (at + size > packet.size) return -ERRNO.ENOMEM;
   packet.remove(at, size);
   packet.network += size;
   if (low & FLAG.DECAP_IPV4) packet.protocol = ETH_P.IP;

@@ -19,7 +19,7 @@ function run(sys: BpfSys, progType: number, text: string, data = FRAME): Result 
   const expectedAttachType = progType === PROG_TYPE.CGROUP_SKB ? ATTACH_TYPE.CGROUP_INET_EGRESS : 0;
   const progFd = load(sys, { progType, expectedAttachType, insns: encode(assemble(text).insns) });
   expect(progFd, text).toBeGreaterThan(2);
-  const attr = { progFd, dataIn: data, dataOut: new Uint8Array(4096), retval: 0, dataSizeOut: 0 };
+  const attr = { progFd, dataIn: data, dataOut: new Uint8Array(16384), retval: 0, dataSizeOut: 0 };
   expect(answer(sys.bpf(BPF_CMD.PROG_TEST_RUN, attr))).toBe('ok');
   sys.close(progFd);
   return { retval: attr.retval, packet: hex(attr.dataOut.subarray(0, attr.dataSizeOut)) };
@@ -47,6 +47,23 @@ function difference(sys: BpfSys, byte: number, from: number, to: number, seed: n
 const VLAN_FRAME = new Uint8Array(
   Buffer.from('02000000000102000000000288a825510800457600280001400040069eaa0a0000010a000003ec070246b733ab95', 'hex'),
 );
+
+const frame = (type: string, header: string, size: number): Uint8Array => {
+  const bytes = new Uint8Array(size);
+  bytes.set(Buffer.from(`020000000001020000000002${type}${header}`, 'hex'));
+  return bytes;
+};
+const IPV4_FRAME = frame('0800', '45c3002800014000401100000a0000010a000001', 74);
+const IPV6_FRAME = frame('86dd', '60000000000011407fe800', 54);
+
+const PUSH_TAG = `r1 = r6\nr2 = 0x81\nr3 = 5\n${call('skb_vlan_push')}`;
+const change = (name: string, by: number): string => `r1 = r6\nr2 = ${by}\nr3 = 0\n${call(name)}`;
+const room = (by: number, flags: number, mode = 1): string =>
+  `r1 = r6\nr2 = ${by}\nr3 = ${mode}\nr4 = ${flags}\n${call('skb_adjust_room')}`;
+
+/** Run what changes the packet of r6. */
+const edit = (sys: BpfSys, text: string, data = IPV4_FRAME): Result =>
+  run(sys, PROG_TYPE.SCHED_CLS, `r6 = r1\nr0 = 0\n${text}\nexit`, data);
 
 onBackends('results', {
   'strings of no bytes': ({ sys, ledger }) => {
@@ -139,5 +156,51 @@ onBackends('results', {
       exit`;
     ledger('written', run(sys, PROG_TYPE.XDP, fill).packet);
     ledger('by another run', run(sys, PROG_TYPE.XDP, show).packet);
+  },
+  'a packet that grows again and again': ({ sys, ledger }) => {
+    const steps = {
+      head: change('skb_change_head', 295),
+      room: room(1000, 0),
+      tags: Array(16).fill(PUSH_TAG).join('\n'),
+    };
+    for (const [name, step] of Object.entries(steps))
+      for (const times of [1, 12, 13, 14, 15, 16]) {
+        const { retval, packet } = edit(sys, Array(times).fill(step).join('\n'));
+        ledger(`${times} times ${name}`, [retval | 0, packet.length / 2]);
+      }
+  },
+  'the least length of a packet': ({ sys, ledger }) => {
+    const before = {
+      nothing: '',
+      'more room before than Linux had': change('skb_change_head', 70),
+      'and less again': `${change('skb_change_head', 66)}\n${room(-10, 0)}`,
+      'a header': room(20, 2),
+      'a header of UDP': room(48, 4 | 16),
+      'a header of UDP behind new bytes': `${change('skb_change_head', 70)}\n${room(28, 2 | 16)}`,
+      'two tags': `${PUSH_TAG}\n${PUSH_TAG}`,
+      'twenty tags': Array(20).fill(PUSH_TAG).join('\n'),
+    };
+    for (const [name, text] of Object.entries(before)) {
+      const answers: string[] = [];
+      let last: number | undefined;
+      for (let length = 0; length < 120; length++) {
+        const result = edit(sys, `${text}\n${change('skb_change_tail', length)}`).retval | 0;
+        if (result !== last) answers.push(`${result} from ${length}`);
+        last = result;
+      }
+      ledger(name, answers.join(', '));
+    }
+  },
+  'which refusal of adjust_room comes first': ({ sys, ledger }) => {
+    for (const data of [IPV4_FRAME, IPV6_FRAME])
+      for (const mode of [0, 1])
+        for (const by of [20, -1, -20, -100]) {
+          const results = [0, 2, 6, 8, 26, 66, 128, 130, 384, 512].map((flags) => {
+            const one = edit(sys, room(by, flags, mode), data).retval | 0;
+            const two = edit(sys, `${room(by, flags, mode)}\n${room(by, flags, mode)}`, data).retval | 0;
+            return `${flags}: ${one} ${two}`;
+          });
+          ledger(`${data.length} bytes, mode ${mode}, ${by}`, results.join(', '));
+        }
   },
 });
