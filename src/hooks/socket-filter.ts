@@ -27,6 +27,10 @@ const AT = offsetsOf(SK_BUFF, [
 /** A copy of what goes out has not come in anywhere. */
 const PACKET_OUTGOING = 4;
 
+const NO_BYTES = new Uint8Array(0);
+/** What a socket with an address of IPv6 shows as one of IPv4. @kernel LOOPBACK4_IPV6 */
+const V4_OF_V6 = [127, 0, 0, 6];
+
 /** Two bytes of the network in a field of 16 bits. */
 const swap16 = (value = 0): number => ((value & 0xff) << 8) | ((value >> 8) & 0xff);
 
@@ -140,8 +144,10 @@ class SocketContext {
     bytes.fill(0, sock.base, sock.base + SOCK_SIZE);
     const write = (offset: number, value: number): void => view.setUint32(sock.base + offset, value, true);
     const six = facts.localAddress?.length === 16 || facts.remoteAddress?.length === 16;
-    bytes.set(facts.localAddress ?? [], sock.base + (six ? SOCK.src_ip6 : SOCK.src_ip4));
-    bytes.set(facts.remoteAddress ?? [], sock.base + (six ? SOCK.dst_ip6 : SOCK.dst_ip4));
+    const { localAddress = NO_BYTES, remoteAddress = NO_BYTES } = facts;
+    bytes.set(localAddress, sock.base + (six ? SOCK.src_ip6 : SOCK.src_ip4));
+    bytes.set(remoteAddress, sock.base + (six ? SOCK.dst_ip6 : SOCK.dst_ip4));
+    if (six && localAddress.some((byte) => byte !== 0)) bytes.set(V4_OF_V6, sock.base + SOCK.src_ip4);
     write(SOCK.family, facts.family);
     write(SOCK.type, facts.type);
     write(SOCK.protocol, facts.protocol);

@@ -7,7 +7,8 @@ import { insn } from './random-programs.ts';
 
 const CTX = 6;
 /** Registers that compute. */
-const VALUES = [7, 8, 9] as const;
+const VALUES = [7, 8] as const;
+const RESULT = 9;
 const SK = 168;
 /** Fields of `__sk_buff`, all of 4 bytes: len, pkt_type, mark, queue_mapping, protocol, vlan_*, priority, ifindex, tc_index, cb. */
 const FIELDS = [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 64];
@@ -42,7 +43,7 @@ function offset(random: Random, size: number): number {
     case 2:
       return random.below(3000);
     default:
-      return random.below(40);
+      return random.below(24);
   }
 }
 
@@ -86,9 +87,18 @@ function step(random: Random): Instruction[] {
   }
 }
 
+/** What a step left becomes a part of the result. */
+function mix(random: Random): Instruction[] {
+  const [sum, value] = [RESULT, random.pick(VALUES)];
+  return [insn(CLASS.ALU | ALU.MUL | SRC.K, sum, 0, 0, 33), insn(CLASS.ALU | ALU.XOR | SRC.X, sum, value)];
+}
+
 /** A program of some steps, some of which are jumped over; it returns a number that is often within a packet's length. */
 export function udpProgram(random: Random): Instruction[] {
-  const out = [move(CTX, 1), ...VALUES.map((reg) => insn(CLASS.ALU64 | ALU.MOV | SRC.K, reg, 0, 0, random.below(64)))];
+  const out = [
+    move(CTX, 1),
+    ...[...VALUES, RESULT].map((reg) => insn(CLASS.ALU64 | ALU.MOV | SRC.K, reg, 0, 0, random.below(64))),
+  ];
   const steps = 2 + random.below(12);
   for (let n = 0; n < steps; n++) {
     const body = step(random);
@@ -97,10 +107,10 @@ export function udpProgram(random: Random): Instruction[] {
       const by = random.oneIn(2) ? random.below(256) : random.u32() | 0;
       out.push(insn(CLASS.JMP32 | condition | SRC.K, random.pick(VALUES), 0, body.length, by));
     }
-    out.push(...body);
+    out.push(...body, ...mix(random));
   }
-  out.push(move(0, random.pick(VALUES)));
-  if (random.oneIn(2)) out.push(insn(CLASS.ALU | ALU.AND | SRC.K, 0, 0, 0, random.pick([15, 63, 255, 2047])));
+  out.push(move(0, RESULT));
+  if (!random.oneIn(4)) out.push(insn(CLASS.ALU | ALU.AND | SRC.K, 0, 0, 0, random.pick([15, 63, 255, 2047])));
   return [...out, insn(EXIT)];
 }
 
