@@ -80,11 +80,13 @@ function table(results, engines) {
   return [line(headings), rule, ...all.slice(1).map(line)].join('\n');
 }
 
-/** The sentences of bench-calls.mjs. */
+/** Scripts that print one sentence a figure. */
+const OTHERS = ['bench-calls.mjs', 'bench-packet-socket.mjs'];
+
 function otherFigures() {
-  return execFileSync(process.execPath, [fileURLToPath(new URL('bench-calls.mjs', import.meta.url))], {
-    encoding: 'utf8',
-  });
+  const run = (script) =>
+    execFileSync(process.execPath, [fileURLToPath(new URL(script, import.meta.url))], { encoding: 'utf8' });
+  return OTHERS.map(run).join('');
 }
 
 function main(names) {
@@ -114,7 +116,7 @@ touch, *linux* is the running kernel with its own JIT.
 
 ${text}
 
-Besides, gross and the quickest of many short rounds (\`scripts/bench-calls.mjs\`):
+Besides, gross (${OTHERS.map((script) => `\`scripts/${script}\``).join(', ')}):
 
 ${figures.trim().replaceAll(/^/gm, '- ')}
 `,
