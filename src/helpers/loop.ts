@@ -19,10 +19,12 @@ function argument(r: Int32Array, n: number, [low, high]: readonly [number, numbe
 
 export const loopFamily: Family = {
   /** `(nr, function, ctx, flags)`: calls `function(i, ctx)` until it answers 1. @returns rounds, -EINVAL, -E2BIG */
-  loop(_env, r): Calls | void {
-    const end = uint32(r, 1);
+  loop(_env, r, slot, program): Calls | void {
+    const inlined = program.inlinedLoops.has(slot);
+    const end = inlined ? uint64(r, 1) : uint32(r, 1);
     if (uint64(r, 4) !== 0) return returnInt(r, -ERRNO.EINVAL);
-    if (end > MAX_LOOPS) return returnInt(r, -ERRNO.E2BIG);
+    // A loop of Linux's own has the error in the lower half only.
+    if (end > MAX_LOOPS) return inlined ? returnUint(r, -ERRNO.E2BIG) : returnInt(r, -ERRNO.E2BIG);
     const ctx = [r[6], r[7]] as const;
     let round = 0;
     return {

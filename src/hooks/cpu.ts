@@ -89,8 +89,8 @@ export function createImage(
     const map = maps[ref.map];
     return ref.valueOffset === undefined ? map.address : map.directValueAddress(ref.valueOffset);
   };
-  const executable = compile(program.insns, { helpers: helperRegistry, resolve, lazy: true });
-  const { progType, stackDepth } = program;
+  const { progType, stackDepth, inlinedLoops } = program;
+  const executable = compile(program.insns, { helpers: helperRegistry, resolve, lazy: true, inlinedLoops });
   const mapLoads = new Set(
     [...program.mapRefs].filter(([, ref]) => ref.valueOffset === undefined).map(([slot]) => slot),
   );

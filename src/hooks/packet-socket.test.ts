@@ -38,6 +38,8 @@ function image(progType: number, text: string): ProgramImage {
     subprogs: [0],
     stackDepth: 0,
     maxCtxOffset: 0,
+    recordLoads: new Map(),
+    inlinedLoops: new Set(),
     readsUntrusted: false,
     stats: { insns: 0, maxStatesPerInsn: 0, totalStates: 0, peakStates: 0, stackDepth: '' },
   };

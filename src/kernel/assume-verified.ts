@@ -50,6 +50,7 @@ export function assumeVerified(input: VerifyInput): VerifyResult {
       stackDepth: MAX_BPF_STACK,
       maxCtxOffset: 0,
       recordLoads: new Map(),
+      inlinedLoops: new Set(),
       readsUntrusted: false,
       stats: NO_STATS,
     },

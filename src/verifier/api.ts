@@ -70,6 +70,8 @@ export interface VerifiedProgram {
   readonly subprogs: readonly number[];
   /** Bytes of stack of the main program. */
   readonly stackDepth: number;
+  /** Calls of bpf_loop that Linux makes loops of: their flags are always 0, and their function is always the same. */
+  readonly inlinedLoops: ReadonlySet<number>;
   /** Whether it reads through pointers that are not trusted to lead anywhere: on Linux such a read gives 0 where it fails. */
   readonly readsUntrusted: boolean;
   /** Bytes of context that it may touch: from the first to behind the last. */

@@ -126,6 +126,7 @@ function verified(env: Env, stats: VerifierStats) {
     stackDepth: aux.subprogs[0].stackDepth + counterSize(env, aux.subprogs[0]),
     maxCtxOffset: env.maxCtxOffset,
     recordLoads: env.recordLoads,
+    inlinedLoops: new Set([...aux.inlinedLoops].flatMap(([at, callback]) => (callback >= 0 ? [at] : []))),
     readsUntrusted: env.readsUntrusted,
     stats,
   };

@@ -45,6 +45,8 @@ export interface CompileOptions<Env> {
    * instructions where it never comes.
    */
   readonly lazy?: boolean;
+  /** As `Executable.inlinedLoops`; none. */
+  readonly inlinedLoops?: ReadonlySet<number>;
 }
 
 /** @throws Trap at the first instruction that cannot run. */
@@ -112,6 +114,7 @@ class Compiler<Env> {
       invalid: this.#invalid,
       functions: this.#entries,
       functionLoads: this.#functionLoads,
+      inlinedLoops: this.#options.inlinedLoops ?? new Set(),
     };
   }
 

@@ -56,4 +56,6 @@ export interface Executable<Env> {
   readonly functions: ReadonlySet<number>;
   /** Slots of the `ld_imm64` that load the address of one. */
   readonly functionLoads: ReadonlySet<number>;
+  /** Slots of the calls of `bpf_loop` that Linux makes loops of. */
+  readonly inlinedLoops: ReadonlySet<number>;
 }

@@ -5,7 +5,8 @@ import { assemble } from '../../src/asm/index.ts';
 import { encode } from '../../src/isa/index.ts';
 import type { BpfSys } from '../../src/sys/index.ts';
 import { ATTACH_TYPE, BPF_CMD, HELPER_NAMES, PROG_TYPE } from '../../src/uapi/index.ts';
-import { answer, hex, load } from './support.ts';
+import { FunctionBtf } from '../function-btf.ts';
+import { answer, hex, load, u32 } from './support.ts';
 
 const FRAME = Uint8Array.from({ length: 32 }, (_, i) => 0xf0 + (i & 7));
 const call = (name: string): string => `call ${HELPER_NAMES.indexOf(name)}`;
@@ -15,7 +16,7 @@ interface Result {
   readonly packet: string;
 }
 
-function run(sys: BpfSys, progType: number, text: string, data = FRAME): Result {
+function run(sys: BpfSys, progType: number, text: string, data: Uint8Array = FRAME): Result {
   const expectedAttachType = progType === PROG_TYPE.CGROUP_SKB ? ATTACH_TYPE.CGROUP_INET_EGRESS : 0;
   const progFd = load(sys, { progType, expectedAttachType, insns: encode(assemble(text).insns) });
   expect(progFd, text).toBeGreaterThan(2);
@@ -62,8 +63,32 @@ const room = (by: number, flags: number, mode = 1): string =>
   `r1 = r6\nr2 = ${by}\nr3 = ${mode}\nr4 = ${flags}\n${call('skb_adjust_room')}`;
 
 /** Run what changes the packet of r6. */
-const edit = (sys: BpfSys, text: string, data = IPV4_FRAME): Result =>
+const edit = (sys: BpfSys, text: string, data: Uint8Array = IPV4_FRAME): Result =>
   run(sys, PROG_TYPE.SCHED_CLS, `r6 = r1\nr0 = 0\n${text}\nexit`, data);
+
+/** r0 of a program that calls bpf_loop with r1 and r4. */
+function withCallback(sys: BpfSys, before: string, after: string): number {
+  const insns = assemble(
+    `${before}\nr2 = subprog[callback]\nr3 = 0\n${call('loop')}\n${after}\nexit\ncallback:\nr0 = 0\nexit`,
+  ).insns;
+  const types = new FunctionBtf('sched_cls');
+  const ids = [types.add('main', 'global', ['ctx']), types.add('callback', 'static', ['u64', 'u64'])];
+  const funcInfo = u32(0, ids[0] ?? 0, insns.length - 2, ids[1] ?? 0);
+  const progBtfFd = sys.bpf(BPF_CMD.BTF_LOAD, { btf: types.bytes() });
+  const progFd = load(sys, {
+    progType: PROG_TYPE.SCHED_CLS,
+    insns: encode(insns),
+    progBtfFd,
+    funcInfo,
+    funcInfoRecSize: 8,
+  });
+  expect(progFd).toBeGreaterThan(2);
+  const attr = { progFd, dataIn: FRAME, retval: 0 };
+  expect(answer(sys.bpf(BPF_CMD.PROG_TEST_RUN, attr))).toBe('ok');
+  sys.close(progFd);
+  sys.close(progBtfFd);
+  return attr.retval | 0;
+}
 
 onBackends('results', {
   'strings of no bytes': ({ sys, ledger }) => {
@@ -202,5 +227,14 @@ onBackends('results', {
           });
           ledger(`${data.length} bytes, mode ${mode}, ${by}`, results.join(', '));
         }
+  },
+  'rounds that bpf_loop refuses': ({ sys, ledger }) => {
+    // Linux makes a loop of the call where the flags are always 0.
+    const flags = { 'a loop': 'r4 = 0', 'a call': 'r4 = *(u32 *)(r1 + 8)', 'bad flags': 'r4 = 1' };
+    for (const [name, setFlags] of Object.entries(flags))
+      for (const rounds of ['0x3', '0x800001', '0xffffffff', '0x100000002', '0xffffffffffffffff']) {
+        const half = (shift: number): number => withCallback(sys, `${setFlags}\nr1 = ${rounds} ll`, `r0 >>= ${shift}`);
+        ledger(`${name} of ${rounds} rounds`, [half(32), half(0)]);
+      }
   },
 });

@@ -16,7 +16,7 @@ export const REGISTERS = 11;
 /** The parts of an executable that the JIT reads: it compiles what the interpreter runs. */
 export type Program = Pick<
   Executable<never>,
-  'length' | 'op' | 'dst' | 'src' | 'off' | 'imm' | 'file' | 'invalid' | 'functionLoads'
+  'length' | 'op' | 'dst' | 'src' | 'off' | 'imm' | 'file' | 'invalid' | 'functionLoads' | 'inlinedLoops'
 > & {
   readonly helpers: readonly unknown[];
 };
