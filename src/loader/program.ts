@@ -34,6 +34,8 @@ export class Program {
   readonly name: string;
   /** See PROG_TYPE. */
   readonly type: number;
+  /** What its section says that it is for: `http/server_request_start` of `tp/http/server_request_start`; often empty. */
+  readonly attachTo: string;
   /** The verifier's log, if the load asked for one. */
   readonly log: string;
   readonly #sys: BpfSys;
@@ -42,11 +44,17 @@ export class Program {
   readonly #attr: ProgTestRunAttr;
 
   /** Takes over the descriptor. */
-  constructor(sys: BpfSys, fd: number, spec: Pick<ProgramSpec, 'name' | 'type'>, log = '') {
+  constructor(
+    sys: BpfSys,
+    fd: number,
+    spec: Pick<ProgramSpec, 'name' | 'type'> & Partial<Pick<ProgramSpec, 'attachTo'>>,
+    log = '',
+  ) {
     this.#sys = sys;
     this.#fd = fd;
     this.name = spec.name;
     this.type = spec.type;
+    this.attachTo = spec.attachTo ?? '';
     this.log = log;
     this.#attr = {
       progFd: fd,

@@ -4,7 +4,7 @@
  * a program runs, is missed and counted.
  */
 import { EVENT_PLACE } from '../contracts/index.ts';
-import { BpfError, ERRNO } from '../errors/index.ts';
+import { BpfError, ERRNO, Trap } from '../errors/index.ts';
 import type { Kernel, KernelEvent } from '../kernel/index.ts';
 import { FilterFile } from './filter-file.ts';
 import type { EventFilter } from './filter.ts';
@@ -161,5 +161,5 @@ export class HostEvent implements TracepointListener {
 
 /** What `trace_pipe` says of a program that had to go. */
 export function detachedLine({ program, target }: TraceLink, error: Error): string {
-  return `program ${program.name} (bpf_${program.id}) is detached from ${target}: ${error.message}`;
+  return `program ${program.name} (bpf_${program.id}) is detached from ${target}: ${error instanceof Trap ? error.reason : error.message}`;
 }

@@ -10,7 +10,8 @@ export type { EventValues, Field, Fields, FieldType, FieldValue, NumberType, Rec
 export { formatOf, formatText, parseFormat, printFormat } from './format.ts';
 export type { EventFormat, FormatField } from './format.ts';
 export { TraceHost } from './host.ts';
-export type { TraceHostOptions } from './host.ts';
+export type { SectionAttachOptions, TraceHostOptions } from './host.ts';
+export type { Timers } from './interval.ts';
 export { HostEvent } from './host-event.ts';
 export { TraceLink } from './trace-link.ts';
 export type { TraceAttachOptions } from './trace-link.ts';

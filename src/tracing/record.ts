@@ -7,6 +7,8 @@
  * character that leaves room for a NUL. Half surrogate pairs become U+FFFD.
  */
 import type { AddressSpace } from '../memory/index.ts';
+import { compileWriter } from './compiled.ts';
+import type { WriteOther } from './compiled.ts';
 import type { Field, RecordLayout } from './fields.ts';
 
 const TWO_32 = 2 ** 32;
@@ -25,24 +27,24 @@ export class RecordWriter {
   mistyped = 0;
   readonly #space: AddressSpace;
   readonly #slots: readonly Slot[];
+  /** Write values, one for each field, in their order. */
+  readonly write: (values: readonly unknown[]) => void;
 
   /** @param base address of the record, which is zero */
   constructor(space: AddressSpace, base: number, { fields }: RecordLayout) {
     this.#space = space;
     this.#slots = fields.map(({ offset, size, kind }) => ({ at: base + offset, size, kind, used: 0 }));
+    const one: WriteOther = (i, value) => this.#write(this.#slots[i], value);
+    this.write =
+      compileWriter(fields, base, space, writeWide, one) ??
+      ((values) => this.#slots.forEach((_, i) => one(i, values[i])));
   }
 
-  /** @param values one for each field, in their order */
-  write(values: readonly unknown[]): void {
-    const slots = this.#slots;
-    const { view } = this.#space;
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i];
-      const value = values[i];
-      if (typeof value === 'number' && slot.kind === 'number') writeNumber(view, slot.at, slot.size, value);
-      else if (slot.kind === 'text') this.#writeText(slot, value);
-      else this.#writeOther(slot, value);
-    }
+  #write(slot: Slot, value: unknown): void {
+    if (slot.kind === 'text') this.#writeText(slot, value);
+    else if (typeof value === 'number' && slot.kind === 'number')
+      writeNumber(this.#space.view, slot.at, slot.size, value);
+    else this.#writeOther(slot, value);
   }
 
   #writeText(slot: Slot, value: unknown): void {

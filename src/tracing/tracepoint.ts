@@ -3,6 +3,7 @@
  * for any value. Whoever has to prepare values asks `enabled` first.
  */
 import { BpfError, ERRNO } from '../errors/index.ts';
+import { compilePick } from './compiled.ts';
 import type { EventValues, Field, Fields, FieldValue, RecordLayout } from './fields.ts';
 
 /** Called when the first listener comes and when the last one has gone: sources of events start and stop there. */
@@ -36,6 +37,9 @@ export class Tracepoint<F extends Fields = Fields> {
   #listeners: readonly TracepointListener[] = [];
   readonly #hooks = new Set<TracepointHooks>();
   readonly #names: readonly string[];
+  /** Values in the order of the record; throws what a getter throws. Made when somebody first listens. */
+  #pick: (values: Readonly<Record<string, unknown>>) => readonly unknown[] = (values) => this.#inOrder(values);
+  #compiled = false;
 
   /** Use `defineTracepoint` or a registry. */
   constructor(system: string, name: string, id: number, types: F, layout: RecordLayout) {
@@ -58,7 +62,14 @@ export class Tracepoint<F extends Fields = Fields> {
 
   /** Report an event. Values are copied before this returns; those that are missing are 0 or empty. */
   emit(values: EventValues<F>): void {
-    if (this.enabled) this.#tell(this.#inOrder(values));
+    if (!this.enabled) return;
+    let list: readonly unknown[];
+    try {
+      list = this.#pick(values);
+    } catch {
+      list = this.#inOrder(values);
+    }
+    this.#tell(list);
   }
 
   /**
@@ -125,6 +136,8 @@ export class Tracepoint<F extends Fields = Fields> {
     const enabled = this.#listeners.length > 0;
     if (enabled === this.enabled) return;
     this.enabled = enabled;
+    if (!this.#compiled) this.#pick = compilePick(this.#names) ?? this.#pick;
+    this.#compiled = true;
     for (const hooks of this.#hooks) (enabled ? hooks.enabled : hooks.disabled)?.call(hooks);
   }
 }
