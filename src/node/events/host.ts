@@ -8,7 +8,7 @@ import { createKernel } from '../../kernel/index.ts';
 import type { Kernel, KernelOptions } from '../../kernel/index.ts';
 import type { Collection, CollectionSpec, LoadOptions } from '../../loader/index.ts';
 import { TraceHost } from '../../tracing/index.ts';
-import type { TraceAttachOptions, TraceHostOptions, TraceLink } from '../../tracing/index.ts';
+import type { Timers, TraceAttachOptions, TraceHostOptions, TraceLink } from '../../tracing/index.ts';
 import { monotonic, threadClock } from './clock.ts';
 import { defineNodeEvents } from './define.ts';
 
@@ -26,12 +26,21 @@ export function createProcessKernel(options: KernelOptions = {}): Kernel {
   return createKernel({ task: thisTask(), clock: threadClock, ...options });
 }
 
+/** Timers that do not keep the process alive. */
+const nodeTimers: Timers = {
+  every: (milliseconds, body) => {
+    const timer = setInterval(body, milliseconds);
+    timer.unref();
+    return () => clearInterval(timer);
+  },
+};
+
 /**
  * A trace host for this thread, with the events of Node (docs/events.md) and those that the application defines.
  * @throws BpfError EEXIST: the application has a tracepoint with the name of one of Node's
  */
 export function openTraceHost(kernel: Kernel = createProcessKernel(), options: TraceHostOptions = {}): TraceHost {
-  const host = new TraceHost(kernel, { task: thisTask(), clock: monotonic, ...options });
+  const host = new TraceHost(kernel, { task: thisTask(), clock: monotonic, timers: nodeTimers, ...options });
   defineNodeEvents(host.registry);
   return host;
 }
