@@ -17,15 +17,17 @@ import type { ClassicFormat, ClassicInstruction, ClassicPacket } from '../cbpf/i
 import { FormatError } from '../errors/index.ts';
 import { encode } from '../isa/index.ts';
 import type { Instruction } from '../isa/index.ts';
-import { readPackets } from '../node/index.ts';
+import { attachSocketFilter, readPackets } from '../node/index.ts';
 import { LINKTYPE } from '../pcap/index.ts';
 import type { Packet } from '../pcap/index.ts';
 import { UsageError, type Command, type Io } from './command.ts';
 import { inputName, readInput } from './input.ts';
+import { checkSource, liveHelp, liveJson, liveOptions, liveText, runLive } from './live.ts';
 import { formatTable, thousands } from './table.ts';
 
 const help = `usage: skep cbpf show PROGRAM|- [--format NAME] [--json]
        skep cbpf run PROGRAM|- --pcap FILE|- [--limit N] [--json]
+       skep cbpf run PROGRAM|- --iface NAME [--limit N] [--duration SECONDS] [--json]
        skep cbpf translate PROGRAM|- [--hex | -o FILE] [--json]
 
 A PROGRAM is the text of a classic BPF program, in any of the forms that show prints.
@@ -39,6 +41,7 @@ translate prints the eBPF program of type socket_filter that gives the same resu
   --format NAME        d, dd or ddd: as tcpdump prints with that option (default d); asm: the language of bpf_asm;
                        raw: the one line that bpf_asm prints
   --pcap FILE          capture in pcap or pcapng format; - is standard input
+${liveHelp}
   --limit N            stop after N packets
   --hex                one 8-byte slot a line, in hexadecimal
   -o, --output FILE    raw bytes into a file
@@ -51,6 +54,7 @@ examples:
 `;
 
 const options = {
+  ...liveOptions,
   format: { type: 'string' },
   pcap: { type: 'string' },
   limit: { type: 'string' },
@@ -67,7 +71,7 @@ const parse = (args: string[]) => parseArgs({ args, options, allowPositionals: t
 /** What can be done, and the options that belong to it. */
 const VERBS: Readonly<Record<string, { run: Verb; takes: readonly (keyof Values)[] }>> = {
   show: { run: show, takes: ['format', 'json'] },
-  run: { run: runCapture, takes: ['pcap', 'limit', 'json'] },
+  run: { run: runCapture, takes: ['pcap', 'iface', 'duration', 'limit', 'json'] },
   translate: { run: translate, takes: ['hex', 'output', 'json'] },
 };
 
@@ -137,10 +141,11 @@ function count(program: ClassicProgram, packet: Packet, counts: Counts): void {
 
 async function runCapture(insns: ClassicInstruction[], values: Values, io: Io): Promise<number> {
   const { pcap, limit: wanted } = values;
-  if (pcap === undefined) throw new UsageError('skep cbpf run: --pcap FILE is missing');
+  checkSource(values, 'skep cbpf run');
   const limit = wanted === undefined ? Infinity : Number(wanted);
   if (wanted !== undefined && !/^\d+$/.test(wanted))
     throw new UsageError(`--limit is a number of packets, not ${wanted}`);
+  if (pcap === undefined) return runOnDevice(insns, values, limit, io);
   const program = new ClassicProgram(insns);
   const counts: Counts = { packets: 0, bytes: 0, passed: 0, passedBytes: 0, returns: new Map() };
   const capture = inputName(pcap);
@@ -159,6 +164,18 @@ async function runCapture(insns: ClassicInstruction[], values: Values, io: Io): 
   }
   io.out(values.json ? json(reportJson(counts, capture, problem)) : reportText(counts, capture));
   if (problem) throw problem;
+  return 0;
+}
+
+/** The program as the filter of a packet socket, compiled. */
+async function runOnDevice(insns: ClassicInstruction[], values: Values, limit: number, io: Io): Promise<number> {
+  const { createKernel } = await import('../kernel/index.ts');
+  const result = await runLive(values, limit, (socket) => attachSocketFilter(socket, insns, { sys: createKernel() }));
+  io.out(
+    values.json
+      ? json(liveJson(result, true))
+      : `classic program on ${result.iface}, ${result.seconds.toFixed(1)} s\n\n${liveText(result, true)}`,
+  );
   return 0;
 }
 

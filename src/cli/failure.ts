@@ -32,7 +32,7 @@ function expected(error: Error): Failure | undefined {
     return says(2, `${firstLine(error)}; ${HINT}`);
   if (error instanceof FormatError) return says(2);
   if (error instanceof BpfError || error instanceof Trap || error instanceof UnsupportedError) return says(1);
-  if (error.name === 'LinuxUnavailableError') return says(2);
+  if (error.name === 'LinuxUnavailableError' || error.name === 'LivePacketsUnavailableError') return says(2);
   if (isSystemError(error) && error.path !== undefined)
     return says(2, `${error.path}: ${SENTENCES[error.code ?? ''] ?? error.message}`);
   return undefined;

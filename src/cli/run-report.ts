@@ -57,18 +57,22 @@ export function reportText({ program, progType, backend, capture, tally, collect
   if (returns.length > 0) parts.push(formatTable([['return', 'packets', 'meaning'], ...returns]));
   for (const [why, packets] of tally.failures)
     parts.push(`not run on ${thousands(packets)} ${packets === 1 ? 'packet' : 'packets'}: ${why}\n`);
-  for (const [name, map] of Object.entries(collection.maps)) {
-    try {
-      parts.push(mapText(readMap(name, map, true)));
-    } catch (error) {
-      if (!(error instanceof BpfError)) throw error;
-      parts.push(`map ${name}: cannot be listed: ${error.message}\n`);
-    }
-  }
-  return parts.join('\n');
+  return [...parts, ...mapTexts(collection)].join('\n');
 }
 
-export function reportJson({ program, progType, backend, capture, tally, collection, error }: RunReport): Json {
+/** What each map of a collection holds. */
+export function mapTexts(collection: Collection): string[] {
+  return Object.entries(collection.maps).map(([name, map]) => {
+    try {
+      return mapText(readMap(name, map, true));
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error;
+      return `map ${name}: cannot be listed: ${error.message}\n`;
+    }
+  });
+}
+
+export function mapsJson(collection: Collection): Json {
   const maps: Record<string, Json> = {};
   for (const [name, map] of Object.entries(collection.maps)) {
     try {
@@ -78,6 +82,10 @@ export function reportJson({ program, progType, backend, capture, tally, collect
       maps[name] = { error: failure.message };
     }
   }
+  return maps;
+}
+
+export function reportJson({ program, progType, backend, capture, tally, collection, error }: RunReport): Json {
   const report: { [name: string]: Json } = {
     program,
     type: PROG_TYPE_NAMES[progType] ?? String(progType),
@@ -90,7 +98,7 @@ export function reportJson({ program, progType, backend, capture, tally, collect
       return name ? { value, name, packets } : { value, packets };
     }),
     failures: [...tally.failures].map(([why, packets]) => ({ error: why, packets })),
-    maps,
+    maps: mapsJson(collection),
   };
   // Json has no null: an absent field says that all went well.
   if (error !== undefined) report.error = error;

@@ -1,21 +1,25 @@
-/** `skep run`: a program of an object, once per packet of a capture. */
+/** `skep run`: a program of an object, once per packet of a capture or of a device. */
 import { parseArgs } from 'node:util';
 import { BpfError, FormatError } from '../errors/index.ts';
 import { loadCollectionSpec } from '../loader/index.ts';
-import type { CollectionSpec, Program } from '../loader/index.ts';
-import { readPackets } from '../node/index.ts';
+import type { Collection, CollectionSpec, Program } from '../loader/index.ts';
+import { attachSocketFilter, readPackets } from '../node/index.ts';
 import { LINKTYPE, linkTypeName } from '../pcap/index.ts';
 import type { Packet, PacketReader } from '../pcap/index.ts';
 import type { BpfSys } from '../sys/index.ts';
+import { PROG_TYPE, PROG_TYPE_NAMES } from '../uapi/index.ts';
 import { UsageError } from './command.ts';
 import type { Command, Io } from './command.ts';
 import { backendName } from './exchange.ts';
 import type { BackendName } from './exchange.ts';
 import { inputName, readInput } from './input.ts';
-import { reportJson, reportText, Tally } from './run-report.ts';
+import { checkSource, liveHelp, liveJson, liveOptions, liveText, runLive } from './live.ts';
+import type { LiveValues } from './live.ts';
+import { mapTexts, mapsJson, reportJson, reportText, Tally } from './run-report.ts';
 import { thousands } from './table.ts';
 
 const help = `usage: skep run OBJECT [PROGRAM] --pcap FILE|- [options]
+       skep run OBJECT [PROGRAM] --iface NAME [options]
 
 Verifies and loads the object, runs the program once for each packet of a capture, and prints how often it returned
 which value and what its maps hold. PROGRAM is needed only where the object has several.
@@ -23,7 +27,8 @@ which value and what its maps hold. PROGRAM is needed only where the object has 
 A socket filter sees what a packet socket shows it: the whole frame from its link-layer header on.
 
   --pcap FILE          capture in pcap or pcapng format; - is standard input
-  --limit N            stop after N packets
+${liveHelp}
+  --limit N            stop after N packets; with --iface and linux: that the kernel's filter lets through
   --json               one JSON object instead of text; integers beyond 2^53 are strings
   --backend NAME       userspace (default) or linux, the running kernel (needs root and the package koffi)
 
@@ -33,9 +38,11 @@ program could not be run on some packets.
 examples:
   skep run count.bpf.o --pcap traffic.pcap
   tcpdump -w - -c 1000 | skep run filter.o --pcap - --json
+  skep run count.bpf.o --iface lo --duration 10
 `;
 
 const options = {
+  ...liveOptions,
   pcap: { type: 'string' },
   limit: { type: 'string' },
   json: { type: 'boolean' },
@@ -47,7 +54,7 @@ async function run(args: string[], io: Io): Promise<number> {
   const [object, wanted, ...rest] = positionals;
   if (object === undefined) throw new UsageError('skep run: which object?');
   if (rest.length > 0) throw new UsageError('skep run takes one object and one program');
-  if (values.pcap === undefined) throw new UsageError('skep run: --pcap FILE is missing');
+  checkSource(values, 'skep run');
   const limit = values.limit === undefined ? Infinity : Number(values.limit);
   if (!(limit >= 0) || (limit !== Infinity && !Number.isInteger(limit)))
     throw new UsageError(`--limit is a number of packets, not ${values.limit}`);
@@ -58,6 +65,7 @@ async function run(args: string[], io: Io): Promise<number> {
   const name = chooseProgram(spec, wanted);
   using collection = spec.load(await openBackend(backend), { programs: [name] });
   const program = collection.programs[name];
+  if (values.pcap === undefined) return await runOnDevice(program, values, limit, collection, backend, io);
 
   const capture = inputName(values.pcap);
   const tally = new Tally();
@@ -99,6 +107,30 @@ export async function openBackend(name: BackendName): Promise<BpfSys> {
     import('../linux/index.ts'),
   ]);
   return createKernel({ kernelSetting });
+}
+
+/** The program as the filter of a packet socket. */
+async function runOnDevice(
+  program: Program,
+  values: LiveValues & { readonly json?: boolean },
+  limit: number,
+  collection: Collection,
+  backend: BackendName,
+  io: Io,
+): Promise<number> {
+  const type = PROG_TYPE_NAMES[program.type] ?? String(program.type);
+  if (program.type !== PROG_TYPE.SOCKET_FILTER)
+    throw new UsageError(`--iface: a packet socket takes programs of type socket_filter, ${program.name} is ${type}`);
+  const result = await runLive(values, limit, (socket) => attachSocketFilter(socket, program));
+  const counted = backend === 'userspace';
+  if (values.json) {
+    const report = { program: program.name, type, backend, ...liveJson(result, counted), maps: mapsJson(collection) };
+    io.out(`${JSON.stringify(report, null, 2)}\n`);
+    return 0;
+  }
+  const heading = `program ${program.name} (${type}, ${backend}) on ${result.iface}, ${result.seconds.toFixed(1)} s\n`;
+  io.out([heading, liveText(result, counted), ...mapTexts(collection)].join('\n'));
+  return 0;
 }
 
 /** Milliseconds between two lines of progress. */

@@ -77,7 +77,13 @@ describe.skipIf(!here)('live packets', () => {
     }
     socket.close();
     expect(last).toEqual(new Uint8Array(HEADERS + 5));
-    expect(socket.stats).toEqual({ received: 2, delivered: 2, droppedByFilter: 0, droppedByKernel: 0 });
+    expect(socket.stats).toEqual({
+      received: 2,
+      delivered: 2,
+      deliveredBytes: 94,
+      droppedByFilter: 0,
+      droppedByKernel: 0,
+    });
   });
 
   it('that the ring has no room for are counted, and the others come', async () => {

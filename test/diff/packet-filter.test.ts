@@ -227,6 +227,25 @@ describe.skipIf(whyNot)('the same packets as through the kernel', () => {
     }));
 });
 
+describe.skipIf(whyNot)('a filter that is there before the first packet', () => {
+  it('sees all of them', async () => {
+    const sender = await openFrameSender('va');
+    const flood = setInterval(() => FRAMES.forEach((one) => sender.send(one)), 0);
+    for (let round = 0; round < 20; round++) {
+      using socket = await openPacketSocket({
+        iface: 'vb',
+        prepare: (opened) => attachSocketFilter(opened, parseClassic('ret #0'), { sys: kernel }),
+      });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(await socket.drain({ signal: AbortSignal.timeout(20) })).toMatchObject({ received: 0 });
+    }
+    clearInterval(flood);
+    sender.close();
+    const refused = openPacketSocket({ iface: 'vb', prepare: (opened) => attachSocketFilter(opened, []) });
+    await expect(refused).rejects.toThrow('EINVAL');
+  });
+});
+
 describe.skipIf(whyNot)('a capture', () => {
   it('shows the frames as the device that receives them', async () => {
     const pair = await Pair.open('vb', 'va');

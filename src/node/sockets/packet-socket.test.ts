@@ -118,7 +118,13 @@ describe('who takes the packets', () => {
     }
     for await (const packet of socket) seen.push(numberOf(packet));
     expect(seen).toEqual(many.map((_, i) => i).filter((i) => i < 100 || i >= 150));
-    expect(socket.stats).toEqual({ received: 1000, delivered: 1000, droppedByFilter: 0, droppedByKernel: 0 });
+    expect(socket.stats).toEqual({
+      received: 1000,
+      delivered: 1000,
+      deliveredBytes: 16000,
+      droppedByFilter: 0,
+      droppedByKernel: 0,
+    });
     for await (const packet of socket) expect(packet, 'the capture has ended').toBeUndefined();
   });
 

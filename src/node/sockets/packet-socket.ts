@@ -25,6 +25,8 @@ import type { FilteredSocket } from './user-socket.ts';
 interface CommonOptions {
   /** Most bytes of a packet that are handed out, 0 or more; all of them. Filters see the whole packet. */
   readonly snaplen?: number;
+  /** Called before the first packet can come: a filter that is attached here sees all of them. */
+  readonly prepare?: (socket: PacketSocket) => void;
 }
 
 /** Packets of a device of this machine. */
@@ -60,6 +62,8 @@ export type PacketSocketOptions = LiveOptions | CaptureOptions;
 export interface PacketSocketStats {
   readonly received: number;
   readonly delivered: number;
+  /** Bytes of those delivered, as they were cut. */
+  readonly deliveredBytes: number;
   /** By a filter in user space; what a filter in the kernel drops is not told. */
   readonly droppedByFilter: number;
   /** The ring had no room for them. */
@@ -96,15 +100,27 @@ export class LivePacketsUnavailableError extends Error {
  * @throws TypeError, RangeError: options that make no sense
  */
 export async function openPacketSocket(options: PacketSocketOptions): Promise<PacketSocket> {
-  const { snaplen = Infinity } = options;
+  const { snaplen = Infinity, prepare } = options;
   if (!(snaplen >= 0)) throw new RangeError(`a snap length of ${snaplen}`);
   const [live, captured] = [options as Partial<LiveOptions>, options as Partial<CaptureOptions>];
   if ((live.iface === undefined) === (captured.capture === undefined))
     throw new TypeError('a packet socket has an iface or a capture');
-  if (live.iface !== undefined) return new PacketSocket(await openRing(options as LiveOptions), snaplen);
-  const { capture, name, pace = 'full' } = options as CaptureOptions;
+  const source =
+    live.iface === undefined ? openCapture(options as CaptureOptions) : await openRing(options as LiveOptions);
+  const socket = new PacketSocket(source, snaplen);
+  try {
+    prepare?.(socket);
+    if (source instanceof PacketRing) source.start();
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+  return socket;
+}
+
+function openCapture({ capture, name, pace = 'full' }: CaptureOptions): PacketCapture {
   const [stream, called] = capture === '-' ? [process.stdin, name ?? 'standard input'] : [capture, name];
-  return new PacketSocket(new PacketCapture(readPackets(stream, called), pace, () => destroy(stream)), snaplen);
+  return new PacketCapture(readPackets(stream, called), pace, () => destroy(stream));
 }
 
 /** A stream that is waited for would keep the process alive. */
@@ -120,14 +136,7 @@ async function openRing(options: LiveOptions): Promise<PacketRing> {
     throw new LivePacketsUnavailableError(
       `Live packets need the optional package koffi on x64 or arm64 (this is ${process.arch}): npm install koffi.`,
     );
-  const ring = new PacketRing(libc, { ...options, iface: options.iface === 'any' ? undefined : options.iface });
-  try {
-    ring.start();
-  } catch (error) {
-    ring.close();
-    throw error;
-  }
-  return ring;
+  return new PacketRing(libc, { ...options, iface: options.iface === 'any' ? undefined : options.iface });
 }
 
 /** What packet sockets grant to the programs that filter them. */
@@ -153,6 +162,7 @@ export class PacketSocket
   readonly #closing = new AbortController();
   #received = 0;
   #delivered = 0;
+  #deliveredBytes = 0;
   #droppedByKernel = 0;
   #ended = false;
   #waiting: Promise<boolean> | undefined;
@@ -183,6 +193,7 @@ export class PacketSocket
     return {
       received: this.#received,
       delivered: this.#delivered,
+      deliveredBytes: this.#deliveredBytes,
       droppedByFilter: this.#received - this.#delivered,
       droppedByKernel: this.#droppedByKernel,
     };
@@ -296,10 +307,12 @@ export class PacketSocket
   #sift(): number {
     this.#received++;
     const { view } = this.#source;
-    const kept = this[USER_SOCKET].judge(view, 0, view.end - view.start);
-    if (kept < 0) return -1;
+    const allowed = this[USER_SOCKET].judge(view, 0, view.end - view.start);
+    if (allowed < 0) return -1;
+    const kept = Math.min(allowed, this.#snaplen);
     this.#delivered++;
-    return Math.min(kept, this.#snaplen);
+    this.#deliveredBytes += kept;
+    return kept;
   }
 
   /** The next packet at hand that is let through. */
