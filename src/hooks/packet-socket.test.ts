@@ -41,6 +41,7 @@ function image(progType: number, text: string): ProgramImage {
     recordLoads: new Map(),
     inlinedLoops: new Set(),
     readsUntrusted: false,
+    passesNull: false,
     stats: { insns: 0, maxStatesPerInsn: 0, totalStates: 0, peakStates: 0, stackDepth: '' },
   };
   return createImage(program, 0, [], true);

@@ -52,6 +52,7 @@ export function assumeVerified(input: VerifyInput): VerifyResult {
       recordLoads: new Map(),
       inlinedLoops: new Set(),
       readsUntrusted: false,
+      passesNull: false,
       stats: NO_STATS,
     },
   };

@@ -153,20 +153,19 @@ function verifyInput(sub: Subsystem, attr: ProgLoadAttr, btf: ProgramBtf | undef
 /** What only kernel functions reach, which do not run here. */
 const NOT_RUNNING: ReadonlySet<FieldKind> = new Set(['bpf_res_spin_lock', 'bpf_wq', 'bpf_task_work']);
 
-/** A helper, or a field of a map's value, that only the verifier knows makes a verified program one that cannot run here. */
+/** What a verified program needs that only the verifier knows, or that may fault: it cannot run here. */
+function notRunning({ helpers, maps, readsUntrusted, passesNull }: VerifiedProgram): string | undefined {
+  const missing = helpers.find((id) => id !== TAIL_CALL && helperRegistry(id) === undefined);
+  if (missing !== undefined) return `running helper bpf_${HELPER_NAMES[missing]}`;
+  const field = maps.flatMap(({ fields = [] }) => fields).find(({ kind }) => NOT_RUNNING.has(kind));
+  if (field) return `running with ${field.kind} in a map's value`;
+  if (readsUntrusted) return 'running reads through pointers that may lead nowhere';
+  return passesNull ? 'running with NULL for an argument that is never NULL' : undefined;
+}
+
 function runnable(result: VerifyResult, verified: boolean): VerifyResult {
-  if (!result.ok || !verified) return result;
-  const missing = result.program.helpers.find((id) => id !== TAIL_CALL && helperRegistry(id) === undefined);
-  const fields = result.program.maps.flatMap(({ fields = [] }) => fields);
-  const field = fields.find(({ kind }) => NOT_RUNNING.has(kind));
-  const { readsUntrusted } = result.program;
-  if (missing === undefined && !field && !readsUntrusted) return result;
-  const unsupported =
-    missing !== undefined
-      ? `running helper bpf_${HELPER_NAMES[missing]}`
-      : field
-        ? `running with ${field.kind} in a map's value`
-        : 'running reads through pointers that may lead nowhere';
+  const unsupported = result.ok && verified ? notRunning(result.program) : undefined;
+  if (unsupported === undefined) return result;
   return { ...result, ok: false, errno: ERRNO.ENOTSUPP, summary: unsupported, insn: -1, unsupported };
 }
 

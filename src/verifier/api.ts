@@ -74,6 +74,8 @@ export interface VerifiedProgram {
   readonly inlinedLoops: ReadonlySet<number>;
   /** Whether it reads through pointers that are not trusted to lead anywhere: on Linux such a read gives 0 where it fails. */
   readonly readsUntrusted: boolean;
+  /** Whether it passes NULL to a function for an argument that is tagged never to be: Linux accepts that, and may fault. */
+  readonly passesNull: boolean;
   /** Bytes of context that it may touch: from the first to behind the last. */
   readonly maxCtxOffset: number;
   /** Of programs of type tracepoint, which loads of the record there are: at each offset the sizes in bytes, or-ed. */

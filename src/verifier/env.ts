@@ -94,6 +94,7 @@ export class Env implements Context {
   jmpsProcessed = 0;
   /** Whether it reads where nothing may be: such reads give 0. */
   readsUntrusted = false;
+  passesNull = false;
   /** @kernel bpf_prog_aux.max_ctx_offset */
   maxCtxOffset = 0;
   /** See VerifiedProgram. */

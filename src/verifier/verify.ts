@@ -128,6 +128,7 @@ function verified(env: Env, stats: VerifierStats) {
     recordLoads: env.recordLoads,
     inlinedLoops: new Set([...aux.inlinedLoops].flatMap(([at, callback]) => (callback >= 0 ? [at] : []))),
     readsUntrusted: env.readsUntrusted,
+    passesNull: env.passesNull,
     stats,
   };
 }

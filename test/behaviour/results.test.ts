@@ -6,7 +6,7 @@ import { encode } from '../../src/isa/index.ts';
 import type { BpfSys } from '../../src/sys/index.ts';
 import { ATTACH_TYPE, BPF_CMD, HELPER_NAMES, PROG_TYPE } from '../../src/uapi/index.ts';
 import { FunctionBtf } from '../function-btf.ts';
-import { answer, hex, load, u32 } from './support.ts';
+import { answer, hex, load, outcome, u32 } from './support.ts';
 
 const FRAME = Uint8Array.from({ length: 32 }, (_, i) => 0xf0 + (i & 7));
 const call = (name: string): string => `call ${HELPER_NAMES.indexOf(name)}`;
@@ -236,5 +236,16 @@ onBackends('results', {
         const half = (shift: number): number => withCallback(sys, `${setFlags}\nr1 = ${rounds} ll`, `r0 >>= ${shift}`);
         ledger(`${name} of ${rounds} rounds`, [half(32), half(0)]);
       }
+  },
+  'NULL for an argument that is never NULL': ({ sys, backend }) => {
+    // Linux loads it, and must not run it: the function reads through the pointer.
+    const { insns } = assemble('r1 = 0\ncall function\nexit\nfunction:\nr0 = *(u64 *)(r1 + 0)\nexit');
+    const types = new FunctionBtf('sched_cls');
+    const ids = [types.add('main', 'global', ['ctx']), types.add('function', 'global', ['mem:8/nonnull'])];
+    const progBtfFd = sys.bpf(BPF_CMD.BTF_LOAD, { btf: types.bytes() });
+    const funcInfo = u32(0, ids[0] ?? 0, 3, ids[1] ?? 0);
+    const attr = { progType: PROG_TYPE.SCHED_CLS, insns: encode(insns), progBtfFd, funcInfo, funcInfoRecSize: 8 };
+    expect(outcome(sys, load(sys, attr))).toBe(backend === 'linux' ? 'ok' : 'ENOTSUPP');
+    sys.close(progBtfFd);
   },
 });

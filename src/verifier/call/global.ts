@@ -114,6 +114,14 @@ function checkMemArg(env: Env, r: number, reg: Reg, size: number): number {
   return err;
 }
 
+/** Whether an argument that the function never finds null is null: Linux does not mind, and reads through it. */
+function passesNull(env: Env, func: FunctionInfo): boolean {
+  const args = argsOf(env, func);
+  if (typeof args === 'number') return false;
+  const isNull = ({ type, s }: Reg): boolean => type === REG.SCALAR && s === env.store.ZERO;
+  return args.some((arg, i) => arg.kind === 'mem' && !arg.nullable && isNull(env.regs[i + 1]));
+}
+
 /** A call of global function `index`, which is verified later. `err`: what its arguments are worth. */
 export function checkGlobalCall(env: Env, index: number, err: number): number {
   const { func } = env.aux.subprogs[index];
@@ -132,6 +140,7 @@ export function checkGlobalCall(env: Env, index: number, err: number): number {
     return err;
   }
   env.log.write(`F${name.slice(1)} is global and assumed valid.\n`);
+  env.passesNull ||= passesNull(env, func!);
   if (changesPacket(env)[index]) forgetPacketPointers(env);
   func!.called = true;
   clobberCallerSaved(env);
