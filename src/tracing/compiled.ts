@@ -38,17 +38,19 @@ export function compileWriter(
   base: number,
   memory: Memory,
   wide: (view: DataView, at: number, value: number) => void,
+  text: WriteOther,
   other: WriteOther,
 ): ((values: readonly unknown[]) => void) | undefined {
   const lines = fields.map(({ offset, size, kind }, i) => {
+    if (kind === 'text') return `text(${i}, values[${i}]);`;
     if (kind !== 'number') return `other(${i}, values[${i}]);`;
     const at = base + offset;
     const write = size === 8 ? `wide(view, ${at}, v${i})` : `view.setInt${8 * size}(${at}, v${i}, true)`;
     return `const v${i} = values[${i}]; if (typeof v${i} === 'number') ${write}; else other(${i}, v${i});`;
   });
   const make = compile<(...used: unknown[]) => (values: readonly unknown[]) => void>(
-    'memory, wide, other',
+    'memory, wide, text, other',
     `return (values) => { const { view } = memory; ${lines.join('\n')} };`,
   );
-  return make?.(memory, wide, other);
+  return make?.(memory, wide, text, other);
 }

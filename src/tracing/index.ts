@@ -9,6 +9,7 @@ export { COMMON_FIELDS, layoutRecord } from './fields.ts';
 export type { EventValues, Field, Fields, FieldType, FieldValue, NumberType, RecordLayout } from './fields.ts';
 export { formatOf, formatText, parseFormat, printFormat } from './format.ts';
 export type { EventFormat, FormatField } from './format.ts';
+export { headerText, typesText } from './header.ts';
 export { TraceHost } from './host.ts';
 export type { SectionAttachOptions, TraceHostOptions } from './host.ts';
 export type { Timers } from './interval.ts';

@@ -34,10 +34,12 @@ export class RecordWriter {
   constructor(space: AddressSpace, base: number, { fields }: RecordLayout) {
     this.#space = space;
     this.#slots = fields.map(({ offset, size, kind }) => ({ at: base + offset, size, kind, used: 0 }));
-    const one: WriteOther = (i, value) => this.#write(this.#slots[i], value);
+    const slots = this.#slots;
+    const one: WriteOther = (i, value) => this.#write(slots[i], value);
+    const text: WriteOther = (i, value) => this.#writeText(slots[i], value);
     this.write =
-      compileWriter(fields, base, space, writeWide, one) ??
-      ((values) => this.#slots.forEach((_, i) => one(i, values[i])));
+      compileWriter(fields, base, space, writeWide, text, one) ??
+      ((values) => slots.forEach((_, i) => one(i, values[i])));
   }
 
   #write(slot: Slot, value: unknown): void {
