@@ -15,7 +15,7 @@ const FIELDS: Fields = {
   flag: 'bool',
   class: 'char[5]',
   constructor: 'u16',
-  ['__proto__']: 'u8', // prettier-ignore
+  ['__proto__']: 'u8' as const, // prettier-ignore
 };
 const VALUES: readonly unknown[] = [
   ...[
