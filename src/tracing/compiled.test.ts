@@ -6,7 +6,7 @@ import type { Fields } from './fields.ts';
 import { RecordWriter } from './record.ts';
 import { Tracepoint } from './tracepoint.ts';
 
-const FIELDS: Fields = {
+const FIELDS = {
   a: 'u8',
   b: 's16',
   c: 'u32',
@@ -15,8 +15,8 @@ const FIELDS: Fields = {
   flag: 'bool',
   class: 'char[5]',
   constructor: 'u16',
-  ['__proto__']: 'u8' as const, // prettier-ignore
-};
+  ['__proto__']: 'u8', // prettier-ignore
+} as Fields;
 const VALUES: readonly unknown[] = [
   ...[
     0,
