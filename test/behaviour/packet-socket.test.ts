@@ -2,8 +2,12 @@
 import { createSocket } from 'node:dgram';
 import { afterAll, describe, expect, it } from 'vitest';
 import { BpfError } from '../../src/errors/index.ts';
+import { loadLibc } from '../../src/ffi/index.ts';
+import type { Libc } from '../../src/ffi/index.ts';
+import { openLinux } from '../../src/linux/index.ts';
 import { PACKET_TYPE, openPacketSocket } from '../../src/node/index.ts';
 import type { LiveOptions, ReceivedPacket } from '../../src/node/index.ts';
+import { PacketRing } from '../../src/node/sockets/packet-ring.ts';
 import { enterNetworkNamespace } from '../support/network-namespace.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
 
@@ -124,6 +128,14 @@ describe.skipIf(!here)('live packets', () => {
     namespace.ip('link del v0');
     await expect(ended).rejects.toThrow('there is no device "v0"');
     socket.close();
+  });
+
+  it('need a privilege', async () => {
+    const libc = (await loadLibc()) as Libc;
+    const linux = await openLinux();
+    linux.withCaps(0n, () => {
+      expect(() => new PacketRing(libc, { iface: 'lo' })).toThrow('packet sockets need root, or CAP_NET_RAW');
+    });
   });
 
   it('are refused with a reason', async () => {

@@ -17,7 +17,7 @@ import type { BpfSys, UserSocket } from '../../sys/index.ts';
 import { SO } from '../../uapi/index.ts';
 import { DatagramFilterPoint, datagramDescriptor } from './dgram-filter.ts';
 import { ServerFilterPoint, StreamFilterPoint, streamDescriptor } from './net-filter.ts';
-import { USER_SOCKET } from './user-socket.ts';
+import { FilterPoint, USER_SOCKET } from './user-socket.ts';
 import type { FilteredSocket, SocketFilterStats } from './user-socket.ts';
 
 /** What filters are attached to. */
@@ -111,7 +111,7 @@ function attachInUserSpace(
     kernel === undefined
       ? setSocketOption(undefined, point, name, argument)
       : kernel.setSocketOption(point, name, argument);
-  if (!(USER_SOCKET in socket)) Object.assign(point, { fuel: options.fuel, ifindex: options.ifindex });
+  if (point instanceof FilterPoint) Object.assign(point, { fuel: options.fuel, ifindex: options.ifindex });
   set(option, value);
   if (options.lock) set(SO.LOCK_FILTER, 1);
   const { filter } = point;

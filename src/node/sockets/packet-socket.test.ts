@@ -1,8 +1,17 @@
 /** Packet sockets fed by captures: what is shown by link type, pace, takers, back-pressure, what goes wrong. */
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { assemble } from '../../asm/index.ts';
+import { parseClassic } from '../../cbpf/index.ts';
 import { FormatError } from '../../errors/index.ts';
+import { encode } from '../../isa/index.ts';
+import { createKernel } from '../../kernel/index.ts';
+import type { Kernel } from '../../kernel/index.ts';
+import { Program } from '../../loader/index.ts';
 import { LINKTYPE, encodePcap } from '../../pcap/index.ts';
+import type { BpfSys } from '../../sys/index.ts';
+import { BPF_CMD, PROG_TYPE } from '../../uapi/index.ts';
+import { attachSocketFilter } from './attach.ts';
 import { openPacketSocket } from './packet-socket.ts';
 import type { CaptureOptions } from './packet-socket.ts';
 import { ARPHRD, PACKET_TYPE } from './packet-view.ts';
@@ -172,6 +181,55 @@ describe('who takes the packets', () => {
       [20, 37],
       [6, 6],
     ]);
+  });
+});
+
+describe('filters', () => {
+  const load = (kernel: Kernel, text: string): Program => {
+    const insns = encode(assemble(text).insns);
+    const fd = kernel.bpf(BPF_CMD.PROG_LOAD, { progType: PROG_TYPE.SOCKET_FILTER, insns, license: 'GPL' });
+    return new Program(kernel, fd, { name: 'filter', type: PROG_TYPE.SOCKET_FILTER });
+  };
+  /** Packets whose byte 14 is below 10, cut to 15 bytes. */
+  const FEW = 'r6 = r1\nr0 = *(u8 *)skb[14]\nif r0 > 9 goto pc+2\nr0 = 15\nexit\nr0 = 0\nexit';
+
+  it('drop and cut, count, and go', async () => {
+    const socket = await open(LINKTYPE.ETHERNET, many);
+    const link = attachSocketFilter(socket, load(createKernel(), FEW));
+    await socket.drain({ packets: 256 });
+    expect(socket.stats).toMatchObject({ received: 256, delivered: 10, deliveredBytes: 150, droppedByFilter: 246 });
+    expect(link.stats).toMatchObject({ packets: 256, dropped: 246, trimmed: 10, bytes: 4096, bytesDelivered: 150 });
+    link.detach();
+    for await (const { data } of socket) {
+      expect(data).toEqual(many[256]);
+      break;
+    }
+    const classic = attachSocketFilter(socket, parseClassic('ldb [14]\njlt #3, drop\nret #0xffffffff\ndrop: ret #0'));
+    await socket.drain({ packets: 255 });
+    expect(classic.stats).toMatchObject({ packets: 255, dropped: 2, trimmed: 0 });
+    socket.close();
+    expect([link.attached, classic.attached]).toEqual([false, false]);
+    expect(() => attachSocketFilter(socket, parseClassic('ret #0'))).toThrow('EBADF');
+  });
+
+  it('take no more than they may', async () => {
+    const socket = await open(LINKTYPE.ETHERNET, many);
+    const link = attachSocketFilter(socket, load(createKernel(), FEW), { fuel: 1 });
+    expect(await socket.drain()).toMatchObject({ received: 1000, delivered: 0 });
+    expect(link.stats).toMatchObject({ dropped: 1000, failures: 1000 });
+  });
+
+  it('are given what a packet socket grants', async () => {
+    const socket = await open(LINKTYPE.ETHERNET, many);
+    // bpf_get_socket_cookie
+    const program = load(createKernel(), 'call 46\nr0 = 0\nexit');
+    expect(() => attachSocketFilter(socket, program)).toThrow('a packet socket does not grant bpf_get_socket_cookie');
+  });
+
+  it('of the kernel are for live packets', async () => {
+    const socket = await open(LINKTYPE.ETHERNET, many);
+    const sys = { backend: 'linux', setsockopt: () => 0 } as unknown as BpfSys;
+    expect(() => attachSocketFilter(socket, parseClassic('ret #0'), { sys })).toThrow('the socket has no descriptor');
   });
 });
 
