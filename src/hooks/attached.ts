@@ -6,6 +6,7 @@
 import type { CompiledProgram, Context } from '../vm/index.ts';
 import { Meter } from '../vm/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
+import { longestRun } from './program-facts.ts';
 import { compiledBy } from './run.ts';
 
 /** Instructions that a run may take where nothing else is said: about a millisecond of compiled code. */
@@ -39,9 +40,9 @@ export class AttachedProgram implements AttachedStats {
     this.#cpu = cpu;
     this.image = image;
     this.#context = context;
-    this.#fuel = fuel === Infinity ? fuel : Math.min(fuel, MAX_FUEL);
+    this.#fuel = fuel >= longestRun(image) ? Infinity : Math.min(fuel, MAX_FUEL);
     this.#now = () => cpu.host.clock.monotonic();
-    const compiled = compiledBy(cpu, image, context, { fuel: fuel !== Infinity });
+    const compiled = compiledBy(cpu, image, context, { fuel: this.#fuel !== Infinity });
     if (compiled?.ok && compiled.options.mode !== 'checked') this.#compiled = compiled;
   }
 

@@ -17,6 +17,7 @@ import { verify } from '../verifier/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
 import { AttachedProgram } from './attached.ts';
 import { createImage } from './cpu.ts';
+import { mayWriteContext, packetReach } from './program-facts.ts';
 import { SOCK, SOCK_SIZE } from './test-socket.ts';
 
 const AT = offsetsOf(SK_BUFF, [
@@ -36,6 +37,8 @@ const swap16 = (value = 0): number => ((value & 0xff) << 8) | ((value >> 8) & 0x
 
 /** Most bytes of a packet that are there, headers included; further ones are missing, as in a capture that cuts packets. */
 export const MAX_SHOWN = 1 << 17;
+/** Bytes that are copied one by one. */
+const FEW = 12;
 /** Above every address. */
 const OUTSIDE = 2 ** 33;
 
@@ -50,6 +53,11 @@ class SocketContext {
   readonly #room: Region;
   #ancillary: ClassicAncillary | undefined;
   #socket: SocketFacts | undefined;
+  /** What the room begins with. */
+  #headers: Uint8Array | undefined;
+  #revision: number | undefined;
+  /** Whether `cb` may hold something. */
+  #written = false;
 
   constructor(cpu: Cpu) {
     const options = { kind: 'packet', name: 'packet of a socket', writable: false, contains: () => false } as const;
@@ -64,48 +72,67 @@ class SocketContext {
     this.#cpu.host.space.free(this.#room);
   }
 
-  /** Put a packet there. */
-  place(packet: SocketPacket): void {
+  /**
+   * Put a packet there.
+   * @param reach bytes of its data that will be looked at
+   * @param written whether the context will be written
+   */
+  place(packet: SocketPacket, reach: number, written: boolean): void {
     const cpu = this.#cpu;
-    const { ancillary, socket, headers, start = 0, network = start, link, length } = packet;
+    const { ancillary, socket, headers } = packet;
     if (cpu.prepared !== this) this.#prepare();
     if (ancillary !== this.#ancillary || (ancillary as object) === packet) this.#writeAncillary(ancillary);
     if (socket !== this.#socket) this.#writeSocket(socket);
-    // Bytes before all headers cannot be reached.
-    const first = headers === undefined ? Math.min(start, network, link ?? start) : 0;
-    const end = first + (headers === undefined ? this.#copy(packet, first) : this.#copyBehind(headers, packet.bytes));
-    const base = this.#room.base - first;
-    const shown = cpu.packet;
-    shown.data = base + start;
-    shown.length = end - start;
-    shown.network = base + network;
-    shown.mac = link === undefined ? OUTSIDE : base + link;
+    if (headers === undefined) this.#show(packet);
+    else this.#showBehind(headers, packet, reach);
     const { view } = cpu.host.space;
     const ctx = cpu.ctx.base;
-    view.setUint32(ctx + AT.len, length ?? end - start, true);
-    // A program may have written here.
-    view.setFloat64(ctx + AT.cb, 0);
-    view.setFloat64(ctx + AT.cb + 8, 0);
-    view.setUint32(ctx + AT.cb + 16, 0);
+    view.setUint32(ctx + AT.len, packet.length ?? cpu.packet.length, true);
+    if (this.#written) {
+      view.setFloat64(ctx + AT.cb, 0);
+      view.setFloat64(ctx + AT.cb + 8, 0);
+      view.setUint32(ctx + AT.cb + 16, 0);
+    }
+    this.#written = written;
   }
 
-  /** @returns bytes that are there now */
-  #copy({ bytes, end = bytes.length }: SocketPacket, first: number): number {
+  #show(packet: SocketPacket): void {
+    const { bytes, start = 0, network = start, link = start, end = bytes.length } = packet;
+    // Bytes before all headers cannot be reached.
+    const first = Math.min(start, network, link);
     const last = Math.min(end, first + MAX_SHOWN);
     const whole = first === 0 && last === bytes.length;
     this.#cpu.host.space.bytes.set(whole ? bytes : bytes.subarray(first, last), this.#room.base);
-    return last - first;
+    this.#headers = undefined;
+    this.#point(packet, this.#room.base - first);
+    this.#cpu.packet.length = last - start;
   }
 
-  /** @returns bytes that are there now */
-  #copyBehind(headers: Uint8Array, bytes: Uint8Array): number {
+  #showBehind(headers: Uint8Array, packet: SocketPacket, reach: number): void {
     const memory = this.#cpu.host.space.bytes;
     const { base } = this.#room;
+    const { bytes, revision, start = 0 } = packet;
+    if (headers !== this.#headers || revision !== this.#revision) {
+      memory.set(headers, base);
+      this.#point(packet, base);
+      this.#headers = headers;
+      this.#revision = revision;
+    }
     const before = headers.length;
-    for (let i = 0; i < before; i++) memory[base + i] = headers[i];
-    const room = MAX_SHOWN - before;
-    memory.set(bytes.length <= room ? bytes : bytes.subarray(0, room), base + before);
-    return before + Math.min(bytes.length, room);
+    const length = Math.min(bytes.length, MAX_SHOWN - before);
+    const wanted = Math.min(length, reach - (before - start));
+    // Calling `set` costs as much as some bytes one by one.
+    if (wanted > FEW) memory.set(length === bytes.length ? bytes : bytes.subarray(0, length), base + before);
+    else for (let i = 0; i < wanted; i++) memory[base + before + i] = bytes[i];
+    this.#cpu.packet.length = before + length - start;
+  }
+
+  /** Where data and headers begin, of a packet whose first byte is at an address. */
+  #point({ start = 0, network = start, link }: SocketPacket, first: number): void {
+    const { packet } = this.#cpu;
+    packet.data = first + start;
+    packet.network = first + network;
+    packet.mac = link === undefined ? OUTSIDE : first + link;
   }
 
   /** Others have used the memory. */
@@ -115,7 +142,8 @@ class SocketContext {
     ctx.writable = true;
     host.space.bytes.fill(0, ctx.base, ctx.base + SK_BUFF.size);
     skbContext.clear();
-    this.#ancillary = this.#socket = undefined;
+    this.#ancillary = this.#socket = this.#headers = undefined;
+    this.#written = false;
     this.#cpu.prepared = this;
   }
 
@@ -179,6 +207,8 @@ export class ProgramFilter implements SocketFilter {
   readonly #cpu: Cpu;
   readonly #context: SocketContext;
   readonly #program: AttachedProgram;
+  readonly #reach: number;
+  readonly #writes: boolean;
   readonly #released: () => void;
 
   /**
@@ -189,6 +219,8 @@ export class ProgramFilter implements SocketFilter {
     this.#cpu = cpu;
     this.#context = holdContext(cpu);
     this.#program = new AttachedProgram(cpu, image, fuel, cpu.skbContext);
+    this.#reach = packetReach(image);
+    this.#writes = mayWriteContext(image);
     this.#released = released;
   }
 
@@ -198,7 +230,7 @@ export class ProgramFilter implements SocketFilter {
       this.failures++;
       return 0;
     }
-    this.#context.place(packet);
+    this.#context.place(packet, this.#reach, this.#writes);
     env.packet = this.#cpu.packet;
     try {
       return this.#program.run(this.#cpu.ctx.base);

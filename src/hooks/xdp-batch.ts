@@ -11,6 +11,7 @@ import { MAP_TYPE as M } from '../uapi/index.ts';
 import { BATCH_ENTRY, Meter } from '../vm/index.ts';
 import type { Budget } from '../vm/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
+import { WITHOUT_PACKET } from './program-facts.ts';
 import { compiledBy } from './run.ts';
 import { fillXdpContext, writeXdpContext } from './xdp.ts';
 
@@ -21,9 +22,6 @@ const ALIGN = 64;
 const NO_BYTES = new Uint8Array(0);
 /** Most packets of a batch, and most bytes of them with their room. */
 const MAX_BYTES = 1 << 30;
-
-/** Helpers that do nothing with the packet: bpf_map_{lookup,update,delete}_elem, clocks, random, CPU, task, jiffies. */
-const WITHOUT_PACKET: ReadonlySet<number> = new Set([1, 2, 3, 5, 6, 7, 8, 14, 15, 16, 42, 118, 125, 208]);
 
 /** bpf_map_{lookup,update,delete}_elem: the map core does it, on these types. */
 const MAP_HELPERS: ReadonlySet<number> = new Set([1, 2, 3]);

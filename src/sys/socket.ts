@@ -29,6 +29,8 @@ export interface SocketFacts {
 export interface SocketPacket extends ClassicPacket {
   /** What comes before `bytes`; `start`, `network` and `link` then count from its first byte. */
   readonly headers?: Uint8Array;
+  /** Another number where `headers` have changed since the last packet with the same array; absent: they never change. */
+  readonly revision?: number;
   /** Without `headers`: index in `bytes` behind the packet's last byte; absent: all of them are the packet's. */
   readonly end?: number;
   /** Absent: `__sk_buff.sk` is NULL. */

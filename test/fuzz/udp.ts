@@ -26,7 +26,7 @@ import { FlowPacket, IPPROTO, PACKET_TYPE } from '../../src/node/sockets/ip-head
 import type { BpfSys } from '../../src/sys/index.ts';
 import { BPF_CMD, MAP_TYPE, PROG_TYPE } from '../../src/uapi/index.ts';
 import { Random } from '../../src/util/index.ts';
-import { SOCKET_FACTS, classicProgram } from '../support/classic-programs.ts';
+import { NETLINK_FACTS, SOCKET_FACTS, classicProgram } from '../support/classic-programs.ts';
 import { counting, udpProgram } from '../support/udp-programs.ts';
 import { caseSeed } from './campaign.ts';
 import type { Campaign } from './campaign.ts';
@@ -49,6 +49,9 @@ const SOL_SOCKET = 1;
 const SO_NO_CHECK = 11;
 const MAP_ENTRIES = 256;
 const VALUE_SIZE = 16;
+/** The kernel keeps longer datagrams in several pieces, and looks for no netlink attributes in them. */
+const ONE_PIECE = 16_000;
+const WITHOUT_NETLINK = SOCKET_FACTS.filter((fact) => !NETLINK_FACTS.includes(fact));
 const counts = { datagrams: 0, delivered: 0, dropped: 0, cut: 0, ebpf: 0, classic: 0, counting: 0 };
 
 interface Line {
@@ -145,8 +148,8 @@ function datagramsOf(random: Random): Uint8Array[] {
   });
 }
 
-/** Small numbers, which are within a packet's length, in each byte that a hand-written program looks at. */
 function choose(random: Random, datagrams: readonly Uint8Array[]): Subject {
+  const facts = datagrams.some(({ length }) => length > ONE_PIECE) ? WITHOUT_NETLINK : SOCKET_FACTS;
   switch (random.below(8)) {
     case 0:
       counts.counting++;
@@ -155,7 +158,7 @@ function choose(random: Random, datagrams: readonly Uint8Array[]): Subject {
     case 2:
     case 3:
       for (let tries = 0; tries < 20; tries++) {
-        const insns = classicProgram(random, SOCKET_FACTS);
+        const insns = classicProgram(random, facts);
         if (checkClassic(insns) || !isSteady(insns, datagrams, random)) continue;
         counts.classic++;
         return classicSubject(insns);

@@ -44,6 +44,7 @@ export interface Flow {
 /** A packet of a flow: headers stay, `bytes` and what depends on their length change from packet to packet. */
 export class FlowPacket implements SocketPacket {
   readonly headers: Uint8Array;
+  revision = 0;
   bytes: Uint8Array = new Uint8Array(0);
   readonly link = 0;
   readonly network = ETH_HLEN;
@@ -88,6 +89,7 @@ export class FlowPacket implements SocketPacket {
 
   #setLength(length: number): void {
     this.#length = length;
+    this.revision++;
     const behind = this.headers.length - this.#transport + length;
     if (this.#udp) this.#put16(this.#transport + 4, behind);
     if (this.#version === 6) return this.#put16(ETH_HLEN + 4, behind);

@@ -1,0 +1,45 @@
+/** What can be told of a program's runs by looking at its instructions, so that less has to be done for each run. */
+import { CALL, CLASS, EXIT, MODE, accessSize } from '../isa/index.ts';
+import type { ProgramImage } from './api.ts';
+
+/** Helpers that do nothing with the packet: bpf_map_{lookup,update,delete}_elem, clocks, random, CPU, task, jiffies. */
+export const WITHOUT_PACKET: ReadonlySet<number> = new Set([1, 2, 3, 5, 6, 7, 8, 14, 15, 16, 42, 118, 125, 208]);
+
+/** Word of r10 in the operand file. */
+const FRAME_POINTER = 20;
+
+/** Instructions that a run takes at most. @returns Infinity where it may come to an instruction twice */
+export function longestRun({ executable }: ProgramImage): number {
+  const { op, off, length, functions } = executable;
+  if (functions.size > 1) return Infinity;
+  for (let slot = 0; slot < length; slot++) {
+    const kind = op[slot] & 7;
+    const jumps = (kind === CLASS.JMP || kind === CLASS.JMP32) && op[slot] !== CALL && op[slot] !== EXIT;
+    if (jumps && off[slot] <= slot) return Infinity;
+  }
+  return length;
+}
+
+/** Bytes of the packet, from the first of its data on, that a program of a socket may look at. @returns Infinity: all of them */
+export function packetReach({ executable }: ProgramImage): number {
+  const { op, imm, length } = executable;
+  let reach = 0;
+  for (let slot = 0; slot < length; slot++) {
+    const code = op[slot];
+    const loads = (code & 7) === CLASS.LD && (code & 0xe0) === MODE.ABS;
+    if (loads && imm[slot] >= 0) reach = Math.max(reach, imm[slot] + accessSize(code));
+    else if (loads || ((code & 7) === CLASS.LD && (code & 0xe0) === MODE.IND)) return Infinity;
+    else if (code === CALL && !WITHOUT_PACKET.has(imm[slot])) return Infinity;
+  }
+  return reach;
+}
+
+/** Whether a program may change its context: whether it stores anywhere but in its frame by r10. */
+export function mayWriteContext({ executable }: ProgramImage): boolean {
+  const { op, dst, length } = executable;
+  for (let slot = 0; slot < length; slot++) {
+    const kind = op[slot] & 7;
+    if ((kind === CLASS.ST || kind === CLASS.STX) && dst[slot] !== FRAME_POINTER) return true;
+  }
+  return false;
+}
