@@ -3,12 +3,12 @@
  *
  * `lwn-2014` is the system of the patch set that LWN described in "Extending extended BPF" (July 2014), as far as a profile
  * can say it over the instructions and numbers of today: programs are loaded by CAP_SYS_ADMIN alone and only under a licence
- * compatible with the GPL; no program has a loop, or functions of its own; a program is for sockets or a filter of trace
- * events, which BPF_PROG_TYPE_TRACEPOINT stands for; the one type of map is the hash; programs call the functions of that
- * patch set that are helpers still (the map's three, and for trace events printing); at most 4096 instructions, those that
- * there were. A program of BPF_PROG_TYPE_UNSPEC is for no place yet: nothing is said of its context, and it may call what
- * programs of any other type may. What the patch set numbered otherwise (caller-chosen ids, `bpf_fetch_*`) has no place here. Sources: the
- * article and the cover letter "BPF syscall, maps, verifier, samples" as summed up in this project's design; man page
+ * compatible with the GPL; no program has a loop, or functions of its own, or reads stack that it has not written; a
+ * program is for sockets or a filter of trace events, which BPF_PROG_TYPE_TRACEPOINT stands for; the one type of map is the
+ * hash; programs call the functions of that patch set that are helpers still (the map's three, and for trace events
+ * printing); at most 4096 instructions, those that there were. A program of BPF_PROG_TYPE_UNSPEC is for no place yet: nothing
+ * is said of its context, and it may call what programs of any other type may. What the patch set numbered otherwise
+ * (caller-chosen ids, `bpf_fetch_*`) has no place here. Sources: the article and the cover letter "BPF syscall, maps, verifier, samples" as summed up in this project's design; man page
  * bpf(2) for the limit of instructions and for who may load; RFC 9669 for the groups of instructions that came later.
  */
 import { ALU, ATOMIC, CALL, CLASS, EXIT, JMP, LD_IMM64, MODE } from '../isa/index.ts';

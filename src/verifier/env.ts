@@ -13,6 +13,7 @@ import { InsnAux } from './insn-aux.ts';
 import { LiveStack } from './live-stack.ts';
 import { Log } from './log/log.ts';
 import { Track } from './precision/track.ts';
+import { profileReadsUnwritten } from './profile.ts';
 import type { OpenLoop } from './prune/open-loops.ts';
 import type { Reg } from './state/reg.ts';
 import { scalar } from './state/reg.ts';
@@ -46,6 +47,8 @@ export class Env implements Context {
   readonly aux: InsnAux;
   readonly bpfCapable: boolean;
   readonly perfmonCapable: boolean;
+  /** Bytes of the stack that nothing wrote may be read. @kernel allow_uninit_stack */
+  readonly readsUnwritten: boolean;
   /** Speculative paths are not followed, and stores need no barriers. */
   readonly bypassSpectreV1: boolean;
   readonly bypassSpectreV4: boolean;
@@ -134,6 +137,7 @@ export class Env implements Context {
     const has = (cap: number): boolean => ((input.caps >> BigInt(cap)) & 1n) !== 0n;
     this.bpfCapable = has(CAP.BPF) || has(CAP.SYS_ADMIN);
     this.perfmonCapable = has(CAP.PERFMON) || has(CAP.SYS_ADMIN);
+    this.readsUnwritten = this.perfmonCapable && profileReadsUnwritten(this);
     this.bypassSpectreV1 = this.bypassSpectreV4 = this.perfmonCapable;
     this.strictAlignment = (input.progFlags & PROG_FLAG.STRICT_ALIGNMENT) !== 0;
     this.testStateFreq = (input.progFlags & PROG_FLAG.TEST_STATE_FREQ) !== 0;

@@ -76,6 +76,24 @@ it.each<[string, string, Asked, string]>([
     {},
     'EINVAL profile lwn-2014: insn 1: there is no such instruction (opcode 0x16)',
   ],
+  [
+    'stack that nothing wrote',
+    'r0 = *(u64 *)(r10 -8)\nr0 = 0\nexit',
+    {},
+    'EACCES invalid read from stack off -8+0 size 8',
+  ],
+  [
+    'keys that are half written',
+    'r2 = r10\nr2 += -8\n*(u32 *)(r10 -8) = 0\nr1 = map[m]\ncall bpf_map_lookup_elem#1\nr0 = 0\nexit',
+    {},
+    'EACCES invalid read from stack R2 off -8+4 size 8',
+  ],
+  [
+    'stack that is written on one way only',
+    'r0 = 0\nif r1 == 0 goto pc+1\n*(u64 *)(r10 -8) = r0\nr0 = *(u64 *)(r10 -8)\nr0 = 0\nexit',
+    {},
+    'EACCES invalid read from stack off -8+0 size 8',
+  ],
 ])('lwn-2014 has no %s', (_what, source, asked, answer) => {
   expect(answers(source, asked)).toEqual(['accepted', answer]);
 });

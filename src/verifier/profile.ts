@@ -4,7 +4,8 @@
  *
  * Rejects (EPERM): who may load at all. Rejects (EINVAL): the licence, the length, the program type, instructions, calls
  * and map types that there were not, in words of our own that begin with `profile NAME: `. Loops are refused where control
- * flow is checked, as Linux refuses them without CAP_BPF.
+ * flow is checked, as Linux refuses them without CAP_BPF, and reads of stack that nothing wrote where the stack is, as without
+ * CAP_PERFMON.
  */
 import { callsHelper, isGplCompatible } from '../contracts/index.ts';
 import { ERRNO } from '../errors/index.ts';
@@ -15,6 +16,9 @@ import type { Env } from './env.ts';
 
 /** Whether programs may have loops, as far as the profile decides it. */
 export const profileHasLoops = ({ input }: Context): boolean => input.profile?.limits === undefined;
+
+/** Whether programs of callers who may see all may read what nothing wrote, as far as the profile decides it. */
+export const profileReadsUnwritten = ({ input }: Context): boolean => input.profile?.limits === undefined;
 
 /** @returns 0 or -errno */
 export function checkProfile(env: Env): number {

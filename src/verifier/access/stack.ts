@@ -131,7 +131,7 @@ function firstUnreadable(env: Env, slot: Slot, off: number, size: number, spills
   for (let i = 0; i < size; i++) {
     const kind = kindAt(slot.types, byteOf(off + i));
     if (kind === STACK.MISC || kind === STACK.ZERO || (spills && kind === STACK.SPILL)) continue;
-    if (kind === STACK.INVALID && env.perfmonCapable) continue;
+    if (kind === STACK.INVALID && env.readsUnwritten) continue;
     return i;
   }
   return -1;
@@ -312,7 +312,7 @@ function writeVariable(env: Env, ptr: Reg, off: number, size: number, src: numbe
       continue;
     }
     if (isZero && kind === STACK.ZERO) zeroKept = true;
-    if (kind === STACK.INVALID && !env.perfmonCapable) {
+    if (kind === STACK.INVALID && !env.readsUnwritten) {
       const text = `uninit stack in range of var-offset write prohibited for !root; insn ${env.insnIdx}, off: ${at}`;
       return env.fail(ERRNO.EINVAL, text);
     }
@@ -383,7 +383,9 @@ function touch(env: Env, frame: Frame, index: number, byte: number, write: boole
   const slot = frame.stack[index];
   const kind = kindAt(slot.types, byte);
   if (kind === STACK.MISC) return true;
-  if (kind === STACK.ZERO || (kind === STACK.INVALID && env.perfmonCapable)) {
+  // Of a slot that holds a spilled number Linux takes the rest too, whoever asks.
+  if (kind === STACK.INVALID && env.perfmonCapable && !env.readsUnwritten) return false;
+  if (kind === STACK.ZERO || (kind === STACK.INVALID && env.readsUnwritten)) {
     if (write) frame.stack[index] = new Slot(withKind(slot.types, byte, STACK.MISC), slot.reg);
     return true;
   }

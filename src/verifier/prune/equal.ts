@@ -139,7 +139,7 @@ const isAnything = (types: number): boolean => (types & ~ALL_MISC) === 0;
 /** A slot as the number it loads as: a whole spilled one, or eight bytes of anything. */
 function asScalar(env: Env, slot: Slot): Reg | undefined {
   if (isScalarSpill64(slot)) return slot.reg;
-  return slot.types === ALL_MISC || (env.perfmonCapable && isAnything(slot.types)) ? env.unknown() : undefined;
+  return slot.types === ALL_MISC || (env.readsUnwritten && isAnything(slot.types)) ? env.unknown() : undefined;
 }
 
 /** @kernel stacksafe */
@@ -153,7 +153,7 @@ function slotOfFrameSafe(env: Env, old: Frame, cur: Frame, i: number, exact: Exa
 
 function slotSafe(env: Env, old: Frame, i: number, slot: Slot, other: Slot | undefined, exact: Exact): boolean {
   // Whoever may read garbage reads anything as well as anything else.
-  if (env.perfmonCapable && isAnything(slot.types)) return true;
+  if (env.readsUnwritten && isAnything(slot.types)) return true;
   if (!other) return false;
   const precise = old.isSlotPrecise(i);
   const a = asScalar(env, slot);
@@ -161,7 +161,7 @@ function slotSafe(env: Env, old: Frame, i: number, slot: Slot, other: Slot | und
   if (a && b) return regSafe(env, a, b, precise && a === slot.reg, exact);
   for (let byte = 0; byte < 8; byte++) {
     const kind = kindAt(slot.types, byte);
-    if (kind === STACK.INVALID || (kind === STACK.MISC && env.perfmonCapable)) continue;
+    if (kind === STACK.INVALID || (kind === STACK.MISC && env.readsUnwritten)) continue;
     const otherKind = kindAt(other.types, byte);
     if (kind === STACK.MISC && otherKind === STACK.ZERO) continue;
     if (kind !== otherKind) return false;
