@@ -84,12 +84,16 @@ interface Where {
   /** Of the receiver, if it is another. */
   readonly bindTo?: string;
   readonly connect?: boolean;
+  /** A group that both take part in, by the loopback device. */
+  readonly group?: string;
   /** What differs. */
   readonly except: readonly string[];
 }
 
 /** Two sockets as `where` says; `headers` are bytes before the payload. */
-async function compare({ type, address, bindTo = address, connect, except }: Where, headers: number): Promise<void> {
+async function compare(where: Where, headers: number): Promise<void> {
+  const { type, address, group, bindTo = address, connect, except } = where;
+  const to = group ?? address;
   const receiver = await bound(bindTo, type);
   const sender = await bound(address, address.includes(':') ? 'udp6' : 'udp4');
   try {
@@ -97,11 +101,15 @@ async function compare({ type, address, bindTo = address, connect, except }: Whe
       receiver.connect(portOf(sender), address);
       await once(receiver, 'connect');
     }
+    if (group !== undefined) {
+      receiver.addMembership(group, address);
+      sender.setMulticastInterface(address);
+    }
     const theirs: Record<string, number> = {};
     const ours: Record<string, number> = {};
     for (const [name, load] of loads(headers)) {
-      theirs[name] = await seen(linux as BpfSys, load, receiver, sender, address);
-      ours[name] = await seen(kernel, load, receiver, sender, address);
+      theirs[name] = await seen(linux as BpfSys, load, receiver, sender, to);
+      ours[name] = await seen(kernel, load, receiver, sender, to);
     }
     const differing = Object.keys(theirs).filter((name) => theirs[name] !== ours[name]);
     const told = differing.map((name) => `${name}: Linux ${theirs[name]}, user space ${ours[name]}`);
@@ -128,6 +136,7 @@ describe.skipIf(!linux)('a program on a UDP socket sees what it sees in the kern
   it('of IPv4', () => compare(v4, 42));
   it('of IPv4, connected', () => compare({ ...v4, connect: true }, 42));
   it('of IPv4, bound to any address', () => compare({ ...v4, bindTo: '0.0.0.0', except: [...V4, ...RECEIVER4] }, 42));
+  it('of a group', () => compare({ ...v4, bindTo: '239.1.2.3', group: '239.1.2.3', except: V4 }, 42));
   it('of IPv6', () => compare(v6, 62));
   it('of IPv6, connected', () => compare({ ...v6, connect: true }, 62));
   it('of IPv6, bound to any address', () => compare({ ...v6, bindTo: '::', except: [...V6, ...RECEIVER6] }, 62));

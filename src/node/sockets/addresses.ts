@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os';
 
 const V4_IN_V6 = '::ffff:';
 /** `lo` is the first device of every network namespace. */
-const LOOPBACK_INDEX = 1;
+export const LOOPBACK_INDEX = 1;
 
 /** The 4 or 16 bytes of an address; one of IPv4 that a socket of IPv6 shows has 4. Zeros of IPv4 for what is no address. */
 export function addressBytes(text: string): Uint8Array {

@@ -10,7 +10,7 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import { SOCKET_PLACE } from '../../contracts/index.ts';
 import { BpfError, ERRNO, UnsupportedError } from '../../errors/index.ts';
 import type { SocketFacts } from '../../sys/index.ts';
-import { addressBytes, deviceIndex, isBroadcast, isMulticast } from './addresses.ts';
+import { LOOPBACK_INDEX, addressBytes, deviceIndex, isBroadcast, isMulticast } from './addresses.ts';
 import { FlowPacket, IPPROTO, PACKET_TYPE, UDP_HLEN } from './ip-headers.ts';
 import type { Endpoint } from './ip-headers.ts';
 import { FilterPoint } from './user-socket.ts';
@@ -53,6 +53,13 @@ function unknownInsides(what: string): UnsupportedError {
 
 /** The descriptor of the system's socket; -1: not bound yet, or closed. */
 export const datagramDescriptor = (socket: Socket): number => stateOf(socket).handle?.fd ?? -1;
+
+/** On `lo` all packets are to this host. */
+function packetType(receiver: Uint8Array, ifindex: number | undefined): number {
+  if (ifindex === LOOPBACK_INDEX) return PACKET_TYPE.HOST;
+  if (isMulticast(receiver)) return PACKET_TYPE.MULTICAST;
+  return isBroadcast(receiver) ? PACKET_TYPE.BROADCAST : PACKET_TYPE.HOST;
+}
 
 export class DatagramFilterPoint extends FilterPoint {
   /** Given by whoever attaches: index of the device. */
@@ -125,14 +132,13 @@ export class DatagramFilterPoint extends FilterPoint {
     const own = this.#socket.address();
     const source = { address: addressBytes(from.address), port: from.port };
     const destination = { address: addressBytes(own.address), port: own.port };
-    const { address } = destination;
-    const { MULTICAST, BROADCAST, HOST } = PACKET_TYPE;
+    const ifindex = this.ifindex ?? deviceIndex(from.address, own.address);
     this.#packet = new FlowPacket({
       protocol: IPPROTO.UDP,
       source,
       destination,
-      ifindex: this.ifindex ?? deviceIndex(from.address, own.address),
-      type: isMulticast(address) ? MULTICAST : isBroadcast(address) ? BROADCAST : HOST,
+      ifindex,
+      type: packetType(destination.address, ifindex),
       socket: this.#facts(own.family, destination, source),
     });
     return this.#packet;

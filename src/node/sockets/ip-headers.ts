@@ -1,18 +1,20 @@
 /**
  * Headers of packets that Node delivers without them, as a socket of Linux would show them: Ethernet with addresses of zeros,
  * IPv4 or IPv6, UDP or TCP. What is known is there: addresses, ports, lengths, IPv4's checksum. What is not is what Linux most
- * often sends (no options, TTL 64, "don't fragment", identification 0) or zero (traffic class, flow label, checksums of
+ * often sends (no options, 64 hops, 1 to a group, "don't fragment", identification 0) or zero (traffic class, flow label, checksums of
  * UDP and TCP, TCP's numbers). Layouts: RFC 791, 8200, 768, 9293.
  */
 import type { ClassicAncillary } from '../../cbpf/index.ts';
 import type { SocketFacts, SocketPacket } from '../../sys/index.ts';
+import { LOOPBACK_INDEX, isMulticast } from './addresses.ts';
 
 const ETH_HLEN = 14;
 export const IPPROTO = { TCP: 6, UDP: 17 } as const;
 /** Bytes of the header that the program sees as the beginning of the data. */
 export const UDP_HLEN = 8;
 export const TCP_HLEN = 20;
-const TTL = 64;
+/** Hops of packets to one host, and to a group. */
+const TTL = { HOST: 64, GROUP: 1 } as const;
 const DONT_FRAGMENT = 0x40;
 const TCP_SYN = 2;
 const TCP_ACK = 16;
@@ -21,7 +23,6 @@ const ETH_P = { 4: 0x0800, 6: 0x86dd } as const;
 export const PACKET_TYPE = { HOST: 0, BROADCAST: 1, MULTICAST: 2 } as const;
 /** @kernel ARPHRD_ETHER, ARPHRD_LOOPBACK */
 const ARPHRD = { ETHER: 1, LOOPBACK: 772 } as const;
-const LOOPBACK_INDEX = 1;
 
 /** One side of a flow. */
 export interface Endpoint {
@@ -103,17 +104,18 @@ export class FlowPacket implements SocketPacket {
   #writeNetwork({ source, destination, protocol }: Flow): void {
     const { headers } = this;
     const at = ETH_HLEN;
+    const ttl = isMulticast(destination.address) ? TTL.GROUP : TTL.HOST;
     if (this.#version === 6) {
       headers[at] = 0x60;
       headers[at + 6] = protocol;
-      headers[at + 7] = TTL;
+      headers[at + 7] = ttl;
       headers.set(source.address, at + 8);
       headers.set(destination.address.length === 16 ? destination.address : [], at + 24);
       return;
     }
     headers[at] = 0x45;
     headers[at + 6] = DONT_FRAGMENT;
-    headers[at + 8] = TTL;
+    headers[at + 8] = ttl;
     headers[at + 9] = protocol;
     headers.set(source.address, at + 12);
     headers.set(destination.address.length === 4 ? destination.address : [], at + 16);
