@@ -3,10 +3,11 @@
  * Counts the responses of an HTTP service by URL and status, and how long they took: a program for the event
  * http:server_response_finish of a Node process. The context is what `skep events header` prints.
  */
-typedef unsigned char u8;
-typedef unsigned short u16;
-typedef unsigned int u32;
-typedef unsigned long long u64;
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef int __s32;
+typedef unsigned long long __u64;
 
 #include "http-server-response-finish.h"
 
@@ -16,18 +17,18 @@ typedef unsigned long long u64;
 #define __type(name, type) typeof(type) *name
 enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2, BPF_NOEXIST = 1 };
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
-static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
+static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value, __u64 flags) = (void *)2;
 
 struct request {
 	char url[64];
-	u16 status;
+	__u16 status;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, struct request);
-	__type(value, u64);
+	__type(value, __u64);
 } requests SEC(".maps");
 
 /* Responses that took less than 2^n microseconds, and not less than half of that. The last slot: all others. */
@@ -36,16 +37,16 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SLOTS);
-	__type(key, u32);
-	__type(value, u64);
+	__type(key, __u32);
+	__type(value, __u64);
 } latency SEC(".maps");
 
 /* Responses that are not in `requests` since it is full. */
-u64 not_counted;
+__u64 not_counted;
 
-static u32 slot_of(u64 microseconds)
+static __u32 slot_of(__u64 microseconds)
 {
-	u32 slot = 0;
+	__u32 slot = 0;
 
 	for (int i = 0; i < SLOTS - 1; i++) {
 		if (microseconds == 0)
@@ -56,14 +57,14 @@ static u32 slot_of(u64 microseconds)
 	return slot;
 }
 
-static void count_request(struct http_server_response_finish *ctx)
+static void count_request(struct http_server_response_finish *event)
 {
 	struct request key = {};
-	u64 one = 1;
-	u64 *count;
+	__u64 one = 1;
+	__u64 *count;
 
-	__builtin_memcpy(key.url, ctx->url, sizeof(key.url));
-	key.status = ctx->status;
+	__builtin_memcpy(key.url, event->url, sizeof(key.url));
+	key.status = event->status;
 	count = bpf_map_lookup_elem(&requests, &key);
 	if (count)
 		__sync_fetch_and_add(count, 1);
@@ -72,14 +73,14 @@ static void count_request(struct http_server_response_finish *ctx)
 }
 
 SEC("tracepoint/http/server_response_finish")
-int on_response(struct http_server_response_finish *ctx)
+int on_response(struct http_server_response_finish *event)
 {
-	u32 slot = slot_of(ctx->duration_ns / 1000);
-	u64 *count = bpf_map_lookup_elem(&latency, &slot);
+	__u32 slot = slot_of(event->duration_ns / 1000);
+	__u64 *count = bpf_map_lookup_elem(&latency, &slot);
 
 	if (count)
 		__sync_fetch_and_add(count, 1);
-	count_request(ctx);
+	count_request(event);
 	return 0;
 }
 

@@ -15,6 +15,8 @@ export interface EventSettings {
   /** `system:event` of the events that are printed. */
   readonly enable: readonly string[];
   readonly fuel?: number;
+  /** Milliseconds between two runs of programs of type perf_event. */
+  readonly interval?: number;
 }
 
 /** What the process that is traced is told, as JSON. */
@@ -28,11 +30,11 @@ export interface PreloadSettings extends EventSettings {
 /** The environment variable of the settings. */
 export const SETTINGS_VARIABLE = 'SKEP_EVENTS';
 /** Begin as the settings say. @throws FormatError, BpfError, VerifierError; Node's error for a file that cannot be read */
-export function begin({ object, enable, fuel }: EventSettings): { host: TraceHost; tracing?: Tracing } {
+export function begin({ object, enable, fuel, interval }: EventSettings): { host: TraceHost; tracing?: Tracing } {
   let tracing: Tracing | undefined;
   if (object !== undefined) {
     const spec = loadCollectionSpec(new Uint8Array(readFileSync(object)), { file: object });
-    tracing = startTracing(spec, { fuel });
+    tracing = startTracing(spec, { fuel, interval });
   }
   const host = tracing?.host ?? openTraceHost();
   for (const name of enable) host.writeFile(`events/${name.replace(':', '/')}/enable`, '1');

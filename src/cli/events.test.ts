@@ -1,4 +1,5 @@
 /** `skep events`: what it lists and prints, and what it says of wrong arguments. Scripts: test/events/run.test.ts. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { testIo } from '../../test/support/io.ts';
 import { command, matcher } from './events.ts';
@@ -42,6 +43,21 @@ describe('skep events format', () => {
   });
 });
 
+describe('skep events header', () => {
+  it('prints contexts as C and as TypeScript', async () => {
+    const { out } = await events('header', 'http:server_request_start', 'udp:socket');
+    expect(out).toMatch(/^struct http_server_request_start \{$/m);
+    expect(out).toMatch(/^\tchar url\[64\]; +\/\* offset 16, size 64 \*\/$/m);
+    expect(out).toMatch(/^struct udp_socket \{$/m);
+    expect((await events('header', '--ts', 'udp:socket')).out).toContain('readonly socket_type: string;');
+  });
+
+  it('is what the example includes', async () => {
+    const file = new URL('../../examples/http-requests/http-server-response-finish.h', import.meta.url);
+    expect((await events('header', 'http:server_response_finish')).out).toBe(readFileSync(file, 'utf8'));
+  });
+});
+
 describe('skep events demo', () => {
   it('runs the bundled program on the events of a service in this process', async () => {
     const { code, out } = await events('demo', '--requests', '70', '--json');
@@ -68,6 +84,8 @@ it.each([
   [['run', '--', 'x.js'], 'which object?'],
   [['run', '--enable', 'no:such', '--', 'x.js'], '--enable no:such: no event is called so'],
   [['run', 'x.o', '--fuel', '-1', '--', 'x.js'], '--fuel'],
+  [['header'], 'which event?'],
+  [['demo', '--interval', '0'], '--interval is a number from 1 on, not 0'],
   [['demo', '--requests', 'many'], '--requests is a number, not many'],
   [['demo', '--', 'x.js'], 'takes no script'],
 ])('refuses %j', async (args, words) => {

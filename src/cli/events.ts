@@ -1,13 +1,15 @@
 /** `skep events`: the events of a live Node process, and programs that run on them. */
 import { parseArgs } from 'node:util';
 import { NODE_EVENTS, defineNodeEvents } from '../node/index.ts';
-import { formatText, TracepointRegistry } from '../tracing/index.ts';
+import { formatText, headerText, TracepointRegistry, typesText } from '../tracing/index.ts';
 import type { Tracepoint } from '../tracing/index.ts';
 import { UsageError } from './command.ts';
 import type { Command, Io } from './command.ts';
+import type { EventSettings } from './events-report.ts';
 
 const help = `usage: skep events list [PATTERN] [--json]
        skep events format EVENT [--json]
+       skep events header EVENT… [--ts]
        skep events run [OBJECT] [options] -- SCRIPT [ARGUMENTS]
        skep events demo [OBJECT] [options]
 
@@ -16,6 +18,7 @@ SEC("tracepoint/SYSTEM/EVENT") runs on each event of that name.
 
 list prints the events; a PATTERN may have * in it.
 format (or show) prints an event's record as tracefs does: each field with its offset and size.
+header prints the record as a C struct, for programs to include; with --ts as a TypeScript type.
 run starts a script with node, attaches the programs of an object before it begins, and prints what their maps hold when
 it ends; a script that runs on is ended by ^C. Worker threads are traced too, each with maps of its own. The exit code
 is the script's.
@@ -23,20 +26,24 @@ demo does the same with a small HTTP service and some load, in this process. Wit
 
   --enable PATTERN     also print each of these events, as trace_pipe has them; may be repeated
   --fuel N             instructions that one run of a program may take (default 1,000,000); beyond, it is detached
+  --interval MS        how often programs of SEC("perf_event") run
   --requests N         demo: how many requests are made (default 10,000)
   --json               one JSON object
   -o, --output FILE    run: the report goes to a file, not to standard output
 
 examples:
   skep events list 'http:*'
+  skep events header http:server_request_start > http-server-request-start.h
   skep events run http.bpf.o -- server.js --port 8080
   skep events run --enable 'undici:request_*' -- client.js
 `;
 
 const options = {
+  ts: { type: 'boolean' },
   json: { type: 'boolean' },
   enable: { type: 'string', multiple: true },
   fuel: { type: 'string' },
+  interval: { type: 'string' },
   requests: { type: 'string' },
   output: { type: 'string', short: 'o' },
 } as const;
@@ -51,8 +58,9 @@ const VERBS: Readonly<Record<string, { run: Verb; takes: readonly (keyof Values)
   list: { run: list, takes: ['json'] },
   format: { run: format, takes: ['json'] },
   show: { run: format, takes: ['json'] },
-  run: { run: runScript, takes: ['enable', 'fuel', 'json', 'output'] },
-  demo: { run: runDemo, takes: ['enable', 'fuel', 'json', 'requests'] },
+  header: { run: header, takes: ['ts'] },
+  run: { run: runScript, takes: ['enable', 'fuel', 'interval', 'json', 'output'] },
+  demo: { run: runDemo, takes: ['enable', 'fuel', 'interval', 'json', 'requests'] },
 };
 
 async function run(args: string[], io: Io): Promise<number> {
@@ -61,7 +69,9 @@ async function run(args: string[], io: Io): Promise<number> {
   const { values, positionals } = parse(end < 0 ? args : args.slice(0, end));
   const [verb, ...words] = positionals;
   if (verb === undefined || !Object.hasOwn(VERBS, verb))
-    throw new UsageError(verb ? `no such command: skep events ${verb}` : 'skep events: say list, format, run or demo');
+    throw new UsageError(
+      verb ? `no such command: skep events ${verb}` : 'skep events: say list, format, header, run or demo',
+    );
   const { run, takes } = VERBS[verb];
   for (const option of Object.keys(values) as (keyof Values)[])
     if (!takes.includes(option)) throw new UsageError(`skep events ${verb} has no option --${option}`);
@@ -116,10 +126,23 @@ function format([name, ...rest]: string[], values: Values, io: Io): number {
   return 0;
 }
 
-function fuelOf({ fuel }: Values): number | undefined {
-  if (fuel !== undefined && !/^[1-9]\d*$/.test(fuel))
-    throw new UsageError(`--fuel is a number of instructions, not ${fuel}`);
-  return fuel === undefined ? undefined : Number(fuel);
+function header(names: string[], values: Values, io: Io): number {
+  if (names.length === 0) throw new UsageError('skep events header: which event?');
+  const registry = knownEvents();
+  const print = values.ts ? typesText : headerText;
+  io.out(names.map((name) => print(find(registry, name))).join('\n'));
+  return 0;
+}
+
+/** The settings that `run` and `demo` share. */
+function settings(object: string | undefined, values: Values): EventSettings {
+  const number = (name: 'fuel' | 'interval'): number | undefined => {
+    const text = values[name];
+    if (text === undefined) return undefined;
+    if (!/^[1-9]\d*$/.test(text)) throw new UsageError(`--${name} is a number from 1 on, not ${text}`);
+    return Number(text);
+  };
+  return { object, enable: enabled(values), fuel: number('fuel'), interval: number('interval') };
 }
 
 /** The events to be printed. */
@@ -136,11 +159,11 @@ async function runScript(words: string[], values: Values, io: Io, script?: strin
   const [object, ...rest] = words;
   if (script === undefined || script.length === 0) throw new UsageError('skep events run: -- SCRIPT is missing');
   if (rest.length > 0) throw new UsageError('skep events run takes one object before --');
-  const enable = enabled(values);
-  if (object === undefined && enable.length === 0)
+  const wanted = settings(object, values);
+  if (object === undefined && wanted.enable.length === 0)
     throw new UsageError('skep events run: which object? Or --enable which events?');
   const { runTraced } = await import('./events-run.ts');
-  return runTraced({ object, enable, fuel: fuelOf(values) }, script, { json: values.json, output: values.output }, io);
+  return runTraced(wanted, script, { json: values.json, output: values.output }, io);
 }
 
 async function runDemo([object, ...rest]: string[], values: Values, io: Io): Promise<number> {
@@ -148,8 +171,7 @@ async function runDemo([object, ...rest]: string[], values: Values, io: Io): Pro
   const { requests = '10000' } = values;
   if (!/^\d+$/.test(requests)) throw new UsageError(`--requests is a number, not ${requests}`);
   const { eventsDemo } = await import('./events-demo.ts');
-  const settings = { object, enable: enabled(values), fuel: fuelOf(values) };
-  return eventsDemo(settings, Number(requests), values.json === true, io);
+  return eventsDemo(settings(object, values), Number(requests), values.json === true, io);
 }
 
 export const command: Command = { help, run };

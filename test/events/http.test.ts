@@ -1,6 +1,7 @@
 /** An HTTP service with programs on its events, under load: counts are the load's own, nothing fails, nothing is left. */
 import dc from 'node:diagnostics_channel';
 import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
@@ -23,10 +24,10 @@ interface Request {
   readonly status: number;
 }
 
-/** A program of type tracepoint, as text. @returns its descriptor */
-function program(kernel: Kernel, text: string): number {
+/** A program as text. @returns its descriptor */
+function program(kernel: Kernel, text: string, progType: number = PROG_TYPE.TRACEPOINT): number {
   const insns = encode(assemble(text).insns);
-  const fd = kernel.bpf(BPF_CMD.PROG_LOAD, { progType: PROG_TYPE.TRACEPOINT, insns, license: 'GPL' });
+  const fd = kernel.bpf(BPF_CMD.PROG_LOAD, { progType, insns, license: 'GPL' });
   expect(fd).toBeGreaterThan(0);
   return fd;
 }
@@ -126,10 +127,28 @@ describe('an HTTP service under load', () => {
       start.publish(message);
       finish.publish(message);
     }
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await delay(5);
     process.off('uncaughtException', caught);
     expect(thrown).toEqual([]);
     expect([link.attached, link.runs, link.misses]).toEqual([true, hostile.length + 1, 0]);
+    host.close();
+  });
+});
+
+describe('a program at an interval', () => {
+  it('runs by a timer that keeps nothing alive and goes with it', async () => {
+    const host = openTraceHost();
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const link = host.interval(2, { fd: program(host.kernel, 'r0 = 0\nexit', PROG_TYPE.PERF_EVENT) });
+    expect(timers()).toBe(before);
+    const end = performance.now() + 5000;
+    while (link.runs < 3 && performance.now() < end) await delay(2);
+    expect(link.runs).toBeGreaterThanOrEqual(3);
+    link.detach();
+    const { runs } = link;
+    await delay(10);
+    expect(link.runs).toBe(runs);
     host.close();
   });
 });

@@ -101,7 +101,7 @@ describe.skipIf(!existsSync(main))('skep events run (needs dist)', () => {
     expect(run(counted, '--', quiet)).toMatchObject({
       status: 1,
       stdout: '',
-      stderr: 'skep: attach: Invalid argument (EINVAL): program count: section socket names no event\n',
+      stderr: 'skep: attach: Invalid argument (EINVAL): the object has no program for events\n',
     });
     expect(run(join(folder, 'none.o'), '--', quiet)).toMatchObject({
       status: 2,

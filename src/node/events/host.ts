@@ -8,7 +8,7 @@ import { createKernel } from '../../kernel/index.ts';
 import type { Kernel, KernelOptions } from '../../kernel/index.ts';
 import type { Collection, CollectionSpec, LoadOptions } from '../../loader/index.ts';
 import { TraceHost } from '../../tracing/index.ts';
-import type { Timers, TraceAttachOptions, TraceHostOptions, TraceLink } from '../../tracing/index.ts';
+import type { SectionAttachOptions, Timers, TraceHostOptions, TraceLink } from '../../tracing/index.ts';
 import { monotonic, threadClock } from './clock.ts';
 import { defineNodeEvents } from './define.ts';
 
@@ -45,7 +45,7 @@ export function openTraceHost(kernel: Kernel = createProcessKernel(), options: T
   return host;
 }
 
-export interface TracingOptions extends TraceAttachOptions {
+export interface TracingOptions extends SectionAttachOptions {
   readonly kernel?: KernelOptions;
   readonly host?: TraceHostOptions;
   readonly load?: LoadOptions;
@@ -64,14 +64,15 @@ export interface Tracing {
 }
 
 /**
- * Load an object and attach each of its programs where its section says: `SEC("tracepoint/http/server_request_start")`.
+ * Load an object and attach its tracing programs where their sections say: `SEC("tracepoint/http/server_request_start")`,
+ * `SEC("raw_tp/server_request_start")`, and `SEC("perf_event")` with the option `interval`.
  *
  *     using tracing = startTracing(loadCollectionSpec(await readFile('http.bpf.o')));
  *     …
  *     for (const [request, count] of tracing.maps.requests) console.log(request.url, count);
  *
- * @throws BpfError, VerifierError as `load` and `TraceHost.attach`; EINVAL: a program's section names no event. Then nothing
- *   stays attached.
+ * @throws BpfError, VerifierError as `load` and `TraceHost.attach`; EINVAL: the object has no such program. Then nothing stays
+ *   attached.
  */
 export function startTracing(spec: CollectionSpec, options: TracingOptions = {}): Tracing {
   const kernel = createProcessKernel(options.kernel);
@@ -83,26 +84,12 @@ export function startTracing(spec: CollectionSpec, options: TracingOptions = {})
   };
   try {
     collection = spec.load(kernel, options.load);
-    const links = attachAll(host, spec, collection, options);
+    const links = host.attachAll(collection, options);
+    if (links.length === 0) throw new BpfError(ERRNO.EINVAL, 'attach', 'the object has no program for events');
     const { maps, programs } = collection;
     return { kernel, host, links, maps, programs, close, [Symbol.dispose]: close };
   } catch (error) {
     close();
     throw error;
   }
-}
-
-/** Attach each loaded program where its section says. @throws BpfError as startTracing */
-export function attachAll(
-  host: TraceHost,
-  spec: CollectionSpec,
-  collection: Collection,
-  options?: TraceAttachOptions,
-): TraceLink[] {
-  return Object.entries(collection.programs).map(([name, program]) => {
-    const { attachTo, section } = spec.programs[name];
-    if (attachTo === '')
-      throw new BpfError(ERRNO.EINVAL, 'attach', `program ${name}: section ${section} names no event`);
-    return host.attach(attachTo, program, options);
-  });
 }

@@ -1,5 +1,5 @@
 /** Events of a live Node thread, and programs that run on them. */
-export { createProcessKernel, attachAll, openTraceHost, startTracing, thisTask } from './host.ts';
+export { createProcessKernel, openTraceHost, startTracing, thisTask } from './host.ts';
 export type { Tracing, TracingOptions } from './host.ts';
 export { defineChannel, defineNodeEvents, defineTracingChannel, tracepointName } from './define.ts';
 export type { ChannelOptions } from './define.ts';
