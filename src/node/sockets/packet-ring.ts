@@ -34,7 +34,7 @@ const SIZE = { ADDRESS: 20, STATISTICS: 12 };
 const BLOCK_SIZE = 1 << 18;
 const MIN_RING = 1 << 18;
 const MAX_RING = 1 << 30;
-const DEFAULT_RING = 1 << 24;
+const DEFAULT_RING = 1 << 25;
 /** Milliseconds after which the kernel hands over a block that is not full. */
 const BLOCK_TIMEOUT = 10;
 /** Unused with blocks of packets of any size, and checked all the same. */
@@ -45,7 +45,7 @@ export type Direction = 'in' | 'out' | 'both';
 export interface RingOptions {
   /** Name of a device; undefined: all of them. */
   readonly iface?: string;
-  /** Bytes of the ring, 256 KiB to 1 GiB; 16 MiB. Rounded up to blocks of 256 KiB. */
+  /** Bytes of the ring, 256 KiB to 1 GiB; 32 MiB. Rounded up to blocks of 256 KiB. */
   readonly ringSize?: number;
   /** Ask the device for packets to other hosts too. */
   readonly promiscuous?: boolean;

@@ -33,7 +33,7 @@ interface CommonOptions {
 export interface LiveOptions extends CommonOptions {
   /** Name of the device; `any`: all of this network namespace. */
   readonly iface: string;
-  /** Bytes of the ring, 256 KiB to 1 GiB; 16 MiB. Rounded up to blocks of 256 KiB. */
+  /** Bytes of the ring, 256 KiB to 1 GiB; 32 MiB. Rounded up to blocks of 256 KiB. */
   readonly ringSize?: number;
   /** Ask the device for packets to other hosts too, until the socket is closed. Not for `any`. */
   readonly promiscuous?: boolean;
