@@ -81,7 +81,7 @@ function table(results, engines) {
 }
 
 /** Scripts that print one sentence a figure. */
-const OTHERS = ['bench-calls.mjs', 'bench-packet-socket.mjs', 'bench-events.mjs'];
+const OTHERS = ['bench-calls.mjs', 'bench-packet-socket.mjs', 'bench-sockets.mjs', 'bench-events.mjs'];
 
 function otherFigures() {
   const run = (script) =>
