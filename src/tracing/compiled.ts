@@ -14,11 +14,32 @@ function compile<F>(parameters: string, body: string): F | undefined {
   }
 }
 
-/** Members of an object as a list. @param names of fields, which are names in JavaScript too */
+/** How many values are passed as arguments; those behind them are in a list. */
+export const FIRST = 8;
+
+/** Takes the values of a record's fields in their order: of the first eight, and of the others. */
+export type TakesValues = (
+  a: unknown,
+  b: unknown,
+  c: unknown,
+  d: unknown,
+  e: unknown,
+  f: unknown,
+  g: unknown,
+  h: unknown,
+  others: readonly unknown[] | undefined,
+) => void;
+
+const PARAMETERS = 'a b c d e f g h others'.split(' ');
+
+/** Passes members of an object on. @param names of fields, which are names in JavaScript too */
 export function compilePick(
   names: readonly string[],
-): ((values: Readonly<Record<string, unknown>>) => unknown[]) | undefined {
-  return compile('values', `return [${names.map((name) => `values.${name}`).join()}]`);
+): ((values: Readonly<Record<string, unknown>>, take: TakesValues) => void) | undefined {
+  const members = names.map((name) => `values.${name}`);
+  const others = members.splice(FIRST);
+  if (others.length > 0) members.push(`[${others.join()}]`);
+  return compile('values, take', `take(${members.join()})`);
 }
 
 /** What the code of a writer calls for all that is no plain number. */
@@ -29,7 +50,7 @@ interface Memory {
 }
 
 /**
- * A function that writes a list of values, one for each field.
+ * A function that writes values, one for each field.
  * @param base address of the record in `memory`
  * @param wide writes a number as 64 bits
  */
@@ -40,17 +61,18 @@ export function compileWriter(
   wide: (view: DataView, at: number, value: number) => void,
   text: WriteOther,
   other: WriteOther,
-): ((values: readonly unknown[]) => void) | undefined {
+): TakesValues | undefined {
   const lines = fields.map(({ offset, size, kind }, i) => {
-    if (kind === 'text') return `text(${i}, values[${i}]);`;
-    if (kind !== 'number') return `other(${i}, values[${i}]);`;
+    const value = i < FIRST ? PARAMETERS[i] : `others[${i - FIRST}]`;
+    if (kind === 'text') return `text(${i}, ${value});`;
+    if (kind !== 'number') return `other(${i}, ${value});`;
     const at = base + offset;
     const write = size === 8 ? `wide(view, ${at}, v${i})` : `view.setInt${8 * size}(${at}, v${i}, true)`;
-    return `const v${i} = values[${i}]; if (typeof v${i} === 'number') ${write}; else other(${i}, v${i});`;
+    return `const v${i} = ${value}; if (typeof v${i} === 'number') ${write}; else other(${i}, v${i});`;
   });
-  const make = compile<(...used: unknown[]) => (values: readonly unknown[]) => void>(
+  const make = compile<(...used: unknown[]) => TakesValues>(
     'memory, wide, text, other',
-    `return (values) => { const { view } = memory; ${lines.join('\n')} };`,
+    `return (${PARAMETERS.join()}) => { const { view } = memory; ${lines.join('\n')} };`,
   );
   return make?.(memory, wide, text, other);
 }

@@ -25,9 +25,8 @@ function passes(filter: string, values: Partial<Record<keyof typeof FIELDS, unkn
   const region = space.allocate(layout.size, { kind: 'ctx', name: 'record', writable: false });
   if (region === undefined) throw new Error('no memory');
   const record = { ...ORDER, ...values };
-  new RecordWriter(space, region.base, layout).write(
-    layout.fields.map(({ name }) => record[name as keyof typeof FIELDS]),
-  );
+  const [a, b, c, d, e, f, g] = layout.fields.map(({ name }) => record[name as keyof typeof FIELDS]);
+  new RecordWriter(space, region.base, layout).write(a, b, c, d, e, f, g, undefined, undefined);
   return compileFilter(filter, layout.fields).test(space.view, region.base);
 }
 

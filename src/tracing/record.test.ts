@@ -12,7 +12,7 @@ function written(type: FieldType, ...values: unknown[]): [hex: string, mistyped:
   const region = space.allocate(layout.size, { kind: 'ctx', name: 'record', writable: false });
   if (region === undefined) throw new Error('no memory');
   const writer = new RecordWriter(space, region.base, layout);
-  for (const value of values) writer.write([255, value, 255]);
+  for (const value of values) writer.write(255, value, 255, 0, 0, 0, 0, 0, undefined);
   const [before, field, after] = layout.fields;
   expect([space.bytes[region.base + before.offset], space.bytes[region.base + after.offset]]).toEqual([255, 255]);
   const at = region.base + field.offset;

@@ -7,8 +7,8 @@
  * character that leaves room for a NUL. Half surrogate pairs become U+FFFD.
  */
 import type { AddressSpace } from '../memory/index.ts';
-import { compileWriter } from './compiled.ts';
-import type { WriteOther } from './compiled.ts';
+import { FIRST, compileWriter } from './compiled.ts';
+import type { TakesValues, WriteOther } from './compiled.ts';
 import type { Field, RecordLayout } from './fields.ts';
 
 const TWO_32 = 2 ** 32;
@@ -27,8 +27,8 @@ export class RecordWriter {
   mistyped = 0;
   readonly #space: AddressSpace;
   readonly #slots: readonly Slot[];
-  /** Write values, one for each field, in their order. */
-  readonly write: (values: readonly unknown[]) => void;
+  /** Write values, one for each field. Where a record has more than eight, there are `others`. */
+  readonly write: TakesValues;
 
   /** @param base address of the record, which is zero */
   constructor(space: AddressSpace, base: number, { fields }: RecordLayout) {
@@ -39,7 +39,10 @@ export class RecordWriter {
     const text: WriteOther = (i, value) => this.#writeText(slots[i], value);
     this.write =
       compileWriter(fields, base, space, writeWide, text, one) ??
-      ((values) => slots.forEach((_, i) => one(i, values[i])));
+      ((a, b, c, d, e, f, g, h, others) => {
+        const first = [a, b, c, d, e, f, g, h];
+        for (let i = 0; i < slots.length; i++) one(i, i < FIRST ? first[i] : others?.[i - FIRST]);
+      });
   }
 
   #write(slot: Slot, value: unknown): void {

@@ -35,8 +35,8 @@ export class TraceLink implements AttachedStats {
     const stopped: EventAttachOptions['stopped'] = (error) => {
       if (!this.#attached) return;
       this.#attached = false;
-      released(this, error);
       try {
+        released(this, error);
         options.detached?.(error, this);
       } catch {
         // It is nobody's who caused the event.

@@ -10,7 +10,7 @@ const registry = () => new TracepointRegistry();
 function listened() {
   const point = registry().define('shop', 'order', { id: 'u64', total: 'u32', country: 'char[2]' });
   const got: unknown[][] = [];
-  const stop = point.listen({ event: (values) => void got.push(values.slice(0, 3)) });
+  const stop = point.listen({ event: (...values) => void got.push(values.slice(0, 3)) });
   return { point, got, stop };
 }
 

@@ -3,7 +3,8 @@
  * for any value. Whoever has to prepare values asks `enabled` first.
  */
 import { BpfError, ERRNO } from '../errors/index.ts';
-import { compilePick } from './compiled.ts';
+import { FIRST, compilePick } from './compiled.ts';
+import type { TakesValues } from './compiled.ts';
 import type { EventValues, Field, Fields, FieldValue, RecordLayout } from './fields.ts';
 
 /** Called when the first listener comes and when the last one has gone: sources of events start and stop there. */
@@ -17,10 +18,10 @@ export type Emitter<F extends Fields, K extends readonly (keyof F)[]> = (
   ...values: { readonly [I in keyof K]: FieldValue<F[K[I]]> }
 ) => void;
 
-/** Who is told of events. Must not throw. */
+/** Who is told of events. What it throws is lost. */
 export interface TracepointListener {
-  /** @param values of each field, in the order of the record, of whatever type they were given; there may be more or fewer */
-  event(values: readonly unknown[]): void;
+  /** The values of the fields in the order of the record, of whatever types they were given; there may be fewer. */
+  readonly event: TakesValues;
 }
 
 export class Tracepoint<F extends Fields = Fields> {
@@ -37,8 +38,17 @@ export class Tracepoint<F extends Fields = Fields> {
   #listeners: readonly TracepointListener[] = [];
   readonly #hooks = new Set<TracepointHooks>();
   readonly #names: readonly string[];
-  /** Values in the order of the record; throws what a getter throws. Made when somebody first listens. */
-  #pick: (values: Readonly<Record<string, unknown>>) => readonly unknown[] = (values) => this.#inOrder(values);
+  readonly #tell: TakesValues = (a, b, c, d, e, f, g, h, others) => {
+    const listeners = this.#listeners;
+    for (let i = 0; i < listeners.length; i++)
+      try {
+        listeners[i].event(a, b, c, d, e, f, g, h, others);
+      } catch {
+        // It is nobody's who reports the event.
+      }
+  };
+  /** Passes values on in the order of the record; throws what a getter throws. Made when somebody first listens. */
+  #pick: ReturnType<typeof compilePick>;
   #compiled = false;
 
   /** Use `defineTracepoint` or a registry. */
@@ -63,17 +73,21 @@ export class Tracepoint<F extends Fields = Fields> {
   /** Report an event. Values are copied before this returns; those that are missing are 0 or empty. */
   emit(values: EventValues<F>): void {
     if (!this.enabled) return;
-    let list: readonly unknown[];
+    if (this.#pick === undefined) return this.#emitSafely(values);
     try {
-      list = this.#pick(values);
+      this.#pick(values, this.#tell);
     } catch {
-      list = this.#inOrder(values);
+      this.#emitSafely(values);
     }
-    this.#tell(list);
+  }
+
+  /** Getters may throw and do whatever they like. */
+  #emitSafely(values: Readonly<Record<string, unknown>>): void {
+    this.#tellAll(this.#names.map((name) => valueOf(values, name)));
   }
 
   /**
-   * The same as a function of the named fields' values: quicker where they are the record's first four at most, in its order.
+   * The same as a function of the named fields' values: quickest where they are the record's, at most eight, in its order.
    *
    *     const report = order.emitter('id', 'total');
    *     report(7n, 1999);
@@ -83,38 +97,27 @@ export class Tracepoint<F extends Fields = Fields> {
   emitter<const K extends readonly (keyof F & string)[]>(...names: K): Emitter<F, K> {
     const unknown = names.find((name) => !this.#names.includes(name));
     if (unknown !== undefined) throw new BpfError(ERRNO.EINVAL, 'emitter', `${this.name} has no field ${unknown}`);
-    if (names.length <= 4 && names.every((name, i) => name === this.#names[i]))
-      return this.#shortEmitter() as unknown as Emitter<F, K>;
-    const places = this.#names.map((name) => names.indexOf(name));
-    return (...values: readonly unknown[]) => {
-      if (this.enabled) this.#tell(places.map((place) => values[place]));
-    };
+    const quick = this.#names.length <= FIRST && names.every((name, i) => name === this.#names[i]);
+    return (quick ? this.#quickEmitter() : this.#anyEmitter(names)) as unknown as Emitter<F, K>;
   }
 
   /** Without a rest parameter, whose array would be made even where nobody listens. */
-  #shortEmitter() {
-    return (a: unknown, b: unknown, c: unknown, d: unknown): void => {
-      if (this.enabled) this.#tell([a, b, c, d]);
+  #quickEmitter() {
+    return (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown, f: unknown, g: unknown, h: unknown): void => {
+      if (this.enabled) this.#tell(a, b, c, d, e, f, g, h, undefined);
     };
   }
 
-  #tell(values: readonly unknown[]): void {
-    const listeners = this.#listeners;
-    for (let i = 0; i < listeners.length; i++) listeners[i].event(values);
+  #anyEmitter(names: readonly string[]) {
+    const places = this.#names.map((name) => names.indexOf(name));
+    return (...values: readonly unknown[]): void => {
+      if (this.enabled) this.#tellAll(places.map((place) => values[place]));
+    };
   }
 
-  /** Getters may throw and do whatever they like. */
-  #inOrder(values: Readonly<Record<string, unknown>>): readonly unknown[] {
-    const names = this.#names;
-    const list: unknown[] = [];
-    while (list.length < names.length) {
-      try {
-        for (let i = list.length; i < names.length; i++) list.push(values[names[i]]);
-      } catch {
-        list.push(undefined);
-      }
-    }
-    return list;
+  #tellAll(values: readonly unknown[]): void {
+    const [a, b, c, d, e, f, g, h, ...others] = values;
+    this.#tell(a, b, c, d, e, f, g, h, others);
   }
 
   /** Told at once if somebody listens already. @returns what takes the hooks away */
@@ -141,8 +144,16 @@ export class Tracepoint<F extends Fields = Fields> {
     const enabled = this.#listeners.length > 0;
     if (enabled === this.enabled) return;
     this.enabled = enabled;
-    if (!this.#compiled) this.#pick = compilePick(this.#names) ?? this.#pick;
+    if (!this.#compiled) this.#pick = compilePick(this.#names);
     this.#compiled = true;
     for (const hooks of this.#hooks) (enabled ? hooks.enabled : hooks.disabled)?.call(hooks);
+  }
+}
+
+function valueOf(values: Readonly<Record<string, unknown>>, name: string): unknown {
+  try {
+    return values[name];
+  } catch {
+    return undefined;
   }
 }

@@ -28,7 +28,12 @@ type Values = Record<string, unknown>;
 /** Hear a tracepoint's events, by the names of their fields. @returns what ends it */
 function hear(tracepoint: Tracepoint, heard: (values: Values) => void): () => void {
   const names = tracepoint.fields.map(({ name }) => name);
-  return tracepoint.listen({ event: (list) => heard(Object.fromEntries(names.map((name, i) => [name, list[i]]))) });
+  return tracepoint.listen({
+    event: (a, b, c, d, e, f, g, h, others = []) => {
+      const list = [a, b, c, d, e, f, g, h, ...others];
+      heard(Object.fromEntries(names.map((name, i) => [name, list[i]])));
+    },
+  });
 }
 
 /** Events seen while `body` runs, by name. */
