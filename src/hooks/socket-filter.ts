@@ -1,7 +1,7 @@
 /**
  * Filters at sockets of this process: an eBPF program, or a classic one. Each run answers how many bytes of the packet are
- * let through. A run that does not come to its end (a program runs already; it takes more than it may) drops the packet,
- * and is counted: a filter that fails lets nothing through.
+ * let through. A run that does not come to its end (a program runs already; it takes more than it may; it is one that nobody
+ * verified, and goes wrong) drops the packet, and is counted: a filter that fails lets nothing through.
  *
  * What an eBPF program sees of a packet comes from the packet's own facts: `ancillary` as the fields of `__sk_buff` that
  * mean the same, `socket` behind `sk`. Where a packet has no device, `ifindex` is 0. All other fields are 0.
@@ -9,7 +9,7 @@
 import { ClassicProgram, translateClassic } from '../cbpf/index.ts';
 import type { ClassicAncillary, ClassicInstruction, ClassicPacket } from '../cbpf/index.ts';
 import { SK_BUFF, offsetsOf } from '../contracts/index.ts';
-import { BpfError, BudgetTrap, ERRNO, UnsupportedError } from '../errors/index.ts';
+import { BpfError, ERRNO, Trap, UnsupportedError } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
 import type { SocketFacts, SocketFilter, SocketPacket } from '../sys/index.ts';
 import { PROG_TYPE } from '../uapi/index.ts';
@@ -235,7 +235,7 @@ export class ProgramFilter implements SocketFilter {
     try {
       return this.#program.run(this.#cpu.ctx.base);
     } catch (error) {
-      if (!(error instanceof BudgetTrap)) throw error;
+      if (!(error instanceof Trap)) throw error;
       this.failures++;
       return 0;
     } finally {

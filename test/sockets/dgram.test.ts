@@ -4,10 +4,13 @@ import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { assemble } from '../../src/asm/index.ts';
+import { encode } from '../../src/isa/index.ts';
 import { createKernel } from '../../src/kernel/index.ts';
 import type { Kernel } from '../../src/kernel/index.ts';
+import { Program } from '../../src/loader/index.ts';
 import { attachSocketFilter } from '../../src/node/sockets/attach.ts';
-import { BPF_CMD, MAP_TYPE } from '../../src/uapi/index.ts';
+import { BPF_CMD, MAP_TYPE, PROG_TYPE } from '../../src/uapi/index.ts';
 import { bound, loadFilter, portOf, returning, send } from './support.ts';
 
 const open: Socket[] = [];
@@ -265,6 +268,51 @@ describe('a filter at a UDP socket', () => {
     const link = attachSocketFilter(receiver, returning(kernel, 1));
     link.detach();
     expect(kernel.memoryBytes - before).toBe(kept);
+  });
+
+  it('is refused what its place does not grant, by name', async () => {
+    using kernel = createKernel();
+    const [receiver] = await pair();
+    const handler = handleOf(receiver).onmessage;
+    const program = loadFilter(kernel, 'call bpf_get_socket_cookie#46\nw0 = -1\nexit');
+    expect(() => attachSocketFilter(receiver, program)).toThrow(
+      /EACCES.*a UDP socket does not grant bpf_get_socket_cookie/,
+    );
+    expect(handleOf(receiver).onmessage).toBe(handler);
+  });
+
+  it('may be detached, attached and closed from inside a handler', async () => {
+    using kernel = createKernel();
+    const [receiver, sender] = await pair();
+    const other = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(other, 'listening');
+    let link = attachSocketFilter(receiver, returning(kernel, 8 + 1));
+    attachSocketFilter(other, returning(kernel, 8 + 1));
+    const lengths: number[] = [];
+    receiver.on('message', ({ length }) => {
+      lengths.push(length);
+      link.detach();
+      if (lengths.length < 3) link = attachSocketFilter(receiver, returning(kernel, 8 + 1 + lengths.length));
+    });
+    other.on('message', () => other.close());
+    for (let i = 0; i < 4; i++) await send(sender, receiver, new Uint8Array(10));
+    for (let i = 0; i < 3; i++) await send(sender, other, new Uint8Array(10));
+    await once(other, 'close');
+    while (lengths.length < 4) await once(receiver, 'message');
+    expect(lengths).toEqual([1, 2, 3, 10]);
+  });
+
+  it('that nobody verified drops where it goes wrong', async () => {
+    using kernel = createKernel();
+    const [receiver, sender] = await pair();
+    const { insns } = assemble('r0 = 0\nr0 = *(u64 *)(r0 +8)\nexit');
+    const attr = { progType: PROG_TYPE.SOCKET_FILTER, insns: encode(insns), license: 'GPL' };
+    const program = new Program(kernel, kernel.loadUnverified(attr), { name: 'wild', type: attr.progType });
+    const link = attachSocketFilter(receiver, program);
+    await send(sender, receiver, new Uint8Array(10));
+    while (link.stats?.packets === 0) await sleep(1);
+    expect(link.stats).toMatchObject({ dropped: 1, failures: 1 });
+    link.detach();
   });
 
   it('can be locked', async () => {

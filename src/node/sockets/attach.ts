@@ -111,8 +111,9 @@ function attachInUserSpace(
     kernel === undefined
       ? setSocketOption(undefined, point, name, argument)
       : kernel.setSocketOption(point, name, argument);
-  if (point instanceof FilterPoint) Object.assign(point, { fuel: options.fuel, ifindex: options.ifindex });
+  if (point instanceof FilterPoint) point.fuel = options.fuel;
   set(option, value);
+  if (point instanceof FilterPoint) Object.assign(point, { ifindex: options.ifindex });
   if (options.lock) set(SO.LOCK_FILTER, 1);
   const { filter } = point;
   const stats = (point as { stats?: SocketFilterStats }).stats;

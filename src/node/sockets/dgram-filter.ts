@@ -62,8 +62,7 @@ function packetType(receiver: Uint8Array, ifindex: number | undefined): number {
 }
 
 export class DatagramFilterPoint extends FilterPoint {
-  /** Given by whoever attaches: index of the device. */
-  ifindex: number | undefined;
+  #ifindex: number | undefined;
   readonly #socket: Socket;
   readonly #state: State;
   readonly #wrap = (): void => this.#wrapHandler();
@@ -83,6 +82,12 @@ export class DatagramFilterPoint extends FilterPoint {
     this.#socket = socket;
     this.#state = stateOf(socket);
     this.closed = this.#state.handle === null;
+  }
+
+  /** Given by whoever attaches: index of the device. */
+  set ifindex(index: number | undefined) {
+    this.#ifindex = index;
+    this.#packet = undefined;
   }
 
   protected install(): void {
@@ -132,7 +137,7 @@ export class DatagramFilterPoint extends FilterPoint {
     const own = this.#socket.address();
     const source = { address: addressBytes(from.address), port: from.port };
     const destination = { address: addressBytes(own.address), port: own.port };
-    const ifindex = this.ifindex ?? deviceIndex(from.address, own.address);
+    const ifindex = this.#ifindex ?? deviceIndex(from.address, own.address);
     this.#packet = new FlowPacket({
       protocol: IPPROTO.UDP,
       source,

@@ -159,8 +159,7 @@ interface StreamHandle {
 }
 
 export class StreamFilterPoint extends FilterPoint {
-  /** Given by whoever attaches: index of the device. */
-  ifindex: number | undefined;
+  #ifindex: number | undefined;
   readonly #socket: Socket;
   readonly #close = (): void => this.end();
   #before: Push | undefined;
@@ -173,6 +172,12 @@ export class StreamFilterPoint extends FilterPoint {
     super(STREAM_PLACE);
     this.#socket = socket;
     this.closed = socket.destroyed;
+  }
+
+  /** Given by whoever attaches: index of the device. */
+  set ifindex(index: number | undefined) {
+    this.#ifindex = index;
+    this.#packet = undefined;
   }
 
   /** @throws BpfError EBUSY: the bytes do not come this way; EBADF: the socket is closed */
@@ -213,6 +218,6 @@ export class StreamFilterPoint extends FilterPoint {
     const local = this.#socket.address();
     if (remoteAddress === undefined || remotePort === undefined || !('address' in local)) return undefined;
     const remote = { address: remoteAddress, port: remotePort, family: remoteFamily ?? '' };
-    return { remote, local: local as AddressInfo, ifindex: this.ifindex };
+    return { remote, local: local as AddressInfo, ifindex: this.#ifindex };
   }
 }
