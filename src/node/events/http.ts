@@ -7,8 +7,8 @@ import type { NodeEvent } from './source.ts';
 const SERVER_REQUEST = { method: 'char[8]', url: 'char[64]' } as const;
 const CLIENT_REQUEST = { method: 'char[8]', host: 'char[64]', path: 'char[64]' } as const;
 
-const serverRequest = new Span(channel('http.server.request.start'), ({ request }) => request);
-const clientRequest = new Span(channel('http.client.request.start'), ({ request }) => request);
+const serverRequest = new Span(channel('http.server.request.start'), ({ request }) => request, true);
+const clientRequest = new Span(channel('http.client.request.start'), ({ request }) => request, true);
 
 /** The URL as it came: frameworks that take parts off `url` keep it there. */
 const urlOf = ({ originalUrl, url }: Foreign): string => text(originalUrl) || text(url);
