@@ -281,6 +281,30 @@ describe('a filter at a UDP socket', () => {
     expect(handleOf(receiver).onmessage).toBe(handler);
   });
 
+  it('is refused where the insides of Node are not as expected, and nothing is left', async () => {
+    using kernel = createKernel();
+    const [receiver] = await pair();
+    const program = returning(kernel, 0);
+    const id = idOf(kernel, program.fd);
+    const before = kernel.memoryBytes;
+    const handle = handleOf(receiver);
+    const { onmessage } = handle;
+    handle.onmessage = undefined;
+    expect(() => attachSocketFilter(receiver, program)).toThrow(/insides are others: the handle has no onmessage/);
+    handle.onmessage = onmessage;
+    expect([receiver.eventNames(), kernel.memoryBytes]).toEqual([[], before]);
+
+    const later = createSocket('udp4');
+    open.push(later);
+    later.once('listening', () => (handleOf(later).onmessage = undefined));
+    const link = attachSocketFilter(later, program);
+    program.close();
+    const failed = once(later, 'error');
+    later.bind(0, '127.0.0.1');
+    expect(await failed).toMatchObject([{ name: 'UnsupportedError' }]);
+    expect([link.attached, isLoaded(kernel, id)]).toEqual([false, false]);
+  });
+
   it('may be detached, attached and closed from inside a handler', async () => {
     using kernel = createKernel();
     const [receiver, sender] = await pair();

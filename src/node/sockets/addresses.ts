@@ -1,4 +1,4 @@
-/** Addresses as Node writes them, and the devices that have them. */
+/** Addresses as Node writes them, which are well-formed, and the devices that have them. */
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 
@@ -6,29 +6,80 @@ const V4_IN_V6 = '::ffff:';
 /** `lo` is the first device of every network namespace. */
 export const LOOPBACK_INDEX = 1;
 
-/** The 4 or 16 bytes of an address; one of IPv4 that a socket of IPv6 shows has 4. Zeros of IPv4 for what is no address. */
+const [DOT, COLON, PERCENT, ZERO, NINE] = [46, 58, 37, 48, 57];
+
+/** The 4 or 16 bytes of an address; one of IPv4 that a socket of IPv6 shows has 4. */
 export function addressBytes(text: string): Uint8Array {
-  const plain = text.startsWith(V4_IN_V6) && text.includes('.') ? text.slice(V4_IN_V6.length) : text.split('%')[0];
-  if (!plain.includes(':')) return Uint8Array.from({ length: 4 }, (_, i) => Number(plain.split('.')[i] ?? 0));
-  const [front, back] = plain.split('::').map(groups);
-  const zeros = back === undefined ? [] : new Array<number>(8 - front.length - back.length).fill(0);
-  return Uint8Array.from([...front, ...zeros, ...(back ?? [])].flatMap((group) => [group >> 8, group & 0xff]));
+  const bytes = new Uint8Array(16);
+  return bytes.slice(0, readAddress(text, bytes));
 }
 
-/** Numbers of 16 bits; the last may be written as an address of IPv4. */
-function groups(text: string): number[] {
-  return text
-    .split(':')
-    .filter((part) => part !== '')
-    .flatMap((part) => {
-      if (!part.includes('.')) return [Number.parseInt(part, 16)];
-      const [a, b, c, d] = part.split('.').map(Number);
-      return [(a << 8) | b, (c << 8) | d];
-    });
+/** Write the same at the beginning of `bytes`, which has room for 16. @returns 4 or 16 */
+export function readAddress(text: string, bytes: Uint8Array): number {
+  if (!text.includes(':')) readV4(text, bytes, 0);
+  else if (text.startsWith(V4_IN_V6) && text.includes('.')) readV4(text.slice(V4_IN_V6.length), bytes, 0);
+  else {
+    readV6(text, bytes);
+    return 16;
+  }
+  return 4;
 }
 
-export const isLoopback = (address: Uint8Array): boolean =>
-  address.length === 4 ? address[0] === 127 : address[15] === 1 && address.subarray(0, 15).every((byte) => byte === 0);
+/** Write an address of IPv4 at an index. */
+export function readV4(text: string, bytes: Uint8Array, at: number): void {
+  let number = 0;
+  const end = at + 4;
+  for (let i = 0; i < text.length && at < end; i++) {
+    const code = text.charCodeAt(i);
+    if (code === DOT) {
+      bytes[at++] = number;
+      number = 0;
+    } else if (code >= ZERO && code <= NINE) number = number * 10 + code - ZERO;
+  }
+  if (at < end) bytes[at] = number;
+}
+
+/** Write an address of IPv6: groups of 16 bits, `::` for as many zeros as are missing, perhaps one of IPv4 behind them. */
+function readV6(text: string, bytes: Uint8Array): void {
+  let at = 0;
+  let gap = -1;
+  let group = 0;
+  let start = 0;
+  const put = (): void => {
+    bytes[at++] = group >> 8;
+    bytes[at++] = group;
+    group = 0;
+  };
+  let i = 0;
+  bytes.fill(0, 0, 16);
+  for (; i < text.length && at < 16; i++) {
+    const code = text.charCodeAt(i);
+    if (code === PERCENT) break;
+    if (code === DOT) {
+      readV4(text.slice(start), bytes, at);
+      at += 4;
+      start = -1;
+      break;
+    }
+    if (code !== COLON) {
+      group = (group << 4) | (code <= NINE ? code - ZERO : (code | 32) - 87);
+      continue;
+    }
+    if (i > start) put();
+    else gap = at;
+    start = i + 1;
+  }
+  if (start >= 0 && i > start && at < 16) put();
+  if (gap < 0) return;
+  bytes.copyWithin(16 - (at - gap), gap, at);
+  bytes.fill(0, gap, 16 - (at - gap));
+}
+
+export function isLoopback(address: Uint8Array, size = address.length): boolean {
+  if (size === 4) return address[0] === 127;
+  for (let i = 0; i < 15; i++) if (address[i] !== 0) return false;
+  return address[15] === 1;
+}
 
 export const isMulticast = (address: Uint8Array): boolean =>
   address.length === 4 ? address[0] >> 4 === 14 : address[0] === 0xff;

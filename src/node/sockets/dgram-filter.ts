@@ -4,13 +4,22 @@
  * network header is at negative offsets, the return value counts the 8 bytes of the UDP header, which are never cut.
  *
  * This reaches into Node (the handle behind the `state symbol`), checked on 20, 22 and 24; where the insides are others,
- * attaching is refused with `UnsupportedError`.
+ * attaching is refused with `UnsupportedError`, and a socket that is bound later emits it as `error`.
  */
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { SOCKET_PLACE } from '../../contracts/index.ts';
 import { BpfError, ERRNO, UnsupportedError } from '../../errors/index.ts';
 import type { SocketFacts } from '../../sys/index.ts';
-import { LOOPBACK_INDEX, addressBytes, deviceIndex, isBroadcast, isMulticast } from './addresses.ts';
+import {
+  LOOPBACK_INDEX,
+  addressBytes,
+  deviceIndex,
+  isBroadcast,
+  isLoopback,
+  isMulticast,
+  readAddress,
+  readV4,
+} from './addresses.ts';
 import { FlowPacket, IPPROTO, PACKET_TYPE, UDP_HLEN } from './ip-headers.ts';
 import type { Endpoint } from './ip-headers.ts';
 import { FilterPoint } from './user-socket.ts';
@@ -65,15 +74,25 @@ export class DatagramFilterPoint extends FilterPoint {
   #ifindex: number | undefined;
   readonly #socket: Socket;
   readonly #state: State;
-  readonly #wrap = (): void => this.#wrapHandler();
+  readonly #wrap = (): void => {
+    try {
+      this.#wrapHandler();
+    } catch (error) {
+      this.end();
+      this.closed = false;
+      this.#socket.emit('error', error as Error);
+    }
+  };
   readonly #close = (): void => this.end();
   #handle: Handle | undefined;
   #before: OnMessage | undefined;
   #after: OnMessage | undefined;
-  /** The flow of the last datagram, and what it was made for. */
+  /** The last datagram's packet, and what it was made for. */
   #packet: FlowPacket | undefined;
   #address = '';
   #port = -1;
+  #fromLoopback = false;
+  readonly #bytes = new Uint8Array(16);
   #connectState = -1;
 
   /** @throws UnsupportedError; BpfError EBADF: the socket is closed */
@@ -123,22 +142,47 @@ export class DatagramFilterPoint extends FilterPoint {
 
   /** @returns bytes to deliver; -1: none */
   #ask(bytes: Buffer, from: RemoteInfo): number {
-    const same =
-      from.port === this.#port && from.address === this.#address && this.#state.connectState === this.#connectState;
-    const packet = same && this.#packet !== undefined ? this.#packet : this.#nextFlow(from);
+    const { connectState } = this.#state;
+    let packet = this.#packet;
+    const known = packet !== undefined && connectState === this.#connectState;
+    if (packet === undefined || !known || from.port !== this.#port || from.address !== this.#address)
+      packet = this.#packetFrom(from, known ? packet : undefined);
     packet.setBytes(bytes);
     return this.judge(packet, UDP_HLEN, bytes.length);
   }
 
-  #nextFlow(from: RemoteInfo): FlowPacket {
-    this.#address = from.address;
-    this.#port = from.port;
+  /** @param packet of another sender to the same socket */
+  #packetFrom({ address, port, family }: RemoteInfo, packet: FlowPacket | undefined): FlowPacket {
+    const another = address !== this.#address;
+    this.#address = address;
+    this.#port = port;
+    const connected = this.#state.connectState === CONNECTED;
+    if (packet !== undefined && !connected) {
+      if (!another) {
+        packet.setSourcePort(port);
+        return packet;
+      }
+      const four = family === 'IPv4';
+      if (four) readV4(address, this.#bytes, 0);
+      const size = four ? 4 : readAddress(address, this.#bytes);
+      const alike = size === packet.addressSize && isLoopback(this.#bytes, size) === this.#fromLoopback;
+      // A sender that names its device may have come by another.
+      if (alike && (four || !address.includes('%'))) {
+        packet.setSource(this.#bytes, port);
+        return packet;
+      }
+    }
     this.#connectState = this.#state.connectState;
+    this.#packet = this.#newPacket(address, { address: addressBytes(address), port });
+    return this.#packet;
+  }
+
+  #newPacket(sender: string, source: Endpoint): FlowPacket {
     const own = this.#socket.address();
-    const source = { address: addressBytes(from.address), port: from.port };
     const destination = { address: addressBytes(own.address), port: own.port };
-    const ifindex = this.#ifindex ?? deviceIndex(from.address, own.address);
-    this.#packet = new FlowPacket({
+    this.#fromLoopback = isLoopback(source.address);
+    const ifindex = this.#ifindex ?? deviceIndex(sender, own.address);
+    return new FlowPacket({
       protocol: IPPROTO.UDP,
       source,
       destination,
@@ -146,7 +190,6 @@ export class DatagramFilterPoint extends FilterPoint {
       type: packetType(destination.address, ifindex),
       socket: this.#facts(own.family, destination, source),
     });
-    return this.#packet;
   }
 
   #facts(family: string, local: Endpoint, remote: Endpoint): SocketFacts {

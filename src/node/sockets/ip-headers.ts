@@ -82,10 +82,31 @@ export class FlowPacket implements SocketPacket {
     this.setBytes(this.bytes);
   }
 
+  /** Bytes of an address: 4 or 16. */
+  get addressSize(): number {
+    return this.#version === 4 ? 4 : 16;
+  }
+
   /** The next packet's payload. */
   setBytes(bytes: Uint8Array): void {
     this.bytes = bytes;
     if (bytes.length !== this.#length) this.#setLength(bytes.length);
+  }
+
+  /** The next packet is from another port of the same host. */
+  setSourcePort(port: number): void {
+    this.#put16(this.#transport, port);
+    this.revision++;
+  }
+
+  /** The next packet is from another host. @param address begins with as many bytes as before */
+  setSource(address: Uint8Array, port: number): void {
+    const { headers, addressSize } = this;
+    const at = ETH_HLEN + (addressSize === 4 ? 12 : 8);
+    for (let i = 0; i < addressSize; i++) headers[at + i] = address[i];
+    this.#put16(this.#transport, port);
+    this.#addUp();
+    this.#length = -1;
   }
 
   #setLength(length: number): void {
@@ -119,7 +140,18 @@ export class FlowPacket implements SocketPacket {
     headers[at + 9] = protocol;
     headers.set(source.address, at + 12);
     headers.set(destination.address.length === 4 ? destination.address : [], at + 16);
-    for (let i = 0; i < 20; i += 2) this.#sum += (headers[at + i] << 8) | headers[at + i + 1];
+    this.#addUp();
+  }
+
+  /** Sum up IPv4's header without what depends on its length. */
+  #addUp(): void {
+    const { headers } = this;
+    let sum = 0;
+    for (let at = ETH_HLEN; at < ETH_HLEN + 20; at += 2) sum += (headers[at] << 8) | headers[at + 1];
+    const length = ETH_HLEN + 2;
+    const checksum = ETH_HLEN + 10;
+    sum -= (headers[length] << 8) | headers[length + 1];
+    this.#sum = sum - ((headers[checksum] << 8) | headers[checksum + 1]);
   }
 
   #writeTcp(flags: number): void {

@@ -4,7 +4,7 @@
  * program runs once for each chunk that was received, which is the data, and its return value cuts the chunk or drops it.
  *
  * The server's part reaches into Node (`onconnection` of its handle), checked on 20, 22 and 24; where the insides are others,
- * attaching is refused with `UnsupportedError`.
+ * attaching is refused with `UnsupportedError`, and a server that listens later emits it as `error`.
  */
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { SOCKET_PLACE } from '../../contracts/index.ts';
@@ -92,7 +92,14 @@ export class ServerFilterPoint extends FilterPoint {
   /** Given by whoever attaches: index of the device. */
   ifindex: number | undefined;
   readonly #server: Server;
-  readonly #wrap = (): void => this.#wrapHandler();
+  readonly #wrap = (): void => {
+    try {
+      this.#wrapHandler();
+    } catch (error) {
+      this.end();
+      this.#server.emit('error', error);
+    }
+  };
   readonly #close = (): void => this.end();
   #handle: ServerHandle | undefined;
   #before: OnConnection | undefined;
