@@ -76,7 +76,12 @@ export class HostEvent implements TracepointListener {
   set printing(on: boolean) {
     if (on) this.#opened();
     this.#printing = on;
-    this.#listen();
+    try {
+      this.#listen();
+    } catch (error) {
+      this.#printing = false;
+      throw error;
+    }
   }
 
   /** Values given so far that were of no type for their fields. */
@@ -84,7 +89,7 @@ export class HostEvent implements TracepointListener {
     return this.#open?.writer.mistyped ?? 0;
   }
 
-  /** @throws BpfError as KernelEvent.attach; EEXIST: the program is attached to this event */
+  /** @throws BpfError as KernelEvent.attach; EEXIST: the program is attached to this event; what a hook throws */
   attach(program: ProgramRef, options: TraceAttachOptions = {}): TraceLink {
     const { event } = this.#opened();
     const info = programInfo(this.#world.kernel, program.fd);
@@ -96,7 +101,12 @@ export class HostEvent implements TracepointListener {
       this.#listen();
     });
     this.#links = [...this.#links, link];
-    this.#listen();
+    try {
+      this.#listen();
+    } catch (error) {
+      link.detach();
+      throw error;
+    }
     return link;
   }
 

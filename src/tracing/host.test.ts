@@ -275,3 +275,16 @@ it('gives raw tracepoint programs the fields as 64-bit arguments', () => {
   expect([0, 8, 24].map((at) => view.getBigInt64(at, true))).toEqual([-2n, 1n, 2n ** 40n]);
   expect(new TextDecoder().decode(value.subarray(32))).toBe('größe\0');
 });
+
+it('leaves nothing attached where a source of events cannot start', () => {
+  const { kernel, host } = setUp();
+  const broken = host.define('broken', 'source', { total: 'u32' }, { enabled: () => expect.fail('no such channel') });
+  const { program } = copier(kernel, 24, []);
+  expect(() => host.attach('broken:source', program)).toThrow('no such channel');
+  expect(() => host.writeFile('events/broken/source/enable', '1')).toThrow('no such channel');
+  expect([host.event(broken).links, broken.listeners, host.readFile('events/broken/source/enable')]).toEqual([
+    [],
+    0,
+    '0\n',
+  ]);
+});

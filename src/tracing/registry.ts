@@ -11,6 +11,9 @@ import { Tracepoint } from './tracepoint.ts';
 /** `common_type` has 16 bits. */
 const MAX_ID = 0xffff;
 
+/** What the tree has where systems and events are. */
+const FILES = new Set(['enable', 'filter']);
+
 export class TracepointRegistry {
   readonly #byName = new Map<string, Tracepoint>();
   readonly #watchers = new Set<(added: Tracepoint) => void>();
@@ -20,6 +23,8 @@ export class TracepointRegistry {
   define<const F extends Fields>(system: string, name: string, fields: F): Tracepoint<F> {
     checkName(system, 'system');
     checkName(name, 'event');
+    for (const word of [system, name])
+      if (FILES.has(word)) throw new BpfError(ERRNO.EINVAL, 'define', `${word} is a file beside the events`);
     const key = `${system}:${name}`;
     const layout = layoutRecord(fields);
     const known = this.#byName.get(key);

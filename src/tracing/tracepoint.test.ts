@@ -103,3 +103,36 @@ it('is off until somebody listens, and tells its sources', () => {
   third();
   expect(told).toEqual(['on', 'event', 'off', 'on', 'off']);
 });
+
+it('attaches nothing where a source cannot start, and ends in any case', () => {
+  const point = registry().define('a', 'b', {});
+  const told: string[] = [];
+  point.hook({
+    enabled: () => {
+      throw new Error('no such channel');
+    },
+    disabled: () => {
+      throw new Error('nor this');
+    },
+  });
+  point.hook({ disabled: () => told.push('off') });
+  expect(() => point.listen({ event: () => {} })).toThrow('no such channel');
+  expect([point.enabled, point.listeners, told]).toEqual([false, 0, ['off']]);
+});
+
+it('keeps the names of files', () => {
+  expect(() => registry().define('enable', 'b', {})).toThrow('enable is a file beside the events');
+  expect(() => registry().define('a', 'filter', {})).toThrow('filter is a file beside the events');
+});
+
+it('loses what listeners throw, and tells the others', () => {
+  const { point, got } = listened();
+  point.listen({
+    event: () => {
+      throw new Error('listener');
+    },
+  });
+  point.listen({ event: (a) => void got.push([a]) });
+  point.emit({ id: 1, total: 2, country: 'DE' });
+  expect(got).toEqual([[1, 2, 'DE'], [1]]);
+});

@@ -9,7 +9,9 @@ import type { EventValues, Field, Fields, FieldValue, RecordLayout } from './fie
 
 /** Called when the first listener comes and when the last one has gone: sources of events start and stop there. */
 export interface TracepointHooks {
+  /** What it throws, whoever begins to listen is given. */
   enabled?(): void;
+  /** What it throws is lost. Also called where an `enabled` has thrown. */
   disabled?(): void;
 }
 
@@ -125,28 +127,49 @@ export class Tracepoint<F extends Fields = Fields> {
     this.#hooks.add(hooks);
     if (this.enabled) hooks.enabled?.();
     return () => {
-      if (this.#hooks.delete(hooks) && this.enabled) hooks.disabled?.();
+      if (this.#hooks.delete(hooks) && this.enabled) disable(hooks);
     };
   }
 
-  /** @returns what ends it; again is harmless */
+  /**
+   * @returns what ends it; again is harmless
+   * @throws what a hook throws that is told of the first listener; then nobody listens
+   */
   listen(listener: TracepointListener): () => void {
     this.#listeners = [...this.#listeners, listener];
-    this.#changed();
-    return () => {
+    const end = (): void => {
       if (!this.#listeners.includes(listener)) return;
       this.#listeners = this.#listeners.filter((other) => other !== listener);
-      this.#changed();
+      if (this.#listeners.length === 0) this.#disable();
     };
+    try {
+      if (!this.enabled) this.#enable();
+    } catch (error) {
+      end();
+      throw error;
+    }
+    return end;
   }
 
-  #changed(): void {
-    const enabled = this.#listeners.length > 0;
-    if (enabled === this.enabled) return;
-    this.enabled = enabled;
+  #enable(): void {
+    this.enabled = true;
     if (!this.#compiled) this.#pick = compilePick(this.#names);
     this.#compiled = true;
-    for (const hooks of this.#hooks) (enabled ? hooks.enabled : hooks.disabled)?.call(hooks);
+    for (const hooks of this.#hooks) hooks.enabled?.();
+  }
+
+  #disable(): void {
+    this.enabled = false;
+    for (const hooks of this.#hooks) disable(hooks);
+  }
+}
+
+/** Detaching cannot fail: what a hook throws is lost. */
+function disable(hooks: TracepointHooks): void {
+  try {
+    hooks.disabled?.();
+  } catch {
+    // The others are told all the same.
   }
 }
 
