@@ -10,6 +10,7 @@
 import { BpfError, FormatError } from '../errors/index.ts';
 import type { BpfSys, MapView } from '../sys/index.ts';
 import { BPF_CMD } from '../uapi/index.ts';
+import { readU64, writeU64 } from '../util/index.ts';
 
 const PAGE = 4096;
 /** Of `struct perf_event_mmap_page`. */
@@ -102,7 +103,7 @@ export class PerfReader {
     for (;;) {
       const { bytes } = view;
       const page = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      const [head, tail] = [position(page, HEAD), position(page, TAIL)];
+      const [head, tail] = [readU64(page, HEAD), readU64(page, TAIL)];
       if (tail >= head) return;
       const size = bytes.length - PAGE;
       const header = copy(bytes, tail % size, HEADER);
@@ -112,7 +113,7 @@ export class PerfReader {
         throw new FormatError(`a record of ${length} bytes in the perf buffer of CPU ${cpu}`, { offset: tail % size });
       }
       const record = copy(bytes, tail % size, length);
-      setPosition(page, TAIL, tail + length);
+      writeU64(page, TAIL, tail + length);
       const type = fields.getUint32(0, true);
       const body = new DataView(record.buffer, HEADER);
       if (type === LOST && length >= 24) this.lost += body.getUint32(8, true);
@@ -130,13 +131,4 @@ function copy(bytes: Uint8Array, at: number, length: number): Uint8Array {
   out.set(bytes.subarray(PAGE + at, PAGE + at + first));
   out.set(bytes.subarray(PAGE, PAGE + length - first), first);
   return out;
-}
-
-function position(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
-}
-
-function setPosition(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value >>> 0, true);
-  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
 }

@@ -10,6 +10,7 @@
  */
 import { FormatError } from '../errors/index.ts';
 import type { BpfSys, MapView } from '../sys/index.ts';
+import { readU64, writeU64 } from '../util/index.ts';
 
 const PAGE = 4096;
 const HEADER = 8;
@@ -48,7 +49,7 @@ export class RingbufReader {
   *read(): IterableIterator<Uint8Array> {
     for (let position = this.#position(); ;) {
       const { theirs, data } = this.#look();
-      if (position >= word64(theirs, 0)) return;
+      if (position >= readU64(theirs, 0)) return;
       const at = position % this.#size;
       const header = theirs.getUint32(PAGE + at, true);
       if (header >= BUSY) return;
@@ -84,20 +85,14 @@ export class RingbufReader {
   }
 
   #position(): number {
-    return word64(this.#look().own, 0);
+    return readU64(this.#look().own, 0);
   }
 
   #setPosition(position: number): void {
-    const { own } = this.#look();
-    own.setUint32(0, position >>> 0, true);
-    own.setUint32(4, Math.floor(position / 2 ** 32), true);
+    writeU64(this.#look().own, 0, position);
   }
 }
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function word64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 }

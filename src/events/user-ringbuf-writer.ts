@@ -6,6 +6,7 @@
  */
 import { BpfError, FormatError } from '../errors/index.ts';
 import type { BpfSys, MapView } from '../sys/index.ts';
+import { readU64, writeU64 } from '../util/index.ts';
 
 const PAGE = 4096;
 const HEADER = 8;
@@ -71,13 +72,5 @@ function viewOf({ bytes }: MapView): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-function position(from: MapView): number {
-  const view = viewOf(from);
-  return view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
-}
-
-function setPosition(to: MapView, value: number): void {
-  const view = viewOf(to);
-  view.setUint32(0, value >>> 0, true);
-  view.setUint32(4, Math.floor(value / 2 ** 32), true);
-}
+const position = (from: MapView): number => readU64(viewOf(from), 0);
+const setPosition = (to: MapView, value: number): void => writeU64(viewOf(to), 0, value);

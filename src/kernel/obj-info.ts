@@ -11,7 +11,7 @@ import { INFO_POINTERS } from '../sys/index.ts';
 import type { ObjInfoAttr, ObjectKind } from '../sys/index.ts';
 import { BPF_BTF_INFO, BPF_MAP_INFO, BPF_PROG_INFO, CAP, MAP_TYPE, PSEUDO } from '../uapi/index.ts';
 import type { StructLayout } from '../uapi/index.ts';
-import { plainBytes, sha256 } from '../util/index.ts';
+import { plainBytes, sha256, writeU64 } from '../util/index.ts';
 import { capable } from './capabilities.ts';
 import type { AnyObject, BtfObject, MapObject, ProgObject } from './objects.ts';
 import type { Subsystem } from './subsystem.ts';
@@ -74,8 +74,8 @@ class InfoStruct {
   set(field: string, value: number | Uint8Array): void {
     const [at, size] = this.#layout.fields[field];
     if (typeof value !== 'number') return this.bytes.set(value.subarray(0, size), at);
-    this.#view.setUint32(at, value >>> 0, true);
-    if (size === 8) this.#view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+    if (size === 8) writeU64(this.#view, at, value);
+    else this.#view.setUint32(at, value, true);
   }
 
   /** A 32-bit field as the caller gave it. */

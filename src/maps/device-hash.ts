@@ -5,7 +5,7 @@
  * is there (-EEXIST), a new key when full (-E2BIG).
  */
 import { ERRNO } from '../errors/index.ts';
-import { ELEM_FLAG } from '../uapi/index.ts';
+import { ELEM_FLAG, MAP_FLAG } from '../uapi/index.ts';
 import { indexOf } from './array.ts';
 import type { MapDeps, MapInfo } from './bpf-map.ts';
 import { deviceTarget } from './device-map.ts';
@@ -15,7 +15,8 @@ import { ObjectHash } from './object-hash.ts';
 export class DeviceHash extends ObjectHash {
   /** @returns the map, or -ENOMEM. */
   static create(info: MapInfo, deps: MapDeps): DeviceHash | number {
-    const hash = HashMap.create(info, deps);
+    // Elements are made when they are needed, as on Linux.
+    const hash = HashMap.create({ ...info, flags: info.flags | MAP_FLAG.NO_PREALLOC }, deps);
     return typeof hash === 'number' ? hash : new DeviceHash(info, deps, hash);
   }
 

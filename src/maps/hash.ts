@@ -64,7 +64,7 @@ function operations(type: number, core: CoreFunctions): Operations {
 
 /** Most and least bytes of a slab that is added to a map. */
 const MAX_SLAB = 1 << 20;
-const MIN_SLAB = 4096;
+const MIN_SLAB = 512;
 /** Bytes of retired elements beyond which the oldest is reused. */
 const RETAIN_BYTES = 4 << 20;
 /** Elements start at a line of the processor's cache. */

@@ -7,7 +7,7 @@
  */
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
-import { ELEM_STATE, HASH_ELEM, MAP_HEADER, PAGE, padded } from '../memory/index.ts';
+import { ELEM_STATE, HASH_ELEM, MAP_HEADER, padded } from '../memory/index.ts';
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
 import { MapCore } from './map-core.ts';
 import type { CoreFunctions, CoreMap } from './map-core.ts';
@@ -15,6 +15,8 @@ import { allocateValues, writeHeader } from './storage.ts';
 
 /** Most bytes of a slab that is added to a map. */
 const MAX_SLAB = 1 << 20;
+/** Nodes of the first region, and the fewest that are added. */
+const FIRST_NODES = 4;
 /** Bytes of retired nodes beyond which the oldest is reused. */
 const RETAIN_BYTES = 4 << 20;
 
@@ -24,13 +26,13 @@ export class LpmTrieMap implements BpfMap, CoreMap {
   readonly #core: MapCore;
   readonly #fn: CoreFunctions;
   readonly #nodeSize: number;
-  /** The header's page with the first nodes, then slabs of nodes. */
+  /** The header with the first nodes, then slabs of nodes. */
   readonly #regions: Region[] = [];
 
   /** @returns the map, or -ENOMEM. */
   static create(info: MapInfo, deps: MapDeps): LpmTrieMap | number {
     const map = new LpmTrieMap(info, deps);
-    return map.#allocate(PAGE, MAP_HEADER.SIZE) ? map : -ERRNO.ENOMEM;
+    return map.#allocate(MAP_HEADER.SIZE + FIRST_NODES * map.#nodeSize, MAP_HEADER.SIZE) ? map : -ERRNO.ENOMEM;
   }
 
   private constructor(info: MapInfo, deps: MapDeps) {
@@ -110,8 +112,8 @@ export class LpmTrieMap implements BpfMap, CoreMap {
   /** More nodes by an eighth; a prefix may take two. */
   grow(): boolean {
     const nodes = this.#deps.memory.view.getUint32(this.address + MAP_HEADER.CAPACITY, true);
-    const bytes = Math.min(MAX_SLAB, Math.ceil((nodes * this.#nodeSize) / 8));
-    return this.#allocate(Math.ceil(Math.max(this.#nodeSize, bytes) / PAGE) * PAGE, 0);
+    const more = Math.min(Math.floor(MAX_SLAB / this.#nodeSize), Math.ceil(nodes / 8));
+    return this.#allocate(Math.max(FIRST_NODES, more) * this.#nodeSize, 0);
   }
 
   /** A region whose nodes start at `first`; the first has the header. @returns false: no memory */

@@ -6,6 +6,7 @@
 import { ERRNO } from '../errors/index.ts';
 import type { AddressSpace, Region } from '../memory/index.ts';
 import { PAGE } from '../memory/index.ts';
+import { readU64, writeU64 } from '../util/index.ts';
 
 /** Of `struct perf_event_mmap_page`. */
 export const PERF_PAGE = { HEAD: 1024, TAIL: 1032, DATA_OFFSET: 1040, DATA_SIZE: 1048 } as const;
@@ -77,8 +78,7 @@ export class PerfRing {
   #tail(): number {
     const { view } = this.#space;
     const at = this.region.base + PERF_PAGE.TAIL;
-    const tail = view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
-    return Math.min(Math.max(tail, this.#head - this.#size), this.#head);
+    return Math.min(Math.max(readU64(view, at), this.#head - this.#size), this.#head);
   }
 
   #tellLost(): void {
@@ -98,8 +98,7 @@ export class PerfRing {
     bytes.set(record.subarray(0, first), data + at);
     bytes.set(record.subarray(first), data);
     this.#head += record.length;
-    view.setUint32(this.region.base + PERF_PAGE.HEAD, this.#head >>> 0, true);
-    view.setUint32(this.region.base + PERF_PAGE.HEAD + 4, Math.floor(this.#head / 2 ** 32), true);
+    writeU64(view, this.region.base + PERF_PAGE.HEAD, this.#head);
   }
 }
 

@@ -29,6 +29,7 @@ export function writeHeader(info: MapInfo, deps: MapDeps, address: number): void
 
 /**
  * `size` bytes that hold values: programs may touch what `contains` allows, and write unless BPF_F_RDONLY_PROG.
+ * What user space may map has pages of its own.
  * @param padded nothing but padding lies between values
  */
 export function allocateValues(
@@ -44,6 +45,7 @@ export function allocateValues(
     writable: (info.flags & MAP_FLAG.RDONLY_PROG) === 0,
     contains,
     padded,
+    ownPages: (info.flags & MAP_FLAG.MMAPABLE) !== 0,
   });
 }
 

@@ -9,6 +9,7 @@
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
 import { PAGE } from '../memory/index.ts';
+import { readU64, writeU64 } from '../util/index.ts';
 import type { MapDeps, MapInfo, Mapping } from './bpf-map.ts';
 import { KeylessMap } from './keyless-map.ts';
 import { allocateHeader } from './storage.ts';
@@ -100,16 +101,11 @@ export class UserRingbufMap extends KeylessMap {
   }
 
   #position(offset: number): number {
-    const { view } = this.deps.memory;
-    const at = this.#ring.base + offset;
-    return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
+    return readU64(this.deps.memory.view, this.#ring.base + offset);
   }
 
   #setPosition(offset: number, value: number): void {
-    const { view } = this.deps.memory;
-    const at = this.#ring.base + offset;
-    view.setUint32(at, value >>> 0, true);
-    view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+    writeU64(this.deps.memory.view, this.#ring.base + offset, value);
   }
 }
 

@@ -9,6 +9,7 @@
 import { ERRNO } from '../errors/index.ts';
 import { CALL, decode, LD_IMM64 } from '../isa/index.ts';
 import { BPF_OBJ_NAME_LEN, CALL_PSEUDO, PSEUDO } from '../uapi/index.ts';
+import { readU64, writeU64 } from '../util/index.ts';
 import type { BpfAttrs, BpfCmd, ObjInfoAttr } from './attr.ts';
 import { ATTR_MAX_SIZE, ATTR_SIZE, INFO_POINTERS, LAYOUTS } from './attr-layout.ts';
 import type { Layout, ObjectKind, PointerRow } from './attr-layout.ts';
@@ -47,15 +48,6 @@ function layoutOf(cmd: number): Layout | undefined {
   return (LAYOUTS as Readonly<Record<number, Layout | undefined>>)[cmd];
 }
 
-function setU64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value >>> 0, true);
-  view.setUint32(at + 4, Math.floor(value / 2 ** 32) >>> 0, true);
-}
-
-function getU64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
-}
-
 /**
  * Write `attr` into `out` (at least ATTR_SIZE bytes; all of them are set).
  * @returns 0, or -EINVAL for an unknown command, a number that does not fit its field, or a name that is too long.
@@ -82,7 +74,7 @@ export function encodeAttr<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C], out: Uin
       view.setUint32(row.at, value as number, true);
     } else {
       if (!Number.isSafeInteger(value)) return -ERRNO.EINVAL;
-      setU64(view, row.at, value as number);
+      writeU64(view, row.at, value as number);
     }
   }
   return 0;
@@ -96,7 +88,7 @@ function encodePointer(row: PointerRow, value: Field, fields: Fields, view: Data
     if (bytes.length % unit) return -ERRNO.EINVAL;
     view.setUint32(row.count, bytes.length / unit, true);
   }
-  if (bytes.length) setU64(view, row.at, pin(bytes));
+  if (bytes.length) writeU64(view, row.at, pin(bytes));
   return 0;
 }
 
@@ -153,7 +145,7 @@ export function decodeAttr<C extends BpfCmd>(cmd: C, bytes: Uint8Array, memory: 
       if (end < 0) return -ERRNO.EINVAL;
       fields[row.field] = decoder.decode(name.subarray(0, end));
     } else if (row.kind === 'u64') {
-      const value = getU64(view, row.at);
+      const value = readU64(view, row.at);
       if (!Number.isSafeInteger(value)) return -ERRNO.EINVAL;
       fields[row.field] = value;
     }
@@ -191,7 +183,7 @@ function decodePointer(
   view: DataView,
   memory: AttrMemory,
 ): Exclude<Field, string> | string {
-  const address = getU64(view, row.at);
+  const address = readU64(view, row.at);
   if (row.size === 'text') return address ? readText(address, memory) : -ERRNO.EFAULT;
   if (row.size === 'fds') return address ? readFds(address, fields['insns'] as Uint8Array, memory) : undefined;
   if (row.size === 'counted') {
@@ -253,7 +245,7 @@ export function pinInfoBuffers(kind: ObjectKind, attr: ObjInfoAttr, pin: Pin): v
   for (const row of INFO_POINTERS[kind]) {
     if (row.at + 8 > view.byteLength) continue;
     const buffer = attr.buffers?.[row.field];
-    setU64(view, row.at, buffer?.length ? pin(buffer) : 0);
+    writeU64(view, row.at, buffer?.length ? pin(buffer) : 0);
     if (!buffer || row.count + 4 > view.byteLength) continue;
     view.setUint32(row.count, Math.floor(buffer.length / row.unit), true);
     if (row.recordSize >= 0 && row.recordSize + 4 <= view.byteLength) view.setUint32(row.recordSize, row.unit, true);
@@ -271,7 +263,7 @@ function readInfoBuffers(kind: ObjectKind, info: Uint8Array, memory: AttrMemory)
   const buffers: Record<string, Uint8Array> = {};
   for (const row of INFO_POINTERS[kind]) {
     if (row.at + 8 > info.length || row.count + 4 > info.length) continue;
-    const address = getU64(view, row.at);
+    const address = readU64(view, row.at);
     const bytes = address ? memory.bytes(address, view.getUint32(row.count, true) * row.unit) : undefined;
     if (address && !bytes) return -ERRNO.EFAULT;
     if (bytes) buffers[row.field] = bytes;

@@ -4,3 +4,4 @@ export { Random } from './random.ts';
 export { sha256 } from './sha256.ts';
 export { plainBytes } from './plain-bytes.ts';
 export { byteTextBytes, utf8ByteText } from './byte-text.ts';
+export { readU64, writeU64 } from './words.ts';
