@@ -1,7 +1,8 @@
 /**
  * The system of the patch set that LWN described in July 2014, literally: `bpf()`, with all that it does behind one number,
- * and `setsockopt()`. Everything is refused (-EPERM) without CAP_SYS_ADMIN, before anything else is looked at. A refusal is
- * -errno, what is made is its id, all else 0; nothing is thrown for what a caller passes.
+ * and `setsockopt()`. Without CAP_SYS_ADMIN every command of `bpf()` is refused (-EPERM) before anything else is looked at, and so
+ * is attaching a program; classic filters are anybody's, as ever. A refusal is -errno, what is made is its id, all else 0;
+ * nothing is thrown for what a caller passes.
  *
  *     const system = openLwn2014();
  *     system.bpf(BPF_PROG_LOAD, 1, BPF_PROG_TYPE_SOCKET_FILTER, attributes, attributes.length);
@@ -98,20 +99,20 @@ export class Lwn2014 extends Wrappers {
    * options are those of today, SO_ATTACH_FILTER, SO_DETACH_FILTER and SO_LOCK_FILTER. A filter takes the place of the one before.
    * @param socket one of Node's, or a packet socket
    * @param value a number, or the bytes of an option's value
-   * @returns 0 or -errno: EPERM without CAP_SYS_ADMIN, or for a locked filter; ENOPROTOOPT: another level or option; ENOTSOCK,
-   *   EBADF: no socket, a closed one; EINVAL: the id is no program's that a socket takes, or no number of 4 bytes; EACCES: the
+   * @returns 0 or -errno: ENOTSOCK, EBADF: no socket, a closed one; ENOPROTOOPT: another level or option; EPERM:
+   *   SO_ATTACH_FILTER_EBPF without CAP_SYS_ADMIN, a locked filter; EINVAL: the id is no program's that a socket takes, or no number of 4 bytes; EACCES: the
    *   program needs what the socket does not grant, or reads what it does not have; ENOENT: nothing to detach
    */
   setsockopt(socket: FilterTarget | UserSocket, level: number, option: number, value: number | Bytes): number {
-    return this.#asCaller(() => {
-      if (level !== SOL_SOCKET) return -ERRNO.ENOPROTOOPT;
-      return this.#answer(() => {
-        const target = socketOf(socket);
-        if (target === undefined) return -ERRNO.ENOTSOCK;
-        if (target.closed) return -ERRNO.EBADF;
-        return option === SO_ATTACH_FILTER_EBPF ? this.#attach(target, value) : this.#option(target, option, value);
-      });
-    });
+    const set = (): number => {
+      const target = socketOf(socket);
+      if (target === undefined) return -ERRNO.ENOTSOCK;
+      if (target.closed) return -ERRNO.EBADF;
+      if (level !== SOL_SOCKET || typeof option !== 'number') return -ERRNO.ENOPROTOOPT;
+      if (option !== SO_ATTACH_FILTER_EBPF) return this.#option(target, option, value);
+      return this.#asCaller(() => this.#attach(target, value));
+    };
+    return this.#answer(set);
   }
 
   /**

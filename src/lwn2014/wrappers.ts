@@ -41,7 +41,7 @@ const TOO_LONG = MAX_ATTRIBUTES + 1;
 
 /** The bytes of a C `int`; none of anything else. */
 function int(value: number): Uint8Array {
-  const fits = value === (value | 0) || value === value >>> 0;
+  const fits = Number.isInteger(value) && (value === (value | 0) || value === value >>> 0);
   return fits ? new Uint8Array(Uint32Array.of(value).buffer) : new Uint8Array(0);
 }
 
@@ -62,8 +62,8 @@ export abstract class Wrappers {
     license: string,
   ): number => {
     const text = bytesOf(insns);
-    const isThere = text !== undefined && progLen >= 0 && progLen <= text.length;
-    if (!isThere) return this.bpf(BPF_PROG_LOAD, progId, progType, undefined, progLen);
+    const isThere = text !== undefined && Number.isInteger(progLen) && progLen >= 0 && progLen <= text.length;
+    if (!isThere || typeof license !== 'string') return this.bpf(BPF_PROG_LOAD, progId, progType, undefined, progLen);
     const attributes = writeAttributes([
       [BPF_PROG_TEXT, text.subarray(0, progLen)],
       [BPF_PROG_LICENSE, new TextEncoder().encode(`${license}\0`)],

@@ -386,6 +386,26 @@ describe('sockets', () => {
     expect([counted(system, 1, 0), received]).toEqual([3, 1]);
   });
 
+  it('can be locked, so that nobody changes the filter', async () => {
+    const { system } = withCounters();
+    const socket = await socketWith([]);
+    load(system, 1, SOCKET, COUNT);
+    const set = (option: number, value: number): string | number =>
+      said(system.setsockopt(socket, L.SOL_SOCKET, option, value));
+    expect([set(L.SO_ATTACH_FILTER_EBPF, 1), set(44, 1)]).toEqual([0, 0]);
+    expect([set(L.SO_ATTACH_FILTER_EBPF, 1), set(L.SO_DETACH_FILTER, 0)]).toEqual(['-EPERM', '-EPERM']);
+  });
+
+  it('take classic filters from anybody, and programs from CAP_SYS_ADMIN only', async () => {
+    const { system } = open({ caps: 0n });
+    const socket = await socketWith([frame(6)]);
+    const drop = encodeClassic(parseClassic('ret #0'));
+    expect(said(system.setsockopt(socket, L.SOL_SOCKET, L.SO_ATTACH_FILTER_EBPF, 1))).toBe('-EPERM');
+    expect(system.setsockopt(socket, L.SOL_SOCKET, L.SO_ATTACH_FILTER, drop)).toBe(0);
+    expect((await socket.drain()).delivered).toBe(0);
+    expect(system.setsockopt(socket, L.SOL_SOCKET, L.SO_DETACH_FILTER, 0)).toBe(0);
+  });
+
   it('of TCP run it too', async () => {
     const { system } = open();
     load(system, 1, SOCKET, RETURN_0);
@@ -491,6 +511,17 @@ describe('trace events', () => {
     closers.push(() => host.close());
     host.define('shop', 'order', { id: 'u64' });
     expect(() => host.writeFile('events/shop/order/filter', 'bpf_41')).toThrow(/EPERM/);
+  });
+
+  it('may print, which sockets may not', () => {
+    const { system, host, event, file, printed } = events();
+    const print = '*(u32 *)(r10 -4) = 0x6968\nr1 = r10\nr1 += -4\nr2 = 3\ncall bpf_trace_printk\nr0 = 0\nexit';
+    expect(said(load(system, 5, SOCKET, print))).toBe('-EINVAL');
+    expect(printed.join()).toContain('cannot call bpf_trace_printk');
+    expect(load(system, 5, TRACING, print)).toBe(5);
+    host.writeFile(file, 'bpf_5');
+    event.emit({ id: 1n });
+    expect(host.readFile('trace_pipe')).toMatch(/bpf_trace_printk: hi\n$/);
   });
 
   it('keep a program that was unloaded, until it is taken away', () => {

@@ -188,6 +188,45 @@ describe('maps', () => {
   });
 });
 
+it('values of any type at all are refused, and nothing is thrown', async () => {
+  const { system } = open();
+  const socket = await socketWith([]);
+  system.bpf_create_map(1, 4, 8, 4);
+  const before = system.kernel.memoryBytes;
+  type Call = (...args: unknown[]) => number;
+  const { bpf_prog_load, bpf_create_map, bpf_update_elem, bpf_lookup_elem, bpf_get_next_key } = system;
+  const bpf = system.bpf.bind(system) as unknown as Call;
+  const setsockopt = system.setsockopt.bind(system) as unknown as Call;
+  const any = fc.oneof(
+    fc.anything(),
+    fc.bigInt(),
+    fc.constantFrom<unknown>(Symbol('s'), NaN, Infinity, -0, 2 ** 40, null, undefined, good, socket, () => 1),
+  );
+  fc.assert(
+    fc.property(fc.array(any, { maxLength: 6 }), fc.nat(7), (args, command) => {
+      const [first, ...rest] = args;
+      for (const answer of [
+        bpf(command, 'no id', ...args),
+        bpf(first, ...rest),
+        (bpf_prog_load as Call)(3, 3, ...args),
+        (bpf_prog_load as Call)(3, 1, good, first, ...rest),
+        (bpf_create_map as Call)(1, ...args),
+        (bpf_create_map as Call)(2, 0, ...args),
+        (bpf_update_elem as Call)(2, ...args),
+        (bpf_lookup_elem as Call)(1, ...args),
+        (bpf_get_next_key as Call)(1, ...args),
+        setsockopt(socket, 1, 50, ...args),
+        setsockopt(socket, 1, first, 'no value'),
+        setsockopt(first, 1, 50, 1),
+      ])
+        expect(answer).toBeLessThan(0);
+    }),
+    { numRuns: 1000 },
+  );
+  expect(system.kernel.memoryBytes).toBe(before);
+  expect(objects(system)).toEqual([0, 1]);
+});
+
 describe('what is let go', () => {
   it('is gone: programs, maps, filters and events leave no memory and no object behind', async () => {
     const { system } = open();
