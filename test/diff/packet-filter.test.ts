@@ -3,11 +3,10 @@
  * same lengths. The devices are those of a network namespace of the test's own.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assemble } from '../../src/asm/index.ts';
-import { AD, parseClassic } from '../../src/cbpf/index.ts';
+import { parseClassic } from '../../src/cbpf/index.ts';
 import type { ClassicInstruction } from '../../src/cbpf/index.ts';
 import { SK_BUFF } from '../../src/contracts/index.ts';
 import { createKernel } from '../../src/kernel/index.ts';
@@ -16,16 +15,14 @@ import { encode } from '../../src/isa/index.ts';
 import { LinuxUnavailableError, openLinux } from '../../src/linux/index.ts';
 import { Program } from '../../src/loader/index.ts';
 import { attachSocketFilter, openPacketSocket } from '../../src/node/index.ts';
-import type { PacketSocket, ReceivedPacket, SocketFilterLink } from '../../src/node/index.ts';
+import type { ReceivedPacket } from '../../src/node/index.ts';
 import { encodePcap } from '../../src/pcap/index.ts';
 import type { BpfSys } from '../../src/sys/index.ts';
 import { BPF_CMD, PROG_TYPE } from '../../src/uapi/index.ts';
-import { Random } from '../../src/util/index.ts';
-import { COMMON_FACTS, NETLINK_FACTS, classicProgram } from '../support/classic-programs.ts';
 import { openFrameSender } from '../support/frame-sender.ts';
-import type { FrameSender } from '../support/frame-sender.ts';
 import { enterNetworkNamespace } from '../support/network-namespace.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
+import { BROADCAST, MAC, MULTICAST, PacketPair, WAYS, frame, lines, makeDevices } from '../support/packet-pair.ts';
 
 const entered = await enterNetworkNamespace();
 const linux = await openLinux().catch((error: unknown) => {
@@ -40,16 +37,6 @@ const namespace = entered as NetworkNamespace;
 const kernel = linux as BpfSys;
 afterAll(() => typeof entered !== 'string' && namespace.leave());
 
-const MAC = { a: [2, 0, 0, 0, 0, 0xa], b: [2, 0, 0, 0, 0, 0xb], other: [2, 0, 0, 0, 0, 0xc] };
-const BROADCAST = [255, 255, 255, 255, 255, 255];
-const MULTICAST = [1, 0, 0x5e, 0, 0, 1];
-
-const frame = (to: readonly number[], rest: readonly number[], length = 0): Uint8Array => {
-  const bytes = new Uint8Array(Math.max(length, 12 + rest.length));
-  bytes.set([...to, ...MAC.a, ...rest]);
-  for (let i = 12 + rest.length; i < length; i++) bytes[i] = i;
-  return bytes;
-};
 const ip4 = (protocol: number): number[] => [0x45, 0, 0, 60, 0, 1, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
 const udp = [0x12, 0x34, 0, 53, 0, 40, 0, 0];
 
@@ -71,62 +58,6 @@ const FRAMES = [
   frame(MAC.b, [8, 0, 0x45]),
   frame(MAC.b, [8, 0, ...ip4(17), 0x12]),
 ];
-const SENTINEL = frame(MAC.b, [0xff, 0xfe, ...new TextEncoder().encode('the last one')]);
-const isSentinel = ({ data }: ReceivedPacket): boolean => data[12] === 0xff && data[13] === 0xfe;
-
-const lines = (packets: readonly ReceivedPacket[]): string[] =>
-  packets.map(({ data, originalLength, protocol, type, ifindex, hatype, vlan }) =>
-    JSON.stringify({ data: Buffer.from(data).toString('hex'), originalLength, protocol, type, ifindex, hatype, vlan }),
-  );
-
-/** Two sockets on one device. */
-class Pair {
-  readonly sockets: readonly PacketSocket[];
-  readonly #got: ReceivedPacket[][] = [[], []];
-  readonly #sender: FrameSender;
-
-  readonly iface: string;
-
-  private constructor(iface: string, sockets: readonly PacketSocket[], sender: FrameSender) {
-    this.iface = iface;
-    this.sockets = sockets;
-    this.#sender = sender;
-    for (const [i, socket] of sockets.entries()) socket.on('packet', (packet) => this.#got[i].push(packet));
-  }
-
-  static async open(iface: string, through: string): Promise<Pair> {
-    const sockets = [await openPacketSocket({ iface }), await openPacketSocket({ iface })];
-    return new Pair(iface, sockets, await openFrameSender(through));
-  }
-
-  async #until(condition: () => boolean): Promise<void> {
-    for (let i = 0; !condition(); i++) {
-      if (i > 2000) throw new Error(`waited for nothing: ${JSON.stringify(this.sockets.map(({ stats }) => stats))}`);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-  }
-
-  /** What comes through the first socket, filtered in user space, and the second, filtered in the kernel. */
-  async compare(attach: (socket: PacketSocket, where: 'user' | 'kernel') => SocketFilterLink, frames = FRAMES) {
-    const [user, inKernel] = this.sockets;
-    const links = [attach(user, 'user'), attach(inKernel, 'kernel')];
-    const { received } = user.stats;
-    for (const one of frames) this.#sender.send(one);
-    await this.#until(() => user.stats.received === received + frames.length);
-    for (const link of links) link.detach();
-    this.#sender.send(SENTINEL);
-    await this.#until(() => this.#got.every((packets) => packets.some(isSentinel)));
-    const results = this.#got.map((packets) => lines(packets.filter((packet) => !isSentinel(packet))));
-    for (const packets of this.#got) packets.length = 0;
-    return { user: results[0], kernel: results[1] };
-  }
-
-  close(): void {
-    this.#sender.close();
-    for (const socket of this.sockets) socket.close();
-  }
-}
-
 /** @returns undefined where the backend refuses it */
 function load(sys: BpfSys, text: string): Program | undefined {
   const insns = encode(assemble(text).insns);
@@ -134,24 +65,13 @@ function load(sys: BpfSys, text: string): Program | undefined {
   return fd < 0 ? undefined : new Program(sys, fd, { name: 'test', type: PROG_TYPE.SOCKET_FILTER });
 }
 
-beforeAll(async () => {
-  if (whyNot) return;
-  // Nobody else sends anything.
-  writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1');
-  namespace.ip('link add va address 02:00:00:00:00:0a type veth peer name vb address 02:00:00:00:00:0b');
-  for (const name of ['va', 'vb']) namespace.ip(`link set ${name} up`);
+beforeAll(() => {
+  if (!whyNot) makeDevices(namespace);
 });
 
-/** Where packets are looked at, and where they are sent. */
-const WAYS = [
-  { iface: 'vb', through: 'va' },
-  { iface: 'va', through: 'va' },
-  { iface: 'lo', through: 'lo' },
-] as const;
-
-async function eachWay(body: (pair: Pair) => Promise<void>): Promise<void> {
-  for (const { iface, through } of WAYS) {
-    const pair = await Pair.open(iface, through);
+async function eachWay(body: (pair: PacketPair) => Promise<void>): Promise<void> {
+  for (const way of WAYS) {
+    const pair = await PacketPair.open(way);
     try {
       await body(pair);
     } finally {
@@ -165,13 +85,14 @@ const ENGINES: readonly EngineName[] = ['jit', 'interp'];
 
 describe.skipIf(whyNot)('the same packets as through the kernel', () => {
   /** @returns how many came through; undefined where both refuse the program */
-  const compareProgram = async (pair: Pair, sys: BpfSys, text: string): Promise<number | undefined> => {
+  const compareProgram = async (pair: PacketPair, sys: BpfSys, text: string): Promise<number | undefined> => {
     const programs = { user: load(sys, text), kernel: load(kernel, text) };
     expect(programs.user === undefined, `verdict of\n${text}`).toBe(programs.kernel === undefined);
     const { user, kernel: inKernel } = programs;
     if (user === undefined || inKernel === undefined) return undefined;
-    const results = await pair.compare((socket, where) =>
-      attachSocketFilter(socket, where === 'user' ? user : inKernel),
+    const results = await pair.compare(
+      (socket, where) => attachSocketFilter(socket, where === 'user' ? user : inKernel),
+      FRAMES,
     );
     expect(results.user, `${pair.iface}:\n${text}`).toEqual(results.kernel);
     user.close();
@@ -248,8 +169,8 @@ describe.skipIf(whyNot)('a filter that is there before the first packet', () => 
 
 describe.skipIf(whyNot)('a capture', () => {
   it('shows the frames as the device that receives them', async () => {
-    const pair = await Pair.open('vb', 'va');
-    const live = await pair.compare((socket) => attachSocketFilter(socket, parseClassic('ret #262144')));
+    const pair = await PacketPair.open(WAYS[0]);
+    const live = await pair.compare((socket) => attachSocketFilter(socket, parseClassic('ret #262144')), FRAMES);
     pair.close();
     const records = FRAMES.map((data) => ({ data, seconds: 0, nanoseconds: 0 }));
     const socket = await openPacketSocket({ capture: Readable.from([encodePcap(records, { linkType: 1 })]) });
@@ -261,9 +182,15 @@ describe.skipIf(whyNot)('a capture', () => {
 });
 
 describe.skipIf(whyNot)('classic programs', () => {
-  const compareClassic = async (pair: Pair, sys: BpfSys | undefined, insns: ClassicInstruction[], name: string) => {
-    const results = await pair.compare((socket, where) =>
-      attachSocketFilter(socket, insns, { sys: where === 'user' ? sys : kernel }),
+  const compareClassic = async (
+    pair: PacketPair,
+    sys: BpfSys | undefined,
+    insns: ClassicInstruction[],
+    name: string,
+  ) => {
+    const results = await pair.compare(
+      (socket, where) => attachSocketFilter(socket, insns, { sys: where === 'user' ? sys : kernel }),
+      FRAMES,
     );
     expect(results.user, `${pair.iface}: ${name}`).toEqual(results.kernel);
     return results.user.length;
@@ -286,15 +213,4 @@ describe.skipIf(whyNot)('classic programs', () => {
       expect(through).toBeGreaterThan(150);
     }),
   );
-
-  /** What a ring tells of a packet. */
-  const FACTS = [...COMMON_FACTS, ...NETLINK_FACTS, AD.HATYPE];
-
-  it('at random', () =>
-    eachWay(async (pair) => {
-      for (let seed = 1; seed <= 25; seed++) {
-        const insns = classicProgram(new Random(seed), FACTS);
-        for (const sys of [undefined, createKernel()]) await compareClassic(pair, sys, insns, `seed ${seed}`);
-      }
-    }));
 });

@@ -3,7 +3,7 @@
  * processes that it starts. Needs Linux, koffi, CAP_SYS_ADMIN and the command `ip`.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 
 const CLONE_NEWNET = 0x40000000;
 
@@ -16,6 +16,8 @@ export interface NetworkNamespace {
   ip(words: string): void;
   /** Back to where the thread was. */
   leave(): void;
+  /** Into it again. */
+  enter(): void;
 }
 
 /** Enter a new namespace, whose `lo` is up. @returns why not, where it cannot be */
@@ -28,18 +30,13 @@ export async function enterNetworkNamespace(): Promise<NetworkNamespace | string
   );
   if (koffi === undefined) return 'the package koffi is not installed';
   const libc = koffi.load(null);
-  const before = openSync('/proc/thread-self/ns/net', 'r');
-  if (libc.func('int unshare(int flags)')(CLONE_NEWNET) !== 0) {
-    closeSync(before);
-    return 'no right to make a network namespace';
-  }
+  const setns = libc.func('int setns(int fd, int type)');
+  // The descriptors keep the namespaces; they go with the process.
+  const current = (): number => openSync('/proc/thread-self/ns/net', 'r');
+  const before = current();
+  if (libc.func('int unshare(int flags)')(CLONE_NEWNET) !== 0) return 'no right to make a network namespace';
+  const own = current();
   const ip = (words: string): void => void execFileSync('ip', words.split(' '));
   ip('link set lo up');
-  return {
-    ip,
-    leave() {
-      libc.func('int setns(int fd, int type)')(before, CLONE_NEWNET);
-      closeSync(before);
-    },
-  };
+  return { ip, leave: () => void setns(before, CLONE_NEWNET), enter: () => void setns(own, CLONE_NEWNET) };
 }
