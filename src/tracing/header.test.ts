@@ -35,7 +35,7 @@ struct shop_order {
  * SEC("tracepoint/shop/order")
  * int program(struct shop_order *event)
  *
- * SEC("raw_tracepoint/order")
+ * SEC("raw_tracepoint/shop/order")
  * int program(struct bpf_raw_tracepoint_args *event)
  *   args[0]: id, u64
  *   args[1]: gone, bool

@@ -41,7 +41,7 @@ ${fields.map(member).join('')}};
  * SEC("tracepoint/${system}/${name}")
  * int program(struct ${struct} *event)
  *
- * SEC("raw_tracepoint/${name}")
+ * SEC("raw_tracepoint/${system}/${name}")
  * int program(struct bpf_raw_tracepoint_args *event)
 ${args.join('')} */
 `;

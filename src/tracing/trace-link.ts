@@ -1,9 +1,10 @@
 /** A program that is attached to an event, until it is detached or a run of it fails. */
+import { BpfError, ERRNO } from '../errors/index.ts';
 import type { AttachedStats, EventAttachOptions, EventAttachment, KernelEvent } from '../kernel/index.ts';
 import type { ProgramInfo } from './program-ref.ts';
 
 export interface TraceAttachOptions {
-  /** Instructions that a run may take; 1,000,000. Infinity: no end. */
+  /** Instructions that a run may take, at least 1; 1,000,000. Infinity: no end. */
   readonly fuel?: number;
   /** Called when the program is detached since a run failed; `trace_pipe` has a line then. What it throws is lost. */
   readonly detached?: (error: Error, link: TraceLink) => void;
@@ -19,7 +20,7 @@ export class TraceLink implements AttachedStats {
 
   /**
    * @param released called once, when the program is detached; with the error if a run failed
-   * @throws BpfError as KernelEvent.attach
+   * @throws BpfError as KernelEvent.attach; EINVAL: the fuel
    */
   constructor(
     target: string,
@@ -29,6 +30,9 @@ export class TraceLink implements AttachedStats {
     options: TraceAttachOptions,
     released: (link: TraceLink, error?: Error) => void,
   ) {
+    const { fuel } = options;
+    if (fuel !== undefined && !(fuel >= 1))
+      throw new BpfError(ERRNO.EINVAL, 'attach', `fuel is a number from 1 on, not ${String(fuel)}`);
     this.target = target;
     this.program = program;
     this.#released = released;
@@ -42,7 +46,7 @@ export class TraceLink implements AttachedStats {
         // It is nobody's who caused the event.
       }
     };
-    this.#attachment = event.attach(fd, { fuel: options.fuel, stopped });
+    this.#attachment = event.attach(fd, { fuel, stopped });
   }
 
   get attached(): boolean {

@@ -164,10 +164,26 @@ it('refuses what it cannot attach, with the reason', () => {
   );
   expect(refusal(() => host.attach('shop:nosuch', programs.count))).toBe('ENOENT no tracepoint shop:nosuch');
   expect(refusal(() => host.attach('shop:order', { fd: 999 }))).toMatch(/^EBADF/);
+  for (const fuel of [0, -1, NaN])
+    expect(refusal(() => host.attach('shop:order', programs.count, { fuel }))).toMatch(/^EINVAL fuel/);
   expect(refusal(() => host.interval(0, programs.tick))).toMatch(/^EINVAL 1 to/);
   expect(refusal(() => host.interval(NaN, programs.tick))).toMatch(/^EINVAL 1 to/);
   expect(refusal(() => new TraceHost(kernel).interval(10, programs.tick))).toBe('EOPNOTSUPP this host has no timers');
   host.define('mall', 'order', FIELDS);
   expect(refusal(() => host.attach(programs.sum))).toBe('EINVAL order is one of shop:order, mall:order');
   expect(ticking.size).toBe(0);
+});
+
+it('can be closed, detached and asked from inside a run', () => {
+  const { kernel, host, order, programs } = setUp();
+  const seen: string[] = [];
+  kernel.traceTo(() => {
+    order.emit({ id: 5n, total: 5000, country: 'DE' });
+    seen.push(host.readFile('events/shop/order/filter').trim());
+    host.close();
+  });
+  const link = host.attach(programs.say);
+  order.emit({ id: 1n, total: 5000, country: 'DE' });
+  expect([seen, link.attached, link.runs, link.misses]).toEqual([[`bpf_${link.program.id}`], false, 1, 1]);
+  expect(order.listeners).toBe(0);
 });
