@@ -45,3 +45,5 @@ export const SO_ATTACH_FILTER_EBPF = 50;
 /** The option whose value is classic BPF, which is translated. */
 export const SO_ATTACH_FILTER = 26;
 export const SO_DETACH_FILTER = 27;
+/** From then on nobody changes the filter. */
+export const SO_LOCK_FILTER = 44;

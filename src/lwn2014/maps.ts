@@ -9,12 +9,11 @@
  */
 import { ERRNO } from '../errors/index.ts';
 import { BPF_CMD, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
+import { bytesOf } from './caller.ts';
+import type { Bytes, Caller } from './caller.ts';
 import { BPF_MAP_KEY_SIZE, BPF_MAP_MAX_ENTRIES, BPF_MAP_TYPE_HASH, BPF_MAP_VALUE_SIZE } from './constants.ts';
 import { HeldMap, checkNewId } from './namespace.ts';
 import { readAttributes } from './netlink.ts';
-import type { Caller } from './caller.ts';
-import { bytesOf } from './caller.ts';
-import type { Bytes } from './caller.ts';
 
 const U32 = { min: 4, max: 4 };
 const ATTRIBUTES = new Map([
@@ -36,7 +35,7 @@ export function mapCreate({ kernel, names }: Caller, id: number, type: number, n
   const attr = { mapType: MAP_TYPE.HASH, keySize, valueSize, maxEntries, mapFlags };
   const fd = kernel.bpf(BPF_CMD.MAP_CREATE, attr);
   if (fd < 0) return fd;
-  names.maps.set(id, new HeldMap(kernel, fd, keySize, valueSize));
+  names.maps.set(id, new HeldMap(kernel, fd));
   return id;
 }
 

@@ -11,17 +11,13 @@ import type { Kernel } from '../kernel/index.ts';
 /** A map of the subsystem, with those who hold it: its id and programs. */
 export class HeldMap {
   readonly fd: number;
-  readonly keySize: number;
-  readonly valueSize: number;
   readonly #kernel: Kernel;
   #holders = 1;
 
   /** Takes over the descriptor. */
-  constructor(kernel: Kernel, fd: number, keySize: number, valueSize: number) {
+  constructor(kernel: Kernel, fd: number) {
     this.#kernel = kernel;
     this.fd = fd;
-    this.keySize = keySize;
-    this.valueSize = valueSize;
   }
 
   hold(): void {

@@ -100,8 +100,9 @@ export class Lwn2014 extends Wrappers {
    * @param socket one of Node's, or a packet socket
    * @param value a number, or the bytes of an option's value
    * @returns 0 or -errno: ENOTSOCK, EBADF: no socket, a closed one; ENOPROTOOPT: another level or option; EPERM:
-   *   SO_ATTACH_FILTER_EBPF without CAP_SYS_ADMIN, a locked filter; EINVAL: the id is no program's that a socket takes, or no number of 4 bytes; EACCES: the
-   *   program needs what the socket does not grant, or reads what it does not have; ENOENT: nothing to detach
+   *   SO_ATTACH_FILTER_EBPF without CAP_SYS_ADMIN, a locked filter; EINVAL: the id is no program's that a socket takes, or no
+   *   number of 4 bytes; EACCES: the program needs what the socket does not grant, or reads what it does not have; ENOENT:
+   *   nothing to detach
    */
   setsockopt(socket: FilterTarget | UserSocket, level: number, option: number, value: number | Bytes): number {
     const set = (): number => {
