@@ -23,17 +23,18 @@ const ROUTES: Readonly<Record<string, readonly [status: number, ms: number]>> = 
 const CONNECTIONS = 16;
 
 export async function eventsDemo(settings: EventSettings, requests: number, json: boolean, io: Io): Promise<number> {
-  const { host, tracing } = begin({ ...settings, object: settings.object ?? BUNDLED });
+  const begun = begin({ ...settings, object: settings.object ?? BUNDLED });
   try {
     const answered = await serveAndLoad(requests);
-    io.out(host.pipe.read());
-    const made = report(0, tracing);
+    io.out(begun.host.pipe.read());
+    const made = report(0, begun);
+    for (const warning of made.warnings) io.err(`skep: warning: ${warning}\n`);
     if (json) io.out(`${JSON.stringify({ requests: answered, ...(reportJson(made) as object) }, null, 2)}\n`);
     else io.out(`${thousands(answered)} requests to a service in this process\n\n${reportText(made, false)}`);
     return 0;
   } finally {
-    if (tracing) tracing.close();
-    else host.close();
+    if (begun.tracing) begun.tracing.close();
+    else begun.host.close();
   }
 }
 

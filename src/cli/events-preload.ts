@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { serialize } from 'node:v8';
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 import { begin, report, SETTINGS_VARIABLE } from './events-report.ts';
-import type { EventSettings, PreloadSettings } from './events-report.ts';
+import type { Begun, EventSettings, PreloadSettings } from './events-report.ts';
 import { describeFailure } from './failure.ts';
 
 const TRACE_FD = 3;
@@ -18,7 +18,8 @@ const GRACE = 100;
 function start({ parent, reports, ...settings }: PreloadSettings): void {
   if (process.ppid !== parent) return;
   const file = join(reports, String(threadId));
-  const { host, tracing } = beginOrEnd(settings);
+  const begun = beginOrEnd(settings);
+  const { host } = begun;
   writeFileSync(file, '');
   const print = (): void => {
     const lines = host.pipe.read();
@@ -26,7 +27,7 @@ function start({ parent, reports, ...settings }: PreloadSettings): void {
   };
   const write = (): void => {
     print();
-    writeFileSync(file, serialize(report(threadId, tracing)));
+    writeFileSync(file, serialize(report(threadId, begun)));
   };
   void (async () => {
     for await (const line of host.pipe) writeSync(TRACE_FD, `${line}\n`);
@@ -54,7 +55,7 @@ function endBy(signal: 'SIGINT' | 'SIGTERM', write: () => void, others: Broadcas
 }
 
 /** What cannot be attached is said before the script begins, which then does not. */
-function beginOrEnd(settings: EventSettings): ReturnType<typeof begin> {
+function beginOrEnd(settings: EventSettings): Begun {
   try {
     return begin(settings);
   } catch (error) {

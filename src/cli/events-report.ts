@@ -4,7 +4,7 @@ import type { Json } from '../btf/index.ts';
 import { loadCollectionSpec } from '../loader/index.ts';
 import type { Tracing } from '../node/index.ts';
 import { openTraceHost, startTracing } from '../node/index.ts';
-import type { TraceHost } from '../tracing/index.ts';
+import type { TraceHost, Tracepoint } from '../tracing/index.ts';
 import { mapJson, mapText, readMap } from './map-table.ts';
 import type { MapContents } from './map-table.ts';
 import { formatTable, thousands } from './table.ts';
@@ -12,7 +12,7 @@ import { formatTable, thousands } from './table.ts';
 export interface EventSettings {
   /** Path of the object; absent: no programs. */
   readonly object?: string;
-  /** `system:event` of the events that are printed. */
+  /** Patterns of events that are printed, `system:event`, where `*` is any part. */
   readonly enable: readonly string[];
   readonly fuel?: number;
   /** Milliseconds between two runs of programs of type perf_event. */
@@ -29,16 +29,44 @@ export interface PreloadSettings extends EventSettings {
 
 /** The environment variable of the settings. */
 export const SETTINGS_VARIABLE = 'SKEP_EVENTS';
-/** Begin as the settings say. @throws FormatError, BpfError, VerifierError; Node's error for a file that cannot be read */
-export function begin({ object, enable, fuel, interval }: EventSettings): { host: TraceHost; tracing?: Tracing } {
+
+/** Whether a name is like a pattern: `*` is any part of it. */
+export function matcher(pattern: string): (name: string) => boolean {
+  const parts = pattern.replace('/', ':').split('*');
+  const regexp = new RegExp(`^${parts.map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&')).join('.*')}$`);
+  return (name) => regexp.test(name);
+}
+
+/** What is traced in this thread. */
+export interface Begun {
+  readonly host: TraceHost;
+  /** Absent: no programs. */
+  readonly tracing?: Tracing;
+  /** Patterns that no event has been like. */
+  readonly unmatched: ReadonlySet<string>;
+}
+
+/**
+ * Begin as the settings say; events that the application defines later count too.
+ * @throws FormatError, BpfError, VerifierError; Node's error for a file that cannot be read
+ */
+export function begin({ object, enable, fuel, interval }: EventSettings): Begun {
   let tracing: Tracing | undefined;
   if (object !== undefined) {
     const spec = loadCollectionSpec(new Uint8Array(readFileSync(object)), { file: object });
-    tracing = startTracing(spec, { fuel, interval });
+    tracing = startTracing(spec, { fuel, interval, wait: true });
   }
   const host = tracing?.host ?? openTraceHost();
-  for (const name of enable) host.writeFile(`events/${name.replace(':', '/')}/enable`, '1');
-  return { host, tracing };
+  const unmatched = new Set(enable);
+  const patterns = enable.map((pattern) => ({ pattern, matches: matcher(pattern) }));
+  const look = (tracepoint: Tracepoint): void => {
+    const found = patterns.filter(({ matches }) => matches(`${tracepoint.system}:${tracepoint.name}`));
+    for (const { pattern } of found) unmatched.delete(pattern);
+    if (found.length > 0) host.event(tracepoint).printing = true;
+  };
+  for (const tracepoint of host.registry) look(tracepoint);
+  if (patterns.length > 0) host.registry.watch(look);
+  return { host, tracing, unmatched };
 }
 
 export interface ThreadReport {
@@ -52,9 +80,11 @@ export interface ThreadReport {
     readonly attached: boolean;
   }[];
   readonly maps: readonly MapContents[];
+  /** What was asked for and never came. */
+  readonly warnings: readonly string[];
 }
 
-export function report(thread: number, tracing: Tracing | undefined): ThreadReport {
+export function report(thread: number, { tracing, unmatched }: Begun): ThreadReport {
   const programs = (tracing?.links ?? []).map(({ program, target, runs, misses, attached }) => {
     return { name: program.name, event: target, runs, misses, attached };
   });
@@ -66,7 +96,11 @@ export function report(thread: number, tracing: Tracing | undefined): ThreadRepo
       // A ring buffer or the like: nothing to be listed.
     }
   }
-  return { thread, programs, maps };
+  const warnings = [...(tracing?.waiting ?? [])].map((name) => {
+    return `program ${name} was not attached: there was no event ${tracing?.programs[name].attachTo}`;
+  });
+  warnings.push(...[...unmatched].map((pattern) => `--enable ${pattern}: there was no such event`));
+  return { thread, programs, maps, warnings };
 }
 
 /** @param several say which thread it is */
@@ -79,7 +113,7 @@ export function reportText({ thread, programs, maps }: ThreadReport, several: bo
   return title + table + maps.map(mapText).join('\n');
 }
 
-export function reportJson({ thread, programs, maps }: ThreadReport): Json {
+export function reportJson({ thread, programs, maps, warnings }: ThreadReport): Json {
   const contents = Object.fromEntries(maps.map((map) => [map.name, mapJson(map)]));
-  return { thread, programs: programs.map((program) => ({ ...program })), maps: contents };
+  return { thread, programs: programs.map((program) => ({ ...program })), maps: contents, warnings: [...warnings] };
 }

@@ -32,6 +32,7 @@ export async function runTraced(
   try {
     const exitCode = await runChild({ ...settings, object, reports, parent: process.pid }, script, io);
     const threads = await readReports(reports, io);
+    for (const warning of threads.flatMap((thread) => thread.warnings)) io.err(`skep: warning: ${warning}\n`);
     const text = json
       ? `${JSON.stringify({ exitCode, threads: threads.map(reportJson) }, null, 2)}\n`
       : threads.map((thread) => reportText(thread, threads.length > 1)).join('\n');

@@ -5,6 +5,7 @@ import { formatText, headerText, TracepointRegistry, typesText } from '../tracin
 import type { Tracepoint } from '../tracing/index.ts';
 import { UsageError } from './command.ts';
 import type { Command, Io } from './command.ts';
+import { matcher } from './events-report.ts';
 import type { EventSettings } from './events-report.ts';
 
 const help = `usage: skep events list [PATTERN] [--json]
@@ -20,7 +21,7 @@ list prints the events; a PATTERN may have * in it.
 format (or show) prints an event's record as tracefs does: each field with its offset and size.
 header prints the record as a C struct, for programs to include; with --ts as a TypeScript type.
 run starts a script with node, attaches the programs of an object before it begins, and prints what their maps hold when
-it ends; a script that runs on is ended by ^C. Worker threads are traced too, each with maps of its own. The exit code
+it ends; a script that runs on is ended by ^C. Programs for events that the script defines wait for them. Worker threads are traced too, each with maps of its own. The exit code
 is the script's.
 demo does the same with a small HTTP service and some load, in this process. Without OBJECT, with the bundled program.
 
@@ -101,13 +102,6 @@ function list([pattern = '*', ...rest]: string[], values: Values, io: Io): numbe
   return 1;
 }
 
-/** Whether a name is like a pattern: `*` is any part of it. */
-export function matcher(pattern: string): (name: string) => boolean {
-  const parts = pattern.replace('/', ':').split('*');
-  const regexp = new RegExp(`^${parts.map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&')).join('.*')}$`);
-  return (name) => regexp.test(name);
-}
-
 function find(registry: TracepointRegistry, name: string): Tracepoint {
   const tracepoint = registry.find(name);
   if (tracepoint !== undefined) return tracepoint;
@@ -142,17 +136,7 @@ function settings(object: string | undefined, values: Values): EventSettings {
     if (!/^[1-9]\d*$/.test(text)) throw new UsageError(`--${name} is a number from 1 on, not ${text}`);
     return Number(text);
   };
-  return { object, enable: enabled(values), fuel: number('fuel'), interval: number('interval') };
-}
-
-/** The events to be printed. */
-function enabled({ enable = [] }: Values): string[] {
-  const names = [...knownEvents()].map(({ system, name }) => `${system}:${name}`);
-  return enable.flatMap((pattern) => {
-    const found = names.filter(matcher(pattern));
-    if (found.length === 0) throw new UsageError(`--enable ${pattern}: no event is called so`);
-    return found;
-  });
+  return { object, enable: values.enable ?? [], fuel: number('fuel'), interval: number('interval') };
 }
 
 async function runScript(words: string[], values: Values, io: Io, script?: string[]): Promise<number> {

@@ -135,6 +135,35 @@ describe('an HTTP service under load', () => {
   });
 });
 
+describe('a program for an event that the application defines later', () => {
+  const late = (name: string) => {
+    const object = spec();
+    object.programs.on_response.attachTo = `late/${name}`;
+    return object;
+  };
+
+  it('waits for it', () => {
+    expect(() => startTracing(late('event'))).toThrow(/ENOENT/);
+    const tracing = startTracing(late('event'), { wait: true });
+    expect([tracing.links.length, [...tracing.waiting]]).toEqual([0, ['on_response']]);
+    const fields = { status: 'u16', duration_ns: 'u64', method: 'char[8]', url: 'char[64]' } as const;
+    const event = defineTracepoint('late', 'event', fields);
+    event.emit({ status: 200, duration_ns: 5000, method: 'GET', url: '/late' });
+    expect([...tracing.waiting]).toEqual([]);
+    expect(tracing.links.map(({ target, runs }) => [target, runs])).toEqual([['late:event', 1]]);
+    tracing.close();
+    expect(event.enabled).toBe(false);
+  });
+
+  it('says so when it cannot be attached then, and not to the application', () => {
+    const tracing = startTracing(late('other'), { wait: true });
+    defineTracepoint('late', 'other', { status: 'u16' });
+    expect([tracing.links.length, tracing.waiting.size]).toEqual([0, 0]);
+    expect(tracing.host.pipe.read()).toMatch(/on_response: cannot be attached: .*EACCES/);
+    tracing.close();
+  });
+});
+
 describe('a program at an interval', () => {
   it('runs by a timer that keeps nothing alive and goes with it', async () => {
     const host = openTraceHost();

@@ -95,6 +95,19 @@ describe.skipIf(!existsSync(main))('skep events run (needs dist)', () => {
     expect(text.match(/^thread .*$|^"\/served" +200 +1$/gm)).toHaveLength(4);
   });
 
+  it('prints events, also those that the script defines, and says what never came', () => {
+    const node = new URL('../../dist/node/index.js', import.meta.url).href;
+    const orders = script(
+      'orders.mjs',
+      `import { defineTracepoint } from ${JSON.stringify(node)};
+       const order = defineTracepoint('shop', 'order', { id: 'u64', country: 'char[2]' });
+       for (const country of ['DE', 'FR']) order.emit({ id: 7n, country });`,
+    );
+    const printed = run('--enable', 'shop:*', '--enable', 'no:such', '--', orders);
+    expect(printed.stdout.match(/order: id=7 country=(DE|FR)$/gm)).toHaveLength(2);
+    expect(printed.stderr).toBe('skep: warning: --enable no:such: there was no such event\n');
+  });
+
   it('says before the script begins what cannot be attached', () => {
     const quiet = script('quiet.mjs', 'console.log("began")');
     const counted = join(root, 'examples', 'count-by-protocol', 'count.bpf.o');

@@ -6,13 +6,19 @@ import { basename } from 'node:path';
 import { BpfError, ERRNO } from '../../errors/index.ts';
 import { createKernel } from '../../kernel/index.ts';
 import type { Kernel, KernelOptions } from '../../kernel/index.ts';
-import type { Collection, CollectionSpec, LoadOptions } from '../../loader/index.ts';
+import type { Collection, CollectionSpec, LoadOptions, Program } from '../../loader/index.ts';
 import { TraceHost } from '../../tracing/index.ts';
 import type { SectionAttachOptions, Timers, TraceHostOptions, TraceLink } from '../../tracing/index.ts';
+import { PROG_TYPE } from '../../uapi/index.ts';
 import { monotonic, threadClock } from './clock.ts';
 import { defineNodeEvents } from './define.ts';
 
 const MAX_COMM = 15;
+const TRACING_TYPES: ReadonlySet<number> = new Set([
+  PROG_TYPE.TRACEPOINT,
+  PROG_TYPE.RAW_TRACEPOINT,
+  PROG_TYPE.PERF_EVENT,
+]);
 
 /** Who this process is, as `bpf_get_current_*` answers. */
 export function thisTask(): NonNullable<KernelOptions['task']> {
@@ -46,6 +52,11 @@ export function openTraceHost(kernel: Kernel = createProcessKernel(), options: T
 }
 
 export interface TracingOptions extends SectionAttachOptions {
+  /**
+   * A program for an event that there is not yet is attached as soon as it is defined, where otherwise ENOENT is thrown: for
+   * programs that begin before the application. What goes wrong then is said in `trace_pipe`.
+   */
+  readonly wait?: boolean;
   readonly kernel?: KernelOptions;
   readonly host?: TraceHostOptions;
   readonly load?: LoadOptions;
@@ -55,7 +66,10 @@ export interface TracingOptions extends SectionAttachOptions {
 export interface Tracing {
   readonly kernel: Kernel;
   readonly host: TraceHost;
+  /** Of the programs that have been attached. */
   readonly links: readonly TraceLink[];
+  /** Names of the programs whose events are not defined yet; see `TracingOptions.wait`. */
+  readonly waiting: ReadonlySet<string>;
   readonly maps: Collection['maps'];
   readonly programs: Collection['programs'];
   /** Detach and unload all of it. Again is harmless. */
@@ -78,18 +92,57 @@ export function startTracing(spec: CollectionSpec, options: TracingOptions = {})
   const kernel = createProcessKernel(options.kernel);
   const host = openTraceHost(kernel, options.host);
   let collection: Collection | undefined;
+  let attached: Attached | undefined;
   const close = (): void => {
+    attached?.stopWaiting();
     host.close();
     collection?.close();
   };
   try {
     collection = spec.load(kernel, options.load);
-    const links = host.attachAll(collection, options);
-    if (links.length === 0) throw new BpfError(ERRNO.EINVAL, 'attach', 'the object has no program for events');
+    attached = attachPrograms(host, collection, options);
     const { maps, programs } = collection;
-    return { kernel, host, links, maps, programs, close, [Symbol.dispose]: close };
+    const { links, waiting } = attached;
+    return { kernel, host, links, waiting, maps, programs, close, [Symbol.dispose]: close };
   } catch (error) {
     close();
     throw error;
   }
+}
+
+interface Attached {
+  readonly links: readonly TraceLink[];
+  readonly waiting: ReadonlySet<string>;
+  stopWaiting(): void;
+}
+
+/** @throws BpfError as startTracing */
+function attachPrograms(host: TraceHost, { programs }: Collection, options: TracingOptions): Attached {
+  const links: TraceLink[] = [];
+  const waiting = new Set<string>();
+  /** @returns whether its event is there */
+  const attach = (program: Program): boolean => {
+    try {
+      links.push(host.attach(program, options));
+      return true;
+    } catch (error) {
+      if (error instanceof BpfError && error.errno === ERRNO.ENOENT && options.wait) return false;
+      throw error;
+    }
+  };
+  const wanted = Object.values(programs).filter(({ type }) => TRACING_TYPES.has(type));
+  if (wanted.length === 0) throw new BpfError(ERRNO.EINVAL, 'attach', 'the object has no program for events');
+  for (const program of wanted) if (!attach(program)) waiting.add(program.name);
+  if (waiting.size === 0) return { links, waiting, stopWaiting() {} };
+  const stopWaiting = host.registry.watch(() => {
+    for (const name of waiting)
+      try {
+        if (attach(programs[name])) waiting.delete(name);
+      } catch (error) {
+        // It is the application that defines: it must not be stopped.
+        waiting.delete(name);
+        host.pipe.print(name, `cannot be attached: ${(error as Error).message}`);
+      }
+  });
+  return { links, waiting, stopWaiting };
 }
