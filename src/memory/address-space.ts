@@ -2,32 +2,25 @@
  * The one memory of a userspace kernel. An eBPF pointer is its zero-extended address here. Memory is handed out in
  * regions of whole pages; every address belongs to one region or to none, so that a checked access costs one table
  * look-up. Address 0 and the first 64 KiB belong to no region, and so does at least one page between regions. Only small
- * regions of kind `map`, of which programs may touch nothing, share pages.
+ * regions of maps share pages, with others of which programs may do the same: see shared-pages.ts.
  * `allocate` may grow the memory, which detaches all views: never keep `bytes` or `view` across it.
  */
+import { GRANULE, MAX_SHARED, SHARED_BYTES, SharedPages } from './shared-pages.ts';
 
 /** Granularity of regions, in bytes. */
 export const PAGE = 4096;
+const PAGE_BITS = 12;
 const WASM_PAGE = 65536;
 const GUARD = WASM_PAGE;
 
 /** What compiled programs may do with a page at once; anything else is checked exactly. Bits of the table of pages. */
 export const PAGE_OPEN = { READ: 1, WRITE: 2 } as const;
 
-/** Bytes of the pieces of shared pages; what is larger has pages of its own. */
-const PIECES: readonly number[] = [128, 256, 512, 640, 768, 1024, 1280, 2048];
-
-/** A page of pieces of one size. */
-interface SharedPage {
-  readonly page: Region;
-  readonly piece: number;
-  readonly count: number;
-  /** Addresses of those that are free. */
-  readonly free: number[];
-}
-
 /** Regions of which programs may touch whatever lies on their pages: nothing else does. */
 const OPEN_KINDS: ReadonlySet<RegionKind> = new Set(['stack', 'ctx', 'packet']);
+
+/** Regions that may share pages. */
+const SHARING_KINDS: ReadonlySet<RegionKind> = new Set(['map', 'map-value']);
 
 export type RegionKind = 'stack' | 'ctx' | 'packet' | 'mem' | 'map' | 'map-value';
 
@@ -38,7 +31,7 @@ export interface Region {
   size: number;
   readonly kind: RegionKind;
   writable: boolean;
-  /** Bytes reserved: whole pages, or a piece of one. */
+  /** Bytes reserved: whole pages, or less where they are shared. */
   readonly reserved: number;
   /** Name for messages. */
   readonly name: string;
@@ -49,6 +42,11 @@ export interface Region {
   contains?(offset: number, size: number): boolean;
 }
 
+/** What the table of pages holds: where they are shared, the region is only what keeps them. */
+interface PageRegion extends Region {
+  shared?: SharedPages;
+}
+
 export interface AllocateOptions {
   kind: RegionKind;
   name: string;
@@ -56,17 +54,27 @@ export interface AllocateOptions {
   contains?(offset: number, size: number): boolean;
   /** With `contains`: what lies on the pages and is not contained is of no use to anybody, such as padding. */
   padded?: boolean;
+  /** Whole pages even where it is small. */
+  ownPages?: boolean;
+}
+
+/** Bits of PAGE_OPEN for the pages of a region. */
+function openness({ kind, writable = true, contains, padded }: AllocateOptions): number {
+  if (OPEN_KINDS.has(kind)) return PAGE_OPEN.READ | PAGE_OPEN.WRITE;
+  if (contains !== undefined && padded !== true) return 0;
+  return PAGE_OPEN.READ | (writable ? PAGE_OPEN.WRITE : 0);
 }
 
 export class AddressSpace {
   readonly memory: WebAssembly.Memory;
   /** Region of each page, by page number. */
-  #pages: (Region | undefined)[] = [];
-  /** Regions whose pages are open to programs. */
-  readonly #open = new Set<Region>();
+  #pages: (PageRegion | undefined)[] = [];
+  /** Regions whose pages are open to programs: bits of PAGE_OPEN. */
+  readonly #open = new Map<Region, number>();
   /** Free page runs: [first page, pages], in address order, never adjacent. */
   #free: [number, number][] = [];
-  #shared: SharedPage[] = [];
+  /** Pages that are shared, by what compiled programs may do with them: bits of PAGE_OPEN. */
+  readonly #shared: Record<number, SharedPages[]> = {};
   #end: number;
   #used = 0;
   readonly #limit: number;
@@ -104,40 +112,44 @@ export class AddressSpace {
   }
 
   /**
-   * A zeroed region of `size` bytes at a page boundary (a small one of kind `map`: at a multiple of 128), or undefined when
+   * A zeroed region of `size` bytes at a page boundary (a small one of a map: at a multiple of GRANULE), or undefined when
    * the memory is exhausted (-ENOMEM).
    */
   allocate(size: number, options: AllocateOptions): Region | undefined {
-    const piece = options.kind === 'map' ? PIECES.find((bytes) => size <= bytes) : undefined;
-    return piece === undefined ? this.#allocatePages(size, options) : this.#allocatePiece(size, piece, options);
+    const shares = SHARING_KINDS.has(options.kind) && size <= MAX_SHARED && !options.ownPages;
+    return shares ? this.#allocateShared(size, options) : this.#allocatePages(size, options);
   }
 
-  #allocatePiece(size: number, piece: number, { kind, name }: AllocateOptions): Region | undefined {
-    let shared = this.#shared.find((one) => one.piece === piece && one.free.length > 0);
+  #allocateShared(size: number, options: AllocateOptions): Region | undefined {
+    const reserved = Math.max(1, Math.ceil(size / GRANULE)) * GRANULE;
+    const runs = (this.#shared[openness(options)] ??= []);
+    let shared = runs.find((one) => one.place(reserved) !== undefined);
     if (shared === undefined) {
-      const nobody = { kind, name: 'maps', writable: false, contains: () => false };
-      const page = this.#allocatePages(PAGE, nobody);
-      if (page === undefined) return undefined;
-      this.#used -= PAGE;
-      const count = Math.floor(PAGE / piece);
-      const free = Array.from({ length: count }, (_, i) => page.base + (count - i - 1) * piece);
-      shared = { page, piece, count, free };
-      this.#shared.push(shared);
+      const pages = this.#allocatePages(SHARED_BYTES, { ...options, name: 'maps' });
+      if (pages === undefined) return this.#allocatePages(size, options);
+      this.#used -= pages.reserved;
+      shared = (pages as PageRegion).shared = new SharedPages(pages);
+      runs.push(shared);
     }
-    this.#used += piece;
-    const base = shared.free.pop() as number;
-    return { base, size, kind, name, writable: false, reserved: piece, contains: () => false };
+    const base = shared.place(reserved) as number;
+    const { kind, name, writable = true, contains } = options;
+    const region: Region = { base, size, kind, name, writable, reserved, contains };
+    shared.add(region);
+    this.#used += reserved;
+    // Pages that are open to programs were so before, too.
+    this.#bytes.fill(0, base, base + reserved);
+    return region;
   }
 
-  #freePiece(region: Region): void {
-    const shared = this.#shared.find(({ page }) => region.base >= page.base && region.base < page.base + PAGE);
-    if (shared === undefined || shared.free.includes(region.base)) return;
+  #freeShared(region: Region, shared: SharedPages): void {
+    if (!shared.remove(region)) return;
     this.#bytes.fill(0, region.base, region.base + region.reserved);
-    this.#used -= shared.piece;
-    if (shared.free.push(region.base) < shared.count) return;
-    this.#shared = this.#shared.filter((one) => one !== shared);
-    this.#used += PAGE;
-    this.free(shared.page);
+    this.#used -= region.reserved;
+    if (!shared.isEmpty) return;
+    for (const runs of Object.values(this.#shared)) if (runs.includes(shared)) runs.splice(runs.indexOf(shared), 1);
+    (shared.pages as PageRegion).shared = undefined;
+    this.#used += shared.pages.reserved;
+    this.free(shared.pages);
   }
 
   #allocatePages(size: number, options: AllocateOptions): Region | undefined {
@@ -155,9 +167,9 @@ export class AddressSpace {
     };
     this.#pages.fill(region, first, first + pages);
     this.#used += region.reserved;
-    const uniform = OPEN_KINDS.has(region.kind) || region.contains === undefined || options.padded === true;
-    if (uniform) this.#open.add(region);
-    this.#writeTable(region, uniform);
+    const open = openness(options);
+    if (open !== 0) this.#open.set(region, open);
+    this.#writeTable(region, open);
     return region;
   }
 
@@ -169,41 +181,41 @@ export class AddressSpace {
     if (this.#table === undefined) {
       const size = (this.#limit * WASM_PAGE) / PAGE;
       this.#table = this.allocate(size, { kind: 'mem', name: 'pages', writable: false, contains: () => false });
-      for (const region of this.#open) this.#writeTable(region, true);
+      for (const [region, open] of this.#open) this.#writeTable(region, open);
     }
     return this.#table?.base;
   }
 
-  #writeTable({ base, reserved, writable, kind }: Region, open: boolean): void {
+  #writeTable({ base, reserved }: Region, open: number): void {
     if (this.#table === undefined) return;
-    const writes = writable || OPEN_KINDS.has(kind);
-    const value = open ? PAGE_OPEN.READ | (writes ? PAGE_OPEN.WRITE : 0) : 0;
     const from = this.#table.base + base / PAGE;
-    this.#bytes.fill(value, from, from + reserved / PAGE);
+    this.#bytes.fill(open, from, from + reserved / PAGE);
   }
 
   /** Give a region back; its bytes are zeroed and its addresses belong to nobody. */
   free(region: Region): void {
-    if (region.reserved < PAGE) return this.#freePiece(region);
+    const shared = this.#pages[region.base >>> PAGE_BITS]?.shared;
+    if (shared !== undefined) return this.#freeShared(region, shared);
     const first = region.base / PAGE;
     const pages = region.reserved / PAGE;
     if (this.#pages[first] !== region) return;
     this.#bytes.fill(0, region.base, region.base + region.reserved);
     this.#pages.fill(undefined, first, first + pages);
     this.#open.delete(region);
-    this.#writeTable(region, false);
+    this.#writeTable(region, 0);
     this.#givePages(first, pages + 1);
     this.#used -= region.reserved;
   }
 
   /** The region that an address lies in. */
   regionAt(address: number): Region | undefined {
-    return this.#pages[address >>> 12];
+    const region = this.#pages[address >>> PAGE_BITS];
+    return region?.shared === undefined ? region : region.shared.at(address);
   }
 
   /** The region in which `size` bytes at `address` are one live object's, or undefined: the access is bad. */
   check(address: number, size: number, write: boolean): Region | undefined {
-    const region = this.#pages[address >>> 12];
+    const region = this.regionAt(address);
     if (region === undefined || (write && !region.writable)) return undefined;
     const offset = address - region.base;
     if (offset + size > region.size) return undefined;

@@ -88,7 +88,7 @@ export const HASH_ELEM = {
   NEXT: 0,
   /** Low word of its key's hash. */
   HASH: 4,
-  /** Address of its map, which is a whole number of pages, and one of ELEM_STATE. */
+  /** Address of its map, a multiple of 64, and one of ELEM_STATE. */
   STATE: 8,
   /** Next element of the free list or of the retired ones. */
   LINK: 12,
