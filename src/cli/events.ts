@@ -21,8 +21,8 @@ list prints the events; a PATTERN may have * in it.
 format (or show) prints an event's record as tracefs does: each field with its offset and size.
 header prints the record as a C struct, for programs to include; with --ts as a TypeScript type.
 run starts a script with node, attaches the programs of an object before it begins, and prints what their maps hold when
-it ends; a script that runs on is ended by ^C. Programs for events that the script defines wait for them. Worker threads are traced too, each with maps of its own. The exit code
-is the script's.
+it ends; a script that runs on is ended by ^C. Programs for events that the script defines wait for them. Worker threads
+are traced too, each with maps of its own. The exit code is the script's.
 demo does the same with a small HTTP service and some load, in this process. Without OBJECT, with the bundled program.
 
   --enable PATTERN     also print each of these events, as trace_pipe has them; may be repeated
