@@ -356,8 +356,13 @@ describe('sockets', () => {
     expect(attach(socket, 1, 6)).toBe('-ENOPROTOOPT');
     expect(attach(socket, 1, L.SOL_SOCKET, 9999)).toBe('-ENOPROTOOPT');
     for (const none of [3, 'socket', null, undefined, {}]) expect(attach(none, 1)).toBe('-ENOTSOCK');
+    load(system, 2, SOCKET, COUNT);
     socket.close();
-    expect(attach(socket, 1)).toBe('-EBADF');
+    expect(attach(socket, 2)).toBe('-EBADF');
+    const [udp, tcp] = [createSocket('udp4'), new Socket()];
+    udp.close();
+    tcp.destroy();
+    expect([attach(udp, 2), attach(tcp, 2)]).toEqual(['-EBADF', '-EBADF']);
   });
 
   it('of UDP run it on each datagram', async () => {
