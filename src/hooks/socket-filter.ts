@@ -83,7 +83,7 @@ class SocketContext {
     if (cpu.prepared !== this) this.#prepare();
     if (ancillary !== this.#ancillary || (ancillary as object) === packet) this.#writeAncillary(ancillary);
     if (socket !== this.#socket) this.#writeSocket(socket);
-    if (headers === undefined) this.#show(packet);
+    if (headers === undefined) this.#show(packet, reach);
     else this.#showBehind(headers, packet, reach);
     const { view } = cpu.host.space;
     const ctx = cpu.ctx.base;
@@ -96,34 +96,37 @@ class SocketContext {
     this.#written = written;
   }
 
-  #show(packet: SocketPacket): void {
+  #show(packet: SocketPacket, reach: number): void {
     const { bytes, start = 0, network = start, link = start, end = bytes.length } = packet;
     // Bytes before all headers cannot be reached.
     const first = Math.min(start, network, link);
     const last = Math.min(end, first + MAX_SHOWN);
-    const whole = first === 0 && last === bytes.length;
-    this.#cpu.host.space.bytes.set(whole ? bytes : bytes.subarray(first, last), this.#room.base);
+    this.#copy(bytes, first, Math.min(last, start + reach), this.#room.base);
     this.#headers = undefined;
     this.#point(packet, this.#room.base - first);
     this.#cpu.packet.length = last - start;
   }
 
-  #showBehind(headers: Uint8Array, packet: SocketPacket, reach: number): void {
+  #copy(bytes: Uint8Array, from: number, to: number, at: number): void {
     const memory = this.#cpu.host.space.bytes;
+    // Calling `set` costs as much as some bytes one by one.
+    if (to - from > FEW) memory.set(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), at);
+    else for (let i = from; i < to; i++) memory[at + i - from] = bytes[i];
+  }
+
+  #showBehind(headers: Uint8Array, packet: SocketPacket, reach: number): void {
     const { base } = this.#room;
     const { bytes, revision, start = 0 } = packet;
     if (headers !== this.#headers || revision !== this.#revision) {
-      memory.set(headers, base);
+      this.#cpu.host.space.bytes.set(headers, base);
       this.#point(packet, base);
       this.#headers = headers;
       this.#revision = revision;
     }
     const before = headers.length;
     const length = Math.min(bytes.length, MAX_SHOWN - before);
-    const wanted = Math.min(length, reach - (before - start));
-    // Calling `set` costs as much as some bytes one by one.
-    if (wanted > FEW) memory.set(length === bytes.length ? bytes : bytes.subarray(0, length), base + before);
-    else for (let i = 0; i < wanted; i++) memory[base + before + i] = bytes[i];
+    const wanted = reach - (before - start);
+    this.#copy(bytes, 0, wanted > FEW ? length : Math.min(length, wanted), base + before);
     this.#cpu.packet.length = before + length - start;
   }
 

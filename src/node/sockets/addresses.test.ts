@@ -1,7 +1,7 @@
 /** Addresses as Node writes them. */
 import { expect, it } from 'vitest';
 import { Random } from '../../util/index.ts';
-import { addressBytes, deviceIndex, isBroadcast, isLoopback, isMulticast } from './addresses.ts';
+import { Devices, addressBytes, isBroadcast, isLoopback, isMulticast } from './addresses.ts';
 
 const hex = (text: string): string => Buffer.from(addressBytes(text)).toString('hex');
 
@@ -43,5 +43,19 @@ it('are known by kind', () => {
     false,
   ]);
   expect(isBroadcast(addressBytes('255.255.255.255'))).toBe(true);
-  expect([deviceIndex('127.0.0.1', '0.0.0.0'), deviceIndex('203.0.113.5', '0.0.0.0')]).toEqual([1, undefined]);
+});
+
+it('lead to devices', () => {
+  const devices = new Devices();
+  const ask = (): (number | undefined)[] => [
+    devices.indexOf('127.0.0.1', '0.0.0.0'),
+    devices.indexOf('::1', '::'),
+    devices.indexOf('203.0.113.5', '0.0.0.0'),
+    devices.indexOf('fe80::1%7', '::'),
+    devices.indexOf('fe80::1%no such device', '::'),
+  ];
+  expect([ask(), ask()]).toEqual([
+    [1, 1, undefined, 7, undefined],
+    [1, 1, undefined, 7, undefined],
+  ]);
 });

@@ -87,21 +87,32 @@ export const isMulticast = (address: Uint8Array): boolean =>
 export const isBroadcast = (address: Uint8Array): boolean =>
   address.length === 4 && address.every((byte) => byte === 255);
 
-/**
- * The index of the device that a packet came in by, as far as it can be known: of `lo`, of the device that the sender's
- * address names (`fe80::1%eth0`), of the one that has the receiver's address.
- * @returns undefined: not known
- */
-export function deviceIndex(sender: string, receiver: string): number | undefined {
-  if (isLoopback(addressBytes(sender)) || isLoopback(addressBytes(receiver))) return LOOPBACK_INDEX;
-  const [, named] = sender.split('%');
-  const [plain] = receiver.split('%');
-  const owner = Object.entries(networkInterfaces()).find(([, all]) => all?.some(({ address }) => address === plain));
-  const name = named ?? owner?.[0];
-  return name === undefined ? undefined : indexOf(name);
+/** Finds devices, and asks the system once for each: many packets come in by a few. */
+export class Devices {
+  readonly #known = new Map<string, number | undefined>();
+
+  /**
+   * The index of the device that a packet came in by, as far as it can be known: of `lo`, of the device that the sender's
+   * address names (`fe80::1%eth0`), of the one that has the receiver's address.
+   * @returns undefined: not known
+   */
+  indexOf(sender: string, receiver: string): number | undefined {
+    if (isLoopback(addressBytes(sender)) || isLoopback(addressBytes(receiver))) return LOOPBACK_INDEX;
+    const [, named = ''] = sender.split('%');
+    const key = `${named}%${receiver}`;
+    if (!this.#known.has(key)) this.#known.set(key, indexOf(named || nameOf(receiver)));
+    return this.#known.get(key);
+  }
+}
+
+/** The device that has an address; empty: there is none. */
+function nameOf(address: string): string {
+  const [plain] = address.split('%');
+  return Object.entries(networkInterfaces()).find(([, all]) => all?.some((one) => one.address === plain))?.[0] ?? '';
 }
 
 function indexOf(name: string): number | undefined {
+  if (name === '') return undefined;
   if (/^\d+$/.test(name)) return Number(name); // as Windows writes it
   try {
     return Number(readFileSync(`/sys/class/net/${encodeURIComponent(name)}/ifindex`, 'utf8'));

@@ -11,9 +11,9 @@ import { SOCKET_PLACE } from '../../contracts/index.ts';
 import { BpfError, ERRNO, UnsupportedError } from '../../errors/index.ts';
 import type { SocketFacts } from '../../sys/index.ts';
 import {
+  Devices,
   LOOPBACK_INDEX,
   addressBytes,
-  deviceIndex,
   isBroadcast,
   isLoopback,
   isMulticast,
@@ -74,6 +74,7 @@ export class DatagramFilterPoint extends FilterPoint {
   #ifindex: number | undefined;
   readonly #socket: Socket;
   readonly #state: State;
+  readonly #devices = new Devices();
   readonly #wrap = (): void => {
     try {
       this.#wrapHandler();
@@ -181,7 +182,7 @@ export class DatagramFilterPoint extends FilterPoint {
     const own = this.#socket.address();
     const destination = { address: addressBytes(own.address), port: own.port };
     this.#fromLoopback = isLoopback(source.address);
-    const ifindex = this.#ifindex ?? deviceIndex(sender, own.address);
+    const ifindex = this.#ifindex ?? this.#devices.indexOf(sender, own.address);
     return new FlowPacket({
       protocol: IPPROTO.UDP,
       source,

@@ -10,7 +10,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { SOCKET_PLACE } from '../../contracts/index.ts';
 import { BpfError, ERRNO, UnsupportedError } from '../../errors/index.ts';
 import type { SocketFacts, SocketPacket } from '../../sys/index.ts';
-import { addressBytes, deviceIndex } from './addresses.ts';
+import { Devices, addressBytes } from './addresses.ts';
 import { FlowPacket, IPPROTO, PACKET_TYPE, TCP_HLEN } from './ip-headers.ts';
 import { FilterPoint } from './user-socket.ts';
 
@@ -53,6 +53,7 @@ class BarePacket implements SocketPacket {
 interface Peers {
   readonly local: AddressInfo;
   readonly remote: AddressInfo;
+  /** Index of the device, where it is known. */
   readonly ifindex: number | undefined;
 }
 
@@ -73,8 +74,7 @@ function packetOf(peers: Peers | undefined, state: number, startsBehind: boolean
     remoteAddress: listening ? undefined : source.address,
     remotePort: listening ? undefined : source.port,
   };
-  const device = ifindex ?? deviceIndex(remote.address, local.address);
-  const flow = { protocol: IPPROTO.TCP, source, destination, ifindex: device, type: PACKET_TYPE.HOST, socket };
+  const flow = { protocol: IPPROTO.TCP, source, destination, ifindex, type: PACKET_TYPE.HOST, socket };
   return new FlowPacket(flow, startsBehind);
 }
 
@@ -92,6 +92,7 @@ export class ServerFilterPoint extends FilterPoint {
   /** Given by whoever attaches: index of the device. */
   ifindex: number | undefined;
   readonly #server: Server;
+  readonly #devices = new Devices();
   readonly #wrap = (): void => {
     try {
       this.#wrapHandler();
@@ -150,11 +151,13 @@ export class ServerFilterPoint extends FilterPoint {
     client.getpeername?.(remote);
     client.getsockname?.(local);
     const known = remote.address !== undefined && local.address !== undefined;
-    const peers = known
-      ? { remote: remote as AddressInfo, local: local as AddressInfo, ifindex: this.ifindex }
-      : undefined;
+    const peers = known ? this.#peers(remote as AddressInfo, local as AddressInfo) : undefined;
     const packet = packetOf(peers, STATE.LISTEN, false);
     return this.judge(packet, peers === undefined ? 0 : TCP_HLEN, 0) >= 0;
+  }
+
+  #peers(remote: AddressInfo, local: AddressInfo): Peers {
+    return { remote, local, ifindex: this.ifindex ?? this.#devices.indexOf(remote.address, local.address) };
   }
 }
 
@@ -225,6 +228,7 @@ export class StreamFilterPoint extends FilterPoint {
     const local = this.#socket.address();
     if (remoteAddress === undefined || remotePort === undefined || !('address' in local)) return undefined;
     const remote = { address: remoteAddress, port: remotePort, family: remoteFamily ?? '' };
-    return { remote, local: local as AddressInfo, ifindex: this.#ifindex };
+    const ifindex = this.#ifindex ?? new Devices().indexOf(remoteAddress, local.address as string);
+    return { remote, local: local as AddressInfo, ifindex };
   }
 }
