@@ -136,12 +136,20 @@ export class PacketRing implements PacketSource {
     const address = new Uint8Array(SIZE.ADDRESS);
     const view = new DataView(address.buffer);
     view.setUint16(0, AF_PACKET, true);
-    view.setUint16(2, ETH_P.ALL);
     view.setInt32(4, this.#index(), true);
+    if (this.#once && this.#iface !== undefined) {
+      // Bound to the device and to no protocol yet: nothing comes, and the device says of what type it is.
+      this.#bind(address);
+      this.#libc.getsockname(this.fd, address);
+      if (view.getUint16(8, true) === ARPHRD.LOOPBACK) this.#set(OPTION.IGNORE_OUTGOING, [1]);
+    }
+    view.setUint16(2, ETH_P.ALL);
+    this.#bind(address);
+  }
+
+  #bind(address: Uint8Array): void {
     const error = this.#libc.bind(this.fd, address);
     if (error) throw this.#failed(error);
-    this.#libc.getsockname(this.fd, address);
-    if (this.#once && view.getUint16(8, true) === ARPHRD.LOOPBACK) this.#set(OPTION.IGNORE_OUTGOING, [1]);
   }
 
   /** 0: all devices. */
