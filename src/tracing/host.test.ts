@@ -2,6 +2,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { assemble } from '../asm/index.ts';
 import { BpfError } from '../errors/index.ts';
+import { RingbufReader } from '../events/index.ts';
 import { encode } from '../isa/index.ts';
 import { createKernel } from '../kernel/index.ts';
 import type { Kernel } from '../kernel/index.ts';
@@ -29,7 +30,7 @@ function load(kernel: Kernel, text: string, progType: number = PROG_TYPE.TRACEPO
   for (const { insn } of mapRefs) insns[insn] = { ...insns[insn], src: PSEUDO.MAP_FD, imm: mapFd };
   const attr = { progType, insns: encode(insns), license: 'GPL', progName: 'probe', logLevel: 1, logBuf };
   const fd = kernel.bpf(BPF_CMD.PROG_LOAD, attr);
-  if (fd < 0) throw new Error(`${fd}: ${new TextDecoder().decode(logBuf)}`);
+  if (fd < 0) throw new Error(`${fd}: ${new TextDecoder().decode(logBuf).replace(/\0+$/, '')}`);
   return { fd };
 }
 
@@ -287,4 +288,48 @@ it('leaves nothing attached where a source of events cannot start', () => {
     0,
     '0\n',
   ]);
+});
+
+it('grants helpers by name', () => {
+  const { kernel, host } = setUp();
+  const map = kernel.bpf(BPF_CMD.MAP_CREATE, { mapType: MAP_TYPE.PROG_ARRAY, keySize: 4, valueSize: 4, maxEntries: 1 });
+  const text = 'r2 = map[programs]\nr3 = 0\ncall bpf_tail_call\nr0 = 0\nexit';
+  const program = load(kernel, text, PROG_TYPE.TRACEPOINT, map);
+  expect(() => host.attach('shop:order', program)).toThrow('shop:order does not grant bpf_tail_call');
+});
+
+it('lets programs send the whole record', () => {
+  const { kernel, host, order } = setUp();
+  const ring = kernel.bpf(BPF_CMD.MAP_CREATE, {
+    mapType: MAP_TYPE.RINGBUF,
+    keySize: 0,
+    valueSize: 0,
+    maxEntries: 4096,
+  });
+  const program = load(
+    kernel,
+    `r3 = r1
+     r6 = r1
+     r1 = r10
+     r1 += -24
+     r2 = 22
+     call bpf_probe_read_kernel
+     r2 = r10
+     r2 += -24
+     r1 = map[ring]
+     r3 = 22
+     r4 = 0
+     call bpf_ringbuf_output
+     r0 = 0
+     exit`,
+    PROG_TYPE.TRACEPOINT,
+    ring,
+  );
+  host.attach(order, program);
+  order.emit({ id: 7n, total: 1999, country: 'DE' });
+  const reader = RingbufReader.open(kernel, ring, 4096);
+  const records = [...reader.read()].map((record) => Buffer.from(record).toString('hex'));
+  reader.close();
+  // common_type 1, common_pid 1, id 7, total 1999, DE
+  expect(records).toEqual(['0100000001000000' + '0700000000000000' + 'cf070000' + '4445']);
 });
