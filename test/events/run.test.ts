@@ -108,6 +108,27 @@ describe.skipIf(!existsSync(main))('skep events run (needs dist)', () => {
     expect(printed.stderr).toBe('skep: warning: --enable no:such: there was no such event\n');
   });
 
+  it.each(['throw', 'warn', 'strict', 'none'])(
+    'hears rejections with --unhandled-rejections=%s, which changes nothing',
+    (mode) => {
+      const rejects = script('rejects.mjs', `setTimeout(() => Promise.reject(new TypeError('lost')), 5)`);
+      const env = { ...process.env, NODE_OPTIONS: `--unhandled-rejections=${mode}` };
+      const bare = spawnSync(process.execPath, [rejects], { env });
+      const args = [main, 'events', 'run', '--enable', 'process:un*', '--enable', 'process:exit', '--', rejects];
+      const { status, stdout } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
+      expect(status).toBe(bare.status);
+      const expected = {
+        throw: ['unhandled_rejection', 'uncaught_exception', 'exit'],
+        warn: ['unhandled_rejection', 'exit'],
+        strict: ['uncaught_exception', 'exit'],
+        none: ['unhandled_rejection', 'exit'],
+      }[mode];
+      expect(stdout.match(/(?<=: )\w+(?=: (error_name=TypeError|origin=unhandledRejection|exit_code=))/g)).toEqual(
+        expected,
+      );
+    },
+  );
+
   it('says before the script begins what cannot be attached', () => {
     const quiet = script('quiet.mjs', 'console.log("began")');
     const counted = join(root, 'examples', 'count-by-protocol', 'count.bpf.o');

@@ -102,6 +102,67 @@ describe('the table', () => {
   });
 });
 
+/** Any of these may be published by anybody, on any channel. */
+function hostileMessages(): unknown[] {
+  const throws = new Proxy(
+    {},
+    {
+      get() {
+        throw new Error('get');
+      },
+    },
+  );
+  const deep = new Proxy(
+    {},
+    { get: (_, key) => (key === Symbol.toPrimitive || key === 'toString' ? () => expect.fail('asked') : deep) },
+  ) as unknown;
+  const odd = [
+    undefined,
+    null,
+    0,
+    NaN,
+    -1,
+    2 ** 60,
+    7n,
+    true,
+    Symbol('s'),
+    'text',
+    '\ud800',
+    [],
+    () => 1,
+    new Date(NaN),
+  ];
+  const members = ['request', 'response', 'socket', 'stream', 'headers', 'process', 'server', 'error', 'connectParams'];
+  const nested = [...odd, throws, deep, Object.create(null), Object.freeze({ url: throws, id: throws, method: deep })];
+  const filled = nested.map((value) => Object.fromEntries(members.map((name) => [name, value])));
+  return [...odd, throws, deep, Object.freeze({}), Object.create(null), ...filled];
+}
+
+describe('hostile messages', () => {
+  it('are one event each on every channel, and nobody is thrown at', async () => {
+    const registry = new TracepointRegistry();
+    defineNodeEvents(registry);
+    const thrown: unknown[] = [];
+    const caught = (error: unknown): void => void thrown.push(error);
+    process.on('uncaughtException', caught);
+    const messages = hostileMessages();
+    for (const { system, name, source } of NODE_EVENTS) {
+      const topic = /^channel (.*)$/.exec(source.text)?.[1];
+      const tracepoint = registry.find(`${system}:${name}`);
+      if (topic === undefined || tracepoint === undefined) continue;
+      let heard = 0;
+      const stop = hear(tracepoint, () => void heard++);
+      for (const message of messages) dc.channel(topic).publish(message);
+      await Promise.resolve();
+      stop();
+      expect(`${topic} ${heard}`).toBe(`${topic} ${messages.length}`);
+    }
+    await delay(5);
+    process.off('uncaughtException', caught);
+    expect(thrown).toEqual([]);
+  });
+});
+
 describe('http', () => {
   it('reports requests and responses of both sides', async () => {
     const server = createServer((request, response) => {
