@@ -104,7 +104,7 @@ class SocketContext {
     this.#copy(bytes, first, Math.min(last, start + reach), this.#room.base);
     this.#headers = undefined;
     this.#point(packet, this.#room.base - first);
-    this.#cpu.packet.length = last - start;
+    this.#cpu.packet.length = Math.max(last - start, 0);
   }
 
   #copy(bytes: Uint8Array, from: number, to: number, at: number): void {

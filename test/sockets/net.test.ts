@@ -226,6 +226,16 @@ describe('a filter at a stream', () => {
     expect(link.stats?.bytesDelivered).toBe(bytes.length);
   });
 
+  it('is refused where the socket reads into a buffer of its own', async () => {
+    using kernel = createKernel();
+    const server = await listening(createServer((socket) => socket.end()));
+    const onread = { buffer: Buffer.alloc(16), callback: () => true };
+    const socket = connect({ port: portOf(server), host: '127.0.0.1', onread });
+    open.push(socket);
+    expect(() => attachSocketFilter(socket, returning(kernel, 0))).toThrow(/EBUSY.*onread/);
+    await once(socket, 'connect');
+  });
+
   it('is refused where HTTP reads the socket', async () => {
     using kernel = createKernel();
     const server = createHttpServer((_, response) => response.end());

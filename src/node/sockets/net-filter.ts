@@ -168,6 +168,12 @@ interface StreamHandle {
   readonly _consumed?: boolean;
 }
 
+/** Whether a socket was made with `onread`: then its bytes are not pushed. */
+function hasOwnBuffer(socket: Socket): boolean {
+  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'kBuffer');
+  return symbol !== undefined && (socket as unknown as Record<symbol, unknown>)[symbol] !== null;
+}
+
 export class StreamFilterPoint extends FilterPoint {
   #ifindex: number | undefined;
   readonly #socket: Socket;
@@ -195,6 +201,8 @@ export class StreamFilterPoint extends FilterPoint {
     if (this.#socket.destroyed) throw new BpfError(ERRNO.EBADF, 'attach', 'the socket is closed');
     const handle = (this.#socket as unknown as { _handle?: StreamHandle | null })._handle;
     if (handle?._consumed) throw new BpfError(ERRNO.EBUSY, 'attach', 'HTTP reads this socket; filter its server');
+    if (hasOwnBuffer(this.#socket))
+      throw new BpfError(ERRNO.EBUSY, 'attach', 'the socket reads into a buffer of its own (onread)');
     const before = this.#socket.push.bind(this.#socket);
     this.#own = Object.hasOwn(this.#socket, 'push');
     this.#before = this.#socket.push;
