@@ -382,7 +382,7 @@ describe('sockets', () => {
     expect(system.setsockopt(receiver, L.SOL_SOCKET, L.SO_ATTACH_FILTER_EBPF, 1)).toBe(0);
     const { port } = receiver.address();
     for (let i = 0; i < 3; i++) sender.send('x', port, '127.0.0.1');
-    await expect.poll(() => counted(system, 1, 0)).toBe(3);
+    await expect.poll(() => counted(system, 1, 0), { timeout: 10_000 }).toBe(3);
     expect(received).toBe(0);
     expect(system.setsockopt(receiver, L.SOL_SOCKET, L.SO_DETACH_FILTER, 0)).toBe(0);
     const seen = once(receiver, 'message');

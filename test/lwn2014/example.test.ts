@@ -54,7 +54,7 @@ it.skipIf(!live)('it counts live packets (needs root on Linux)', async () => {
     const done = socket.drain();
     for (let i = 0; i < 50; i++) await new Promise((sent) => sender.send('x', 9, '127.0.0.1', sent));
     // Others may use the device too.
-    await expect.poll(() => counts()[1]).toBeGreaterThanOrEqual(50);
+    await expect.poll(() => counts()[1], { timeout: 10_000 }).toBeGreaterThanOrEqual(50);
     socket.close();
     await done;
   } finally {
@@ -65,12 +65,16 @@ it.skipIf(!live)('it counts live packets (needs root on Linux)', async () => {
 
 const built = spawnSync(process.execPath, ['-e', "import('skep/lwn2014').catch(() => process.exit(1))"]).status === 0;
 
-it.skipIf(!built)('the script prints what it counted, and one line for what is wrong (needs dist)', () => {
-  const run = (...args: string[]) => {
-    const script = fileURLToPath(new URL('lwn-2014/count.mjs', examples));
-    const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
-    return [status, stdout, stderr];
-  };
-  expect(run()).toEqual([0, 'TCP 1164 UDP 650 packets\n', '']);
-  expect(run('--seconds', 'x')).toEqual([1, '', 'lwn-2014: --seconds x: no number of seconds\n']);
-});
+it.skipIf(!built)(
+  'the script prints what it counted, and one line for what is wrong (needs dist)',
+  { timeout: 60_000 },
+  () => {
+    const run = (...args: string[]) => {
+      const script = fileURLToPath(new URL('lwn-2014/count.mjs', examples));
+      const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
+      return [status, stdout, stderr];
+    };
+    expect(run()).toEqual([0, 'TCP 1164 UDP 650 packets\n', '']);
+    expect(run('--seconds', 'x')).toEqual([1, '', 'lwn-2014: --seconds x: no number of seconds\n']);
+  },
+);
