@@ -40,6 +40,8 @@ import { writeTailCall } from './tail-call.ts';
 
 /** Longest function that V8 compiles, in bytes. @source V8's wasm-limits.h, kV8MaxWasmFunctionSize */
 const MAX_FUNCTION = 7_654_321;
+/** Main programs of at most so many slots are written twice where that saves a call. */
+const MAX_TWICE = 256;
 /** Frames of at most so many bytes are zeroed word by word. */
 const UNROLLED_ZEROES = 128;
 
@@ -114,7 +116,7 @@ export function translate(program: Program, options: JitOptions): Translation {
   if (options.entry) exportEntry(parts);
   if (options.packetFields !== undefined) {
     exportBatch(parts, main, options.packetFields, core.has(RECLAIM));
-    exportCall(parts, main, core.has(RECLAIM));
+    exportCall(parts, main, graphs.main, core.has(RECLAIM));
   }
   if (
     options.mode !== 'checked' &&
@@ -250,6 +252,7 @@ function exportBatch(parts: ModuleParts, main: Index, fields: PacketFields, recl
   const { module } = parts;
   const [ctx, entry, count] = [0, 1, 2];
   const code = new Code(3);
+  const address = code.local(TYPE.I32);
   const field = (at: number, value: () => void): void => {
     code.get(ctx);
     value();
@@ -260,9 +263,11 @@ function exportBatch(parts: ModuleParts, main: Index, fields: PacketFields, recl
     code.access(ACCESS.i32_load, at);
   };
   const again = code.loop();
-  for (const at of [fields.data, fields.data_meta]) field(at, () => load(BATCH_ENTRY.ADDRESS));
+  load(BATCH_ENTRY.ADDRESS);
+  code.set(address);
+  for (const at of [fields.data, fields.data_meta]) field(at, () => code.get(address));
   field(fields.data_end, () => {
-    load(BATCH_ENTRY.ADDRESS);
+    code.get(address);
     load(BATCH_ENTRY.LENGTH);
     code.op(OP.i32_add);
   });
@@ -287,41 +292,52 @@ function exportBatch(parts: ModuleParts, main: Index, fields: PacketFields, recl
   module.exportFunction(BATCH, batch);
 }
 
-/** Export a run on one packet, for callers in JavaScript that call often: it asks the machine only when others have run. */
-function exportCall(parts: ModuleParts, main: Index, reclaims: boolean): void {
-  const { module, options, imports } = parts;
+/**
+ * Export a run on one packet, for callers in JavaScript that call often: it asks the machine only when others have run. A short
+ * program is written there once more, which saves a call.
+ */
+function exportCall(parts: ModuleParts, main: Index, graph: FlowGraph, reclaims: boolean): void {
+  const { module } = parts;
+  const call = module.function(module.type([TYPE.I32], [TYPE.I32]));
+  const isShort = graph.blocks.reduce((sum, { start, last }) => sum + last - start + 1, 0) <= MAX_TWICE;
+  module.body(call, isShort && !reclaims ? writeMain(parts, graph, true) : writeCall(parts, main, reclaims));
+  module.exportFunction(CALL, call);
+}
+
+function writeCall(parts: ModuleParts, main: Index, reclaims: boolean): Code {
   const context = 0;
   const code = new Code(1);
-  code.i32(options.area);
-  code.access(ACCESS.i32_load, AREA.READY);
-  code.get(context);
-  code.op(OP.i32_ne);
-  code.if();
-  code.get(context);
-  code.call(imports.of('setUp'));
-  code.end();
+  askWhereOthersRan(code, parts, context);
   code.get(context);
   code.i32(0);
   code.call(main);
   if (reclaims) writeReclaim(code, parts);
-  const call = module.function(module.type([TYPE.I32], [TYPE.I32]));
-  module.body(call, code);
-  module.exportFunction(CALL, call);
+  return code;
 }
 
-function writeMain(parts: ModuleParts, graph: FlowGraph): Code {
-  const [r1, r2] = [0, 1];
-  const code = new Code(2);
+function askWhereOthersRan(code: Code, { options, imports }: ModuleParts, context: Index): void {
+  code.i32(options.area);
+  code.access(ACCESS.i32_load, AREA.READY);
+  code.get(context);
+  code.op(OP.i32_sub); // not `ne`: see `differs` in condition.ts
+  code.if();
+  code.get(context);
+  code.call(imports.of('setUp'));
+  code.end();
+}
+
+/** @param asCall as `CALL`: of a context alone, which the machine may have to be asked about first */
+function writeMain(parts: ModuleParts, graph: FlowGraph, asCall = false): Code {
+  const params = asCall ? [1] : [1, 2];
+  const code = new Code(params.length);
+  if (asCall) askWhereOthersRan(code, parts, 0);
   const registers = Array.from({ length: REGISTERS }, () => code.local(TYPE.I64));
   const f = new FunctionWriter(code, parts, true, registers, factsOf(parts, graph, parts.options.stackDepth));
-  for (const [register, param] of [
-    [1, r1],
-    [2, r2],
-  ]) {
+  params.forEach((register, param) => {
     code.get(param);
     f.op(OP.i64_extend_i32_u);
     f.setRegister(register);
-  }
+  });
   const { area, frameTop, budget } = parts.options;
   code.i64(frameTop, 0);
   f.setRegister(FRAME_POINTER);
