@@ -9,10 +9,17 @@ import type { ClassicInstruction } from '../../src/cbpf/index.ts';
 import { SOCKET_PLACE } from '../../src/contracts/index.ts';
 import { errnoName } from '../../src/errors/index.ts';
 import { createKernel } from '../../src/kernel/index.ts';
+import { LinuxUnavailableError, openLinux } from '../../src/linux/index.ts';
 import type { BpfSys, SocketHandle, UserSocket } from '../../src/sys/index.ts';
 import { BPF_CMD, MAP_TYPE, PROG_TYPE, SO } from '../../src/uapi/index.ts';
+import { Random } from '../../src/util/index.ts';
 import { onBackends } from '../backends.ts';
 import { answer, createMap, load, returns, u32 } from './support.ts';
+
+const linux = await openLinux().catch((error: unknown) => {
+  if (error instanceof LinuxUnavailableError) return undefined;
+  throw error;
+});
 
 /** Node gives a socket's descriptor nowhere else. */
 function descriptorOf(socket: Socket): number {
@@ -37,6 +44,7 @@ async function withSocket(backend: string, body: (socket: SocketHandle) => void 
   }
 }
 
+const LOCK = [SO.LOCK_FILTER, 1] as const;
 const RETURN: ClassicInstruction = { code: 0x06, jt: 0, jf: 0, k: 5 };
 const filter = (sys: BpfSys): number => load(sys, { insns: returns(5), progType: PROG_TYPE.SOCKET_FILTER });
 
@@ -146,6 +154,34 @@ onBackends('socket-options', {
     const ask = (fd: number): string => answer(sys.setsockopt(fd, SO.DETACH_FILTER, 0));
     ledger('answers', [ask(createMap(sys)), ask(-1), ask(9999)]);
   },
+});
+
+it.skipIf(!linux)('any sequence of options is answered as on Linux', async () => {
+  const seed = Number(process.env['SKEP_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+  const random = new Random(seed);
+  using kernel = createKernel();
+  const asked = { linux: questions(linux as BpfSys), userspace: questions(kernel) };
+  const names = [...Object.keys(asked.linux), 'a filter', 'classic', 'detach', 'detach'];
+  for (let round = 0; round < 40; round++)
+    await withSocket('linux', async (theirs) => {
+      const ours = userSocket();
+      const told: string[] = [];
+      for (let n = 0; n < 30; n++) {
+        const name = random.oneIn(40) ? 'lock' : random.pick(names);
+        const [theirsAsked, oursAsked] = [asked.linux, asked.userspace].map((all) => all[name] ?? LOCK);
+        const answers = [
+          answer((linux as BpfSys).setsockopt(theirs, ...theirsAsked)),
+          answer(kernel.setsockopt(ours, ...oursAsked)),
+        ];
+        told.push(`${name}: ${answers[0]}`);
+        expect(answers[1], `SKEP_SEED=${seed}: ${told.join(', ')}`).toBe(answers[0]);
+      }
+      ours.filter?.close();
+    });
+  const descriptors = Object.values(asked.linux).filter(
+    ([option, value]) => option === SO.ATTACH_BPF && Number(value) > 2,
+  );
+  for (const [, fd] of descriptors) if (Number(fd) !== 9999) (linux as BpfSys).close(Number(fd));
 });
 
 /** A filter that calls a helper without arguments. */
