@@ -92,7 +92,7 @@ export class HostEvent implements TracepointListener {
   /** @throws BpfError as KernelEvent.attach; EEXIST: the program is attached to this event; what a hook throws */
   attach(program: ProgramRef, options: TraceAttachOptions = {}): TraceLink {
     const { event } = this.#opened();
-    const info = programInfo(this.#world.kernel, program.fd);
+    const info = programInfo(this.#world.kernel, program);
     if (this.#links.some((link) => link.program.id === info.id))
       throw new BpfError(ERRNO.EEXIST, 'attach', `program ${info.id} is attached to ${this.target}`);
     const link = new TraceLink(this.target, event, program.fd, info, options, (gone, error) => {

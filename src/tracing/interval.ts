@@ -46,7 +46,7 @@ export function attachInterval(
     const { source } = event;
     const period = BigInt(Math.round(milliseconds * NANOSECONDS));
     source.space.view.setBigUint64(source.address + SAMPLE_PERIOD, period, true);
-    const info = programInfo(kernel, program.fd);
+    const info = programInfo(kernel, program);
     const link = new TraceLink(name, event, program.fd, info, options, (gone, error) => {
       stop();
       event.close();

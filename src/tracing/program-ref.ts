@@ -1,5 +1,5 @@
 /** The programs that are attached: how they are given, and what the subsystem says of them. */
-import { BpfError } from '../errors/index.ts';
+import { BpfError, ERRNO } from '../errors/index.ts';
 import type { Kernel } from '../kernel/index.ts';
 import type { BpfSys } from '../sys/index.ts';
 import { BPF_CMD, BPF_PROG_INFO } from '../uapi/index.ts';
@@ -7,6 +7,8 @@ import { BPF_CMD, BPF_PROG_INFO } from '../uapi/index.ts';
 /** A `Program` of skep/loader, or any open descriptor of a program. */
 export interface ProgramRef {
   readonly fd: number;
+  /** Where it is loaded, where that is known. */
+  readonly sys?: BpfSys;
 }
 
 export interface ProgramInfo {
@@ -17,11 +19,13 @@ export interface ProgramInfo {
   readonly name: string;
 }
 
-/** @throws BpfError EBADFD, EINVAL: no program */
-export function programInfo(sys: BpfSys, fd: number): ProgramInfo {
+/** @throws BpfError EBADF: no descriptor; EINVAL: the program is loaded elsewhere */
+export function programInfo(kernel: Kernel, { fd, sys }: ProgramRef): ProgramInfo {
+  if (sys !== undefined && sys !== kernel)
+    throw new BpfError(ERRNO.EINVAL, 'attach', 'the program is loaded in another kernel');
   const info = new Uint8Array(BPF_PROG_INFO.size);
-  const answer = sys.bpf(BPF_CMD.OBJ_GET_INFO_BY_FD, { bpfFd: fd, info });
-  if (answer < 0) throw new BpfError(answer, 'attach', `descriptor ${fd} is no program`);
+  const answer = kernel.bpf(BPF_CMD.OBJ_GET_INFO_BY_FD, { bpfFd: fd, info });
+  if (answer < 0) throw new BpfError(ERRNO.EBADF, 'attach', `descriptor ${fd} is no program`);
   const view = new DataView(info.buffer);
   const { type, id, name } = BPF_PROG_INFO.fields;
   const bytes = info.subarray(name[0], name[0] + name[1]);

@@ -163,7 +163,10 @@ it('refuses what it cannot attach, with the reason', () => {
     'EACCES interval:10ms takes no program of type tracepoint',
   );
   expect(refusal(() => host.attach('shop:nosuch', programs.count))).toBe('ENOENT no tracepoint shop:nosuch');
-  expect(refusal(() => host.attach('shop:order', { fd: 999 }))).toMatch(/^EBADF/);
+  expect(refusal(() => host.attach('shop:order', { fd: 999 }))).toBe('EBADF descriptor 999 is no program');
+  const elsewhere = new TraceHost(createKernel(), { registry: host.registry });
+  expect(refusal(() => elsewhere.attach(programs.count))).toBe('EINVAL the program is loaded in another kernel');
+  expect(refusal(() => host.attach('shop:order', collection.maps.by_country))).toMatch(/^EINVAL/);
   for (const fuel of [0, -1, NaN])
     expect(refusal(() => host.attach('shop:order', programs.count, { fuel }))).toMatch(/^EINVAL fuel/);
   expect(refusal(() => host.interval(0, programs.tick))).toMatch(/^EINVAL 1 to/);
