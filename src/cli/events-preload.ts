@@ -3,7 +3,7 @@
  * lines of trace_pipe to file descriptor 3, and writes a report for this thread when it ends. The file is there, empty, from
  * the start: a thread that could not report is noticed.
  */
-import { writeFileSync, writeSync } from 'node:fs';
+import { readdirSync, renameSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { serialize } from 'node:v8';
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
@@ -12,8 +12,9 @@ import type { Begun, EventSettings, PreloadSettings } from './events-report.ts';
 import { describeFailure } from './failure.ts';
 
 const TRACE_FD = 3;
-/** Milliseconds that workers get to report when a signal ends the process. */
-const GRACE = 100;
+/** Milliseconds that workers get to report when a signal ends the process, and between two looks whether they have. */
+const GRACE = 2000;
+const LOOK = 10;
 
 function start({ parent, reports, ...settings }: PreloadSettings): void {
   if (process.ppid !== parent) return;
@@ -27,7 +28,8 @@ function start({ parent, reports, ...settings }: PreloadSettings): void {
   };
   const write = (): void => {
     print();
-    writeFileSync(file, serialize(report(threadId, begun)));
+    writeFileSync(`${file}.new`, serialize(report(threadId, begun)));
+    renameSync(`${file}.new`, file);
   };
   void (async () => {
     for await (const line of host.pipe) writeSync(TRACE_FD, `${line}\n`);
@@ -36,23 +38,29 @@ function start({ parent, reports, ...settings }: PreloadSettings): void {
   const others = new BroadcastChannel('skep events');
   others.unref();
   others.onmessage = write;
-  if (isMainThread) for (const signal of ['SIGINT', 'SIGTERM'] as const) endBy(signal, write, others);
+  if (isMainThread) for (const signal of ['SIGINT', 'SIGTERM'] as const) endBy(signal, write, others, reports);
 }
 
-/** A signal that would end the process ends it a little later; one that the script handles does what the script says. */
-function endBy(signal: 'SIGINT' | 'SIGTERM', write: () => void, others: BroadcastChannel): void {
+/** A signal that would end the process does so when all threads have reported; what the script handles is the script's. */
+function endBy(signal: 'SIGINT' | 'SIGTERM', write: () => void, others: BroadcastChannel, reports: string): void {
   let ending = false;
   process.on(signal, () => {
     if (process.listenerCount(signal) > 1 || ending) return;
     ending = true;
     write();
     others.postMessage(signal);
-    setTimeout(() => {
+    const deadline = performance.now() + GRACE;
+    const timer = setInterval(() => {
+      if (performance.now() < deadline && readdirSync(reports).some((name) => isEmpty(join(reports, name)))) return;
+      clearInterval(timer);
       process.removeAllListeners(signal);
       process.kill(process.pid, signal);
-    }, GRACE);
+    }, LOOK);
   });
 }
+
+/** What a thread leaves that has not reported yet. */
+const isEmpty = (file: string): boolean => statSync(file, { throwIfNoEntry: false })?.size === 0;
 
 /** What cannot be attached is said before the script begins, which then does not. */
 function beginOrEnd(settings: EventSettings): Begun {

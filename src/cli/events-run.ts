@@ -75,7 +75,8 @@ function passSignals(child: ChildProcess): () => void {
 /** In the order of the threads; those that were ended before they could report are named. */
 async function readReports(directory: string, io: Io): Promise<ThreadReport[]> {
   const threads: ThreadReport[] = [];
-  for (const name of (await readdir(directory)).sort((a, b) => Number(a) - Number(b))) {
+  const names = (await readdir(directory)).filter((name) => /^\d+$/.test(name));
+  for (const name of names.sort((a, b) => Number(a) - Number(b))) {
     const bytes = await readFile(join(directory, name));
     if (bytes.length > 0) threads.push(deserialize(bytes) as ThreadReport);
     else io.err(`skep: thread ${name} was ended before it could report: what its maps held is lost\n`);

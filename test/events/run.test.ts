@@ -79,9 +79,9 @@ describe.skipIf(!existsSync(main))('skep events run (needs dist)', () => {
       'serves.mjs',
       `import { isMainThread, Worker } from 'node:worker_threads';
        import { finish } from './finish.mjs';
+       finish('/served', 1);
        if (isMainThread) new Worker(new URL(import.meta.url)).on('message', () => console.log('ready'));
        else (await import('node:worker_threads')).parentPort.postMessage(0);
-       finish('/served', 1);
        setInterval(() => {}, 1000);`,
     );
     const child = spawn(process.execPath, [main, 'events', 'run', object, '--', serves]);
