@@ -23,7 +23,7 @@ import type {
   UserSocket,
 } from '../sys/index.ts';
 import { BPF_CMD as CMD, PROG_TYPE } from '../uapi/index.ts';
-import type { VerifyInput } from '../verifier/index.ts';
+import type { VerifyInput, VerifyResult } from '../verifier/index.ts';
 import type { Interpreter } from '../vm/index.ts';
 import { checkNumbers } from './arguments.ts';
 import { openEvent } from './attach.ts';
@@ -37,7 +37,7 @@ import { mapDelete, mapFreeze, mapGetNextKey, mapLookup, mapLookupAndDelete, map
 import { objGetInfo } from './obj-info.ts';
 import { openPerfEvent } from './perf-event.ts';
 import { poll } from './poll.ts';
-import { progLoad, verifierInput } from './prog-load.ts';
+import { progLoad, progLoadJudged, verifierInput } from './prog-load.ts';
 import { setSocketOption, setsockopt } from './socket-options.ts';
 import { Subsystem } from './subsystem.ts';
 
@@ -115,6 +115,11 @@ export interface Kernel extends BpfSys {
    * more than its verdict. Its maps are those of the open descriptors.
    */
   verifierInput(attr: ProgLoadAttr): VerifyInput | number;
+  /**
+   * PROG_LOAD of a program that was judged before, for tools that run one program on several engines: the verdict of `verify`,
+   * of the same instructions with maps of the same shapes. @returns as PROG_LOAD
+   */
+  loadJudged(attr: ProgLoadAttr, verdict: VerifyResult): number;
   /** Why a program that has run on engine `jit` was interpreted all the same; undefined: it was not. */
   notCompiled(progFd: number): string | undefined;
   /** What the engines make of a program. @returns -EBADF, -EINVAL for a bad descriptor */
@@ -241,6 +246,10 @@ class UserspaceKernel implements Kernel {
 
   verifierInput(attr: ProgLoadAttr): VerifyInput | number {
     return checkNumbers(attr) || verifierInput(this.#sub, attr);
+  }
+
+  loadJudged(attr: ProgLoadAttr, verdict: VerifyResult): number {
+    return checkNumbers(attr) || progLoadJudged(this.#sub, attr, verdict);
   }
 
   notCompiled(progFd: number): string | undefined {

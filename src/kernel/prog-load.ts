@@ -14,7 +14,7 @@ import { ERRNO, InternalError } from '../errors/index.ts';
 import { helperRegistry } from '../helpers/index.ts';
 import { SLOT, decode } from '../isa/index.ts';
 import type { ProgLoadAttr } from '../sys/index.ts';
-import { CAP, HELPER_NAMES, MAX_INSNS, PROG_FLAG, PROG_TYPE } from '../uapi/index.ts';
+import { CAP, HELPER_NAMES, MAX_INSNS, PROG_FLAG, PROG_TYPE, PSEUDO } from '../uapi/index.ts';
 import { plainBytes } from '../util/index.ts';
 import { verify } from '../verifier/index.ts';
 import type { ProgramBtf, VerifiedProgram, VerifyInput, VerifyResult } from '../verifier/index.ts';
@@ -37,7 +37,13 @@ const TAIL_CALL = 12;
 /** What decides whether a program may run: the verifier, or for programs that run checked, nobody. */
 export type Verify = (input: VerifyInput) => VerifyResult;
 
-export function progLoad(sub: Subsystem, attr: ProgLoadAttr, judge: Verify = verify): number {
+/** @param trusted whether what passes is run as verified, on any engine */
+export function progLoad(
+  sub: Subsystem,
+  attr: ProgLoadAttr,
+  judge: Verify = verify,
+  trusted = judge === verify,
+): number {
   const log = new UserLog(attr.logLevel, attr.logBuf);
   attr.logTrueSize = 0;
   const name = objectName(attr.progName);
@@ -46,13 +52,35 @@ export function progLoad(sub: Subsystem, attr: ProgLoadAttr, judge: Verify = ver
   const btf = programBtf(sub, attr);
   if (typeof btf === 'number') return btf;
   const verdict = judge(verifyInput(sub, attr, btf?.records, log));
-  const result = sub.verifyOnly ? verdict : runnable(verdict, judge === verify);
+  const result = sub.verifyOnly ? verdict : runnable(verdict, trusted);
   const missing = unsupportedLine(result);
   const cut = log.finish(result.log + missing, result.logLength + missing.length);
   attr.logTrueSize = log.trueSize;
   if (cut) return cut;
   if (!result.ok) return -result.errno;
-  return install(sub, attr, result.program, name ?? '', btf, judge === verify);
+  return install(sub, attr, result.program, name ?? '', btf, trusted);
+}
+
+/**
+ * PROG_LOAD of a program that the verifier of another subsystem has judged, with maps of the same shapes. -EINVAL where the verdict
+ * is not about these instructions.
+ */
+export function progLoadJudged(sub: Subsystem, attr: ProgLoadAttr, verdict: VerifyResult): number {
+  const judge = (input: VerifyInput): VerifyResult => (verdict.ok ? withMapsOf(input, verdict) : verdict);
+  const same = !verdict.ok || verdict.program.insns.length * SLOT === attr.insns?.length;
+  return same ? progLoad(sub, attr, judge, true) : -ERRNO.EINVAL;
+}
+
+function withMapsOf({ insns, mapOf, fdArray }: VerifyInput, verdict: VerifyResult & { ok: true }): VerifyResult {
+  const { program } = verdict;
+  const maps = [...program.maps];
+  for (const [slot, { map }] of program.mapRefs) {
+    const { src, imm } = insns[slot];
+    const byIndex = src === PSEUDO.MAP_IDX || src === PSEUDO.MAP_IDX_VALUE;
+    const found = mapOf(byIndex ? (fdArray?.[imm] ?? -1) : imm);
+    if (typeof found === 'object') maps[map] = found;
+  }
+  return { ...verdict, program: { ...program, insns, maps } };
 }
 
 /** What PROG_LOAD would give the verifier, or -errno where it refuses before that. Loads nothing. */

@@ -29,7 +29,8 @@ export function showsAddresses(object: ProgramObject): string | undefined {
     backend: kernel.backend,
     possibleCpus: kernel.possibleCpus,
     bpf<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C]): number {
-      if (cmd !== BPF_CMD.PROG_LOAD) return kernel.bpf(cmd, attr);
+      // Programs in prog arrays are loaded without a log.
+      if (cmd !== BPF_CMD.PROG_LOAD || !(attr as ProgLoadAttr).logLevel) return kernel.bpf(cmd, attr);
       const input = kernel.verifierInput(attr as ProgLoadAttr);
       if (typeof input === 'number') return input;
       const result = verify({ ...input, caps: NO_LEAKS, logLevel: 1 });
@@ -42,7 +43,8 @@ export function showsAddresses(object: ProgramObject): string | undefined {
     openPerfEvent: (cpu) => kernel.openPerfEvent(cpu),
     setsockopt: (...args) => kernel.setsockopt(...args),
   };
-  const observer = new Observer(() => ({ sys, loadWith: (_caps, body) => body() }), btfIdIn(kernelBtf));
+  const place = { sys, load: (attr: ProgLoadAttr) => sys.bpf(BPF_CMD.PROG_LOAD, attr) };
+  const observer = new Observer(() => place, btfIdIn(kernelBtf));
   observer.observe({ ...object, runs: [] }, undefined);
   kernel[Symbol.dispose]();
   return reason;

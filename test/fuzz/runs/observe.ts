@@ -12,8 +12,10 @@ import type { LinuxSys } from '../../../src/linux/index.ts';
 import { ExchangeRunner } from '../../../src/loader/index.ts';
 import type { ExchangeAnswer, ExchangeBackend, ProgramObject } from '../../../src/loader/index.ts';
 import { kernelBtfSource } from '../../../src/node/index.ts';
-import type { BpfAttrs, BpfCmd, BpfSys, MapCreateAttr, ProgTestRunAttr } from '../../../src/sys/index.ts';
+import type { BpfAttrs, BpfCmd, BpfSys, MapCreateAttr, ProgLoadAttr, ProgTestRunAttr } from '../../../src/sys/index.ts';
 import { BPF_CMD, MAP_TYPE } from '../../../src/uapi/index.ts';
+import { verify } from '../../../src/verifier/index.ts';
+import type { VerifyResult } from '../../../src/verifier/index.ts';
 
 /** What was seen, by what it is: `run 0: retval`, `map 1 hash, run 2`, … */
 export type Observation = ReadonlyMap<string, string>;
@@ -21,12 +23,14 @@ export type Observation = ReadonlyMap<string, string>;
 export interface Seen {
   readonly answer: ExchangeAnswer;
   readonly observation: Observation;
+  /** Whether more was sent through a ring buffer than fits into it. */
+  readonly wrapped: boolean;
 }
 
-/** A subsystem, and one whose caller holds fewer capabilities while a program is loaded. */
+/** A subsystem, and how it loads programs for a caller who holds only these capabilities; undefined: all. */
 export interface Place {
   readonly sys: BpfSys;
-  loadWith<T>(caps: bigint | undefined, body: () => T): T;
+  load(attr: ProgLoadAttr, caps: bigint | undefined): number;
   /** Instructions that one test run may take; undefined: any number. */
   readonly fuel?: number;
 }
@@ -36,6 +40,8 @@ const u32 = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).
 
 /** Index of the loopback device. */
 const LOOPBACK = 1;
+/** Bytes of a page, and where the second one of a ring buffer is: it begins with what was sent so far. */
+const PAGE = 4096;
 /** Elements that are taken out of a queue at most. */
 const QUEUE_LIMIT = 64;
 
@@ -49,6 +55,7 @@ class Watched implements BpfSys {
   readonly backend: string;
   readonly possibleCpus: number;
   readonly seen = new Map<string, string>();
+  wrapped = false;
   readonly #place: Place;
   readonly #caps: bigint | undefined;
   readonly #runs: number;
@@ -67,7 +74,7 @@ class Watched implements BpfSys {
 
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C]): number {
     const { sys } = this.#place;
-    if (cmd === BPF_CMD.PROG_LOAD) return this.#place.loadWith(this.#caps, () => sys.bpf(cmd, attr));
+    if (cmd === BPF_CMD.PROG_LOAD) return this.#place.load(attr as ProgLoadAttr, this.#caps);
     const { fuel } = this.#place;
     const limited = cmd === BPF_CMD.PROG_TEST_RUN && fuel !== undefined;
     if (limited) (attr as ProgTestRunAttr).fuel = fuel;
@@ -104,7 +111,18 @@ class Watched implements BpfSys {
       this.seen.set(`${name} records, run ${run}`, [...reader.read()].map(hex).join(' '));
     for (const [name, reader] of this.#perf)
       this.seen.set(`${name} samples, run ${run}`, [...reader.read()].map(({ data }) => hex(data)).join(' '));
-    if (this.#run === this.#runs) this.#maps.forEach((map, i) => this.#drain(map, `map ${i} queue`));
+    if (this.#run < this.#runs) return;
+    this.#maps.forEach((map, i) => this.#drain(map, `map ${i} queue`));
+    this.wrapped = this.#maps.some((map) => this.#hasWrapped(map));
+  }
+
+  #hasWrapped({ fd, attr }: OpenMap): boolean {
+    if (attr.mapType !== MAP_TYPE.RINGBUF) return false;
+    const page = this.#place.sys.mmap(fd, PAGE, PAGE);
+    const { buffer, byteOffset } = page.bytes;
+    const sent = new DataView(buffer, byteOffset).getBigUint64(0, true);
+    page.unmap();
+    return sent > attr.maxEntries;
   }
 
   /** What a queue or a stack holds at the end, in the order in which it comes out. */
@@ -120,11 +138,11 @@ class Watched implements BpfSys {
 
 /** Observes objects, one after the other, in one place. */
 export class Observer {
-  readonly #place: () => Place;
+  readonly #place: (object: ProgramObject) => Place;
   readonly #exchange: ExchangeRunner;
   #watched: Watched | undefined;
 
-  constructor(place: () => Place, btfId: ExchangeBackend['btfId']) {
+  constructor(place: (object: ProgramObject) => Place, btfId: ExchangeBackend['btfId']) {
     this.#place = place;
     const backend: ExchangeBackend = { btfId, with: (_caps, body) => body(this.#watched as Watched) };
     this.#exchange = new ExchangeRunner(backend, { run: true, logLevel: 4 });
@@ -132,11 +150,11 @@ export class Observer {
 
   /** @param caps held while the program is loaded; undefined: all */
   observe(object: ProgramObject, caps: bigint | undefined): Seen {
-    const watched = new Watched(this.#place(), caps, object.runs.length);
+    const watched = new Watched(this.#place(object), caps, object.runs.length);
     this.#watched = watched;
     try {
       const answer = this.#exchange.answer({ ...object, caps: undefined });
-      return { answer, observation: observationOf(object, answer, watched.seen) };
+      return { answer, observation: observationOf(object, answer, watched.seen), wrapped: watched.wrapped };
     } finally {
       watched.closeReaders();
     }
@@ -171,11 +189,37 @@ export interface Limits {
   readonly fuel?: number;
 }
 
-/** User space with these options. */
-export function userspacePlace(options: KernelOptions, { displaced = 0, fuel }: Limits = {}): Observer {
+/**
+ * What the verifier said of the program that was loaded last: several engines run it, and it is judged once. Programs in prog
+ * arrays are loaded without a log, and each time judged.
+ */
+export class Verdict {
+  #object: ProgramObject | undefined;
+  #caps: bigint | undefined;
+  #verdict: VerifyResult | undefined;
+
+  load(kernel: Kernel, attr: ProgLoadAttr, object: ProgramObject, caps: bigint | undefined): number {
+    if (!attr.logLevel) return kernel.bpf(BPF_CMD.PROG_LOAD, attr);
+    if (this.#object !== object || this.#caps !== caps) {
+      const input = kernel.verifierInput(attr);
+      if (typeof input === 'number') return input;
+      this.#verdict = verify(input);
+      this.#object = object;
+      this.#caps = caps;
+    }
+    return kernel.loadJudged(attr, this.#verdict as VerifyResult);
+  }
+}
+
+/** User space with these options. @param verdict shared with other engines */
+export function userspacePlace(
+  options: KernelOptions,
+  verdict: Verdict,
+  { displaced = 0, fuel }: Limits = {},
+): Observer {
   let kernel: Kernel | undefined;
   let left = 0;
-  const place = (): Place => {
+  const place = (object: ProgramObject): Place => {
     if (kernel === undefined || left-- <= 0) {
       kernel?.[Symbol.dispose]();
       kernel = createKernel({ ...options, kernelBtf });
@@ -186,7 +230,11 @@ export function userspacePlace(options: KernelOptions, { displaced = 0, fuel }: 
       }
     }
     const sys = kernel;
-    return { sys, fuel, loadWith: (caps, body) => (caps === undefined ? body() : sys.withCaps(caps, body)) };
+    const load: Place['load'] = (attr, caps) => {
+      const body = (): number => verdict.load(sys, attr, object, caps);
+      return caps === undefined ? body() : sys.withCaps(caps, body);
+    };
+    return { sys, fuel, load };
   };
   const observer = new Observer(place, btfIdIn(kernelBtf));
   const observe = observer.observe.bind(observer);
@@ -202,7 +250,10 @@ export function userspacePlace(options: KernelOptions, { displaced = 0, fuel }: 
 export function linuxPlace(linux: LinuxSys): Observer {
   const place: Place = {
     sys: linux,
-    loadWith: (caps, body) => (caps === undefined ? body() : linux.withCaps(caps, body)),
+    load(attr, caps) {
+      const body = (): number => linux.bpf(BPF_CMD.PROG_LOAD, attr);
+      return caps === undefined ? body() : linux.withCaps(caps, body);
+    },
   };
   return new Observer(() => place, btfIdIn(kernelBtf));
 }

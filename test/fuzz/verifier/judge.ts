@@ -193,7 +193,7 @@ export interface Comparison {
 const CRASHES_LINUX = 'subprog exit from frame 0';
 
 /** Packet loads in programs with functions: see src/verifier/precision/backtrack.ts. */
-function mayCrashLinux({ insns }: ProgramObject): boolean {
+export function mayCrashLinux({ insns }: ProgramObject): boolean {
   const all = decode(insns);
   const isLegacyLoad = ({ opcode }: Instruction): boolean =>
     (opcode & 7) === CLASS.LD && ((opcode & 0xe0) === MODE.ABS || (opcode & 0xe0) === MODE.IND);

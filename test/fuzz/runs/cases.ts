@@ -1,0 +1,71 @@
+/** The campaign's programs: of the types that have a test run, with the inputs of their runs, before the kernel has seen them. */
+import type { ProgramObject } from '../../../src/loader/index.ts';
+import { ATTACH_TYPE, MAP_TYPE, PROG_FLAG, PROG_TYPE } from '../../../src/uapi/index.ts';
+import { Random } from '../../../src/util/index.ts';
+import { caseSeed } from '../campaign.ts';
+import { generate } from '../verifier/generator.ts';
+import { NO_LEAKS } from './addresses.ts';
+import { RESULT_FRAGMENTS, noteAll } from './fragments.ts';
+import { comparedHelpers } from './helpers.ts';
+import { randomRun } from './inputs.ts';
+
+/** Runs of each program, at least. */
+const RUNS = 3;
+/** Rings do not wrap, so that a record that is sent unwritten holds zeros. */
+const RING_SIZE = 65536;
+
+const { CGROUP_INET_INGRESS, CGROUP_INET_EGRESS } = ATTACH_TYPE;
+/** Types that have a test run, and how often: those that have most of the helpers twice and more. */
+const TYPES: readonly (readonly [type: number, attach: number])[] = (
+  [
+    [2, PROG_TYPE.SOCKET_FILTER, 0],
+    [3, PROG_TYPE.XDP, 0],
+    [4, PROG_TYPE.SCHED_CLS, 0],
+    [1, PROG_TYPE.SCHED_ACT, 0],
+    [1, PROG_TYPE.CGROUP_SKB, CGROUP_INET_INGRESS],
+    [1, PROG_TYPE.CGROUP_SKB, CGROUP_INET_EGRESS],
+    [1, PROG_TYPE.LWT_IN, 0],
+    [1, PROG_TYPE.LWT_OUT, 0],
+    [1, PROG_TYPE.LWT_XMIT, 0],
+    [1, PROG_TYPE.RAW_TRACEPOINT, 0],
+    [1, PROG_TYPE.SYSCALL, 0],
+  ] as const
+).flatMap(([times, type, attach]) => Array<readonly [number, number]>(times).fill([type, attach]));
+
+const NEED_PERFMON: ReadonlySet<number> = new Set([PROG_TYPE.RAW_TRACEPOINT, PROG_TYPE.SYSCALL]);
+
+export interface Case {
+  readonly object: ProgramObject;
+  /** Held while the program is loaded; undefined: all. */
+  readonly caps: bigint | undefined;
+}
+
+export function makeCase(seed: number, n: number): Case {
+  const random = new Random(caseSeed(seed, n));
+  const { object } = generate(random.u32(), `${seed}/${n}`, {
+    fragments: RESULT_FRAGMENTS,
+    types: TYPES,
+    helpers: comparedHelpers,
+    care: random.oneIn(10) ? 60 : 0,
+    epilogue: noteAll,
+  });
+  const { progType, maps } = object;
+  const leaky = NEED_PERFMON.has(progType) || random.oneIn(3);
+  const tails = maps.flatMap(({ type }, i) => (type === MAP_TYPE.PROG_ARRAY ? [...tailsOf(i, progType)] : []));
+  const changed: ProgramObject = {
+    ...object,
+    maps: maps.map((map) => (map.type === MAP_TYPE.RINGBUF ? { ...map, maxEntries: RING_SIZE } : map)),
+    license: 'GPL',
+    progFlags: object.progFlags | (progType === PROG_TYPE.SYSCALL ? PROG_FLAG.SLEEPABLE : 0),
+    progRefs: tails,
+    runs: Array.from({ length: RUNS + random.below(2) }, () => randomRun(random, progType)),
+  };
+  return { object: changed, caps: leaky ? undefined : NO_LEAKS };
+}
+
+/** Two programs in the prog array `map`, which return what programs of the type may. */
+function* tailsOf(map: number, progType: number): Generator<readonly [map: number, index: number, returns: number]> {
+  const [first, second] = progType === PROG_TYPE.CGROUP_SKB ? [1, 0] : [7, 9];
+  yield [map, 0, first];
+  yield [map, 2, second];
+}
