@@ -256,7 +256,9 @@ export class ProgramFilter implements SocketFilter {
 export class ClassicFilter implements SocketFilter {
   readonly failures = 0;
   readonly #program: ClassicProgram;
-  #joined = new Uint8Array(0);
+  /** The packet in one piece; one object for all of them. */
+  readonly #whole: { -readonly [K in keyof ClassicPacket]: ClassicPacket[K] } = { bytes: NO_BYTES };
+  #joined = NO_BYTES;
 
   /** @throws BpfError EINVAL with the reason, where Linux would refuse the program */
   constructor(insns: readonly ClassicInstruction[]) {
@@ -265,17 +267,26 @@ export class ClassicFilter implements SocketFilter {
 
   run(packet: SocketPacket): number {
     const { headers, bytes, end } = packet;
-    if (headers !== undefined) return this.#program.run(this.#join(packet, headers));
-    return this.#program.run(end === undefined ? packet : { ...packet, bytes: bytes.subarray(0, end) });
+    if (headers === undefined && end === undefined) return this.#program.run(packet);
+    const whole = this.#whole;
+    whole.bytes = headers === undefined ? bytes.subarray(0, end) : this.#join(headers, bytes);
+    whole.start = packet.start;
+    whole.network = packet.network;
+    whole.link = packet.link;
+    whole.length = packet.length;
+    whole.ancillary = packet.ancillary;
+    return this.#program.run(whole);
   }
 
-  #join(packet: SocketPacket, headers: Uint8Array): ClassicPacket {
-    const { bytes } = packet;
+  #join(headers: Uint8Array, bytes: Uint8Array): Uint8Array {
     const length = headers.length + bytes.length;
-    if (this.#joined.length < length) this.#joined = new Uint8Array(length);
+    if (this.#joined.length !== length) {
+      const room = length <= this.#joined.buffer.byteLength ? this.#joined.buffer : new ArrayBuffer(2 * length);
+      this.#joined = new Uint8Array(room, 0, length);
+    }
     this.#joined.set(headers);
     this.#joined.set(bytes, headers.length);
-    return { ...packet, bytes: this.#joined.subarray(0, length) };
+    return this.#joined;
   }
 
   close(): void {}
