@@ -1,12 +1,15 @@
 /** Live packets, in a network namespace of the test's own. */
 import { createSocket } from 'node:dgram';
+import { closeSync, writeSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
+import { parseClassic } from '../../src/cbpf/index.ts';
 import { BpfError } from '../../src/errors/index.ts';
 import { loadLibc } from '../../src/ffi/index.ts';
 import type { Libc } from '../../src/ffi/index.ts';
 import { openLinux } from '../../src/linux/index.ts';
-import { PACKET_TYPE, openPacketSocket } from '../../src/node/index.ts';
+import { PACKET_TYPE, attachSocketFilter, openPacketSocket } from '../../src/node/index.ts';
 import type { LiveOptions, ReceivedPacket } from '../../src/node/index.ts';
+import { LINKTYPE } from '../../src/pcap/index.ts';
 import { PacketRing } from '../../src/node/sockets/packet-ring.ts';
 import { enterNetworkNamespace } from '../support/network-namespace.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
@@ -62,6 +65,25 @@ describe.skipIf(!here)('live packets', () => {
     expect(await types({ direction: 'out' }, 2)).toEqual([OUTGOING, OUTGOING]);
     expect(await types({ direction: 'in' }, 2)).toEqual([HOST, HOST]);
     expect(await types({ iface: 'any' }, 2)).toEqual([HOST, HOST]);
+  });
+
+  it('of a device without link layer start with their network header', async () => {
+    const tunnel = namespace.tunnel('t0');
+    const socket = await openPacketSocket({ iface: 't0', direction: 'in' });
+    attachSocketFilter(socket, parseClassic('ldb [0xfff00009]\njneq #17, drop\nld type\nadd #20\nret a\ndrop: ret #0'));
+    for (const protocol of [6, 17]) {
+      const packet = new Uint8Array(40).fill(protocol);
+      packet.set([0x45, 0, 0, 40, 0, 0, 0, 0, 64, protocol, 0, 0]);
+      writeSync(tunnel, packet);
+    }
+    for await (const packet of socket) {
+      expect(packet).toMatchObject({ linkType: LINKTYPE.RAW, protocol: 0x800, hatype: 65534, originalLength: 40 });
+      expect([packet.data.length, packet.data[0], packet.data[9]]).toEqual([20, 0x45, 17]);
+      break;
+    }
+    expect(socket.stats).toMatchObject({ received: 2, delivered: 1 });
+    socket.close();
+    closeSync(tunnel);
   });
 
   it('are cut to the snap length', async () => {

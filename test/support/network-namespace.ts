@@ -6,14 +6,20 @@ import { execFileSync } from 'node:child_process';
 import { openSync } from 'node:fs';
 
 const CLONE_NEWNET = 0x40000000;
+/** <linux/if_tun.h>; struct ifreq: the name and the flags. */
+const TUNSETIFF = 0x400454ca;
+const IFF_TUN_NO_PI = 0x1001;
+const IFREQ = { SIZE: 40, FLAGS: 16 };
 
 interface Koffi {
-  load(path: null): { func(prototype: string): (...args: number[]) => number };
+  load(path: null): { func(prototype: string): (...args: unknown[]) => number };
 }
 
 export interface NetworkNamespace {
   /** Run `ip` with these words: `link add v0 type veth peer name v1`. */
   ip(words: string): void;
+  /** Make a device of raw IP packets (TUN). @returns the descriptor; what is written to it comes in by the device */
+  tunnel(name: string): number;
   /** Back to where the thread was. */
   leave(): void;
   /** Into it again. */
@@ -38,5 +44,19 @@ export async function enterNetworkNamespace(): Promise<NetworkNamespace | string
   const own = current();
   const ip = (words: string): void => void execFileSync('ip', words.split(' '));
   ip('link set lo up');
-  return { ip, leave: () => void setns(before, CLONE_NEWNET), enter: () => void setns(own, CLONE_NEWNET) };
+  return {
+    ip,
+    leave: () => void setns(before, CLONE_NEWNET),
+    enter: () => void setns(own, CLONE_NEWNET),
+    tunnel(name) {
+      const request = new Uint8Array(IFREQ.SIZE);
+      request.set(new TextEncoder().encode(name));
+      new DataView(request.buffer).setUint16(IFREQ.FLAGS, IFF_TUN_NO_PI, true);
+      const fd = openSync('/dev/net/tun', 'r+');
+      if (libc.func('int ioctl(int fd, unsigned long what, void *request)')(fd, TUNSETIFF, request) !== 0)
+        throw new Error(`no device ${name}`);
+      ip(`link set ${name} up`);
+      return fd;
+    },
+  };
 }

@@ -58,17 +58,10 @@ export interface RingOptions {
   readonly loopbackTwice?: boolean;
 }
 
-/** Device types whose packets start with what a capture has a number for. */
+/** What packets start with that do not start with their network header, by device type. */
 const LINK_TYPES: Readonly<Record<number, number | undefined>> = {
   [ARPHRD.ETHER]: LINKTYPE.ETHERNET,
   [ARPHRD.LOOPBACK]: LINKTYPE.ETHERNET,
-  [ARPHRD.PPP]: LINKTYPE.RAW,
-  [ARPHRD.RAWIP]: LINKTYPE.RAW,
-  [ARPHRD.TUNNEL]: LINKTYPE.RAW,
-  [ARPHRD.TUNNEL6]: LINKTYPE.RAW,
-  [ARPHRD.SIT]: LINKTYPE.RAW,
-  [ARPHRD.IPGRE]: LINKTYPE.RAW,
-  [ARPHRD.NONE]: LINKTYPE.RAW,
   [ARPHRD.IEEE80211]: LINKTYPE.IEEE802_11,
 };
 
@@ -201,7 +194,7 @@ export class PacketRing implements PacketSource {
     view.setFacts(protocol, pktType, words[at + ADDRESS.IFINDEX], hatype, tagged ? this.#tag(at) : undefined);
     view.seconds = words[at + HEADER.SECONDS] >>> 0;
     view.nanoseconds = words[at + HEADER.NANOSECONDS];
-    view.linkType = LINK_TYPES[hatype] ?? -1;
+    view.linkType = LINK_TYPES[hatype] ?? (view.network === view.start ? LINKTYPE.RAW : -1);
     return true;
   }
 

@@ -12,12 +12,7 @@ export const PACKET_TYPE = { HOST: 0, BROADCAST: 1, MULTICAST: 2, OTHERHOST: 3, 
 export const ARPHRD = {
   ETHER: 1,
   PPP: 512,
-  RAWIP: 519,
-  TUNNEL: 768,
-  TUNNEL6: 769,
   LOOPBACK: 772,
-  SIT: 776,
-  IPGRE: 778,
   IEEE80211: 801,
   NONE: 65534,
 } as const;
