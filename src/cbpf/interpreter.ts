@@ -112,7 +112,8 @@ export class ClassicProgram {
   }
 }
 
-function compute(op: number, a: number, operand: number): number {
+/** What an arithmetic instruction makes of A; the operand of a division is not 0. @param op bits 4-7 of its code */
+export function compute(op: number, a: number, operand: number): number {
   switch (op) {
     case ALU.ADD:
       return (a + operand) >>> 0;
@@ -139,7 +140,8 @@ function compute(op: number, a: number, operand: number): number {
   }
 }
 
-function holds(op: number, a: number, operand: number): boolean {
+/** Whether a comparison holds. @param op bits 4-7 of its code */
+export function holds(op: number, a: number, operand: number): boolean {
   switch (op) {
     case JMP.JEQ:
       return a === operand;

@@ -22,6 +22,7 @@ const NOUNS: Readonly<Record<string, Noun>> = {
   prog: { summary: 'run single programs, many at a time', load: () => import('./prog.ts') },
   bench: { summary: 'nanoseconds a run of a program takes, by engine', load: () => import('./bench.ts') },
   cbpf: { summary: 'classic BPF: show, run over a capture, translate to eBPF', load: () => import('./cbpf.ts') },
+  seccomp: { summary: 'the verdict of seccomp filters on system calls', load: () => import('./seccomp.ts') },
   exec: { summary: 'run conformance files and compare', load: () => import('./exec.ts') },
   asm: { summary: 'text to instructions', load: () => import('./asm.ts') },
   disasm: { summary: "instructions to the text of the kernel's log", load: () => import('./disasm.ts') },

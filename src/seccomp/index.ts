@@ -1,0 +1,12 @@
+/** seccomp filters: what Linux would do with a system call, and why. No part of it needs Linux. */
+export * from './action.ts';
+export * from './arch.ts';
+export { readCall, numberOf } from './call.ts';
+export * from './check.ts';
+export * from './data.ts';
+export * from './decide.ts';
+export { formatSeccomp } from './format.ts';
+export { ClassicFilter } from './filter.ts';
+export type { FilterRun, Outcome, SeccompProgram } from './program.ts';
+export { StraceLog } from './strace.ts';
+export type { CallSink, StraceCounts } from './strace.ts';

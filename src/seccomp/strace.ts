@@ -1,0 +1,175 @@
+/**
+ * Reads logs of strace, line by line: with process ids (-f), times (-t, -tt, -ttt, -r, -T), numbers (-n), instruction
+ * pointers (-i), descriptors' paths (-y), raw arguments. A call that was interrupted in the log is put together again. Lines
+ * about signals, exits and strace itself are counted and left out; lines that are none of all that are counted too.
+ */
+import { ARCHS, X32_BIT } from './arch.ts';
+import type { Arch } from './arch.ts';
+import { numberOf, setArgs, splitArgs } from './call.ts';
+import { SeccompData } from './data.ts';
+
+export interface StraceCounts {
+  lines: number;
+  calls: number;
+  /** Signals, exits, what strace says of itself, stacks of -k. */
+  skipped: number;
+  /** Lines that are none of strace's, such as output of the program that was traced. */
+  strange: number;
+  /** Calls that never ended, judged by what the log shows of them; they count as calls too. */
+  unfinished: number;
+  /** By name: calls that the architecture has no number for. */
+  readonly unnamed: Map<string, number>;
+}
+
+/** Told of each call, before its arguments are looked at. */
+export interface CallSink {
+  /** @returns true where the arguments do not matter */
+  byNumber(nr: number, arch: Arch): boolean;
+  /** The same call with all that the line tells. `data` is valid during this call only. */
+  withArgs(nr: number, arch: Arch, data: SeccompData): void;
+}
+
+const PID = /^(?:\[pid +(\d+)(?:<[^>]*>)?\] +|(\d+)(?:<[^>]*>)? +(?=[^(\s]))/;
+/** `12:00:01.5`, `1700000000.5`, `     0.000022`, and the `(+     0.000022)` of -r with a time. */
+const TIMES = /^ *(?:(?:\d+:\d\d:\d\d(?:\.\d+)?|\d+\.\d+|\d{9,})(?: +\(\+ +\d+\.\d+\))? +)+/;
+const BRACKET = /^\[ *([0-9a-f]+|\?+)\] /;
+const MODE = /^\[ Process PID=(\d+) runs in (.+) mode\. \]/;
+const RESUMED = /^<\.\.\. (\w+) resumed>(?: ?,? ?)/;
+
+interface Prefix {
+  pid: string;
+  nr: number;
+  /** Hexadecimal digits; empty where the line has none. */
+  ip: string;
+}
+
+interface Unfinished {
+  readonly text: string;
+  readonly prefix: Prefix;
+}
+
+export class StraceLog {
+  readonly counts: StraceCounts = { lines: 0, calls: 0, skipped: 0, strange: 0, unfinished: 0, unnamed: new Map() };
+  readonly #sink: CallSink;
+  readonly #arch: Arch;
+  readonly #data = new SeccompData();
+  readonly #unfinished = new Map<string, Unfinished>();
+  /** Processes that do not run in the log's own convention; x32 is x86_64 with a bit. */
+  readonly #modes = new Map<string, { arch: Arch; bit: number }>();
+
+  /** @param arch convention of processes of which the log says nothing else */
+  constructor(sink: CallSink, arch: Arch) {
+    this.#sink = sink;
+    this.#arch = arch;
+  }
+
+  line(whole: string): void {
+    const { counts } = this;
+    counts.lines++;
+    const prefix: Prefix = { pid: '', nr: -1, ip: '' };
+    const text = stripPrefix(whole, prefix);
+    const first = text.charCodeAt(0);
+    if (first === 0x3c) return this.#resume(text, prefix); // <
+    if (first === 0x5b || text.startsWith('strace: ')) return this.#aboutProcess(text.replace(/^strace: /, ''), prefix); // [
+    if (/^(\+\+\+|---|>) /.test(text) || text === '') return void counts.skipped++;
+    const open = text.indexOf('(');
+    if (open <= 0 || !isName(text, open)) return void counts.strange++;
+    const cut = text.indexOf('<unfinished ...>', open);
+    if (cut >= 0 && text.trimEnd().endsWith('<unfinished ...>')) {
+      this.#unfinished.set(prefix.pid, { text: text.slice(0, cut), prefix });
+      return;
+    }
+    this.#call(text, open, prefix);
+  }
+
+  /** Judge calls that the log does not end. */
+  end(): void {
+    for (const { text, prefix } of this.#unfinished.values()) {
+      this.counts.unfinished++;
+      this.#call(text, text.indexOf('('), prefix);
+    }
+    this.#unfinished.clear();
+  }
+
+  #resume(text: string, prefix: Prefix): void {
+    const found = RESUMED.exec(text);
+    const begun = this.#unfinished.get(prefix.pid);
+    if (!found || !begun?.text.startsWith(`${found[1]}(`)) {
+      this.counts.strange++;
+      return;
+    }
+    this.#unfinished.delete(prefix.pid);
+    this.counts.skipped++;
+    const start = begun.text.trimEnd();
+    const rest = text.slice(found[0].length);
+    const comma = start.endsWith(',') || start.endsWith('(') || rest.startsWith(')') ? ' ' : ', ';
+    this.#call(start + comma + rest, start.indexOf('('), begun.prefix);
+  }
+
+  #aboutProcess(text: string, prefix: Prefix): void {
+    this.counts.skipped++;
+    const found = MODE.exec(text);
+    if (!found) return;
+    const [, pid, mode] = found;
+    const arch = mode === '32 bit' && this.#arch.name === 'x86_64' ? ARCHS[1] : this.#arch;
+    const changed = { arch, bit: mode === 'x32' ? X32_BIT : 0 };
+    this.#modes.set(pid, changed);
+    // Where lines do not say of which process they are there is only one.
+    if (prefix.pid === '') this.#modes.set('', changed);
+  }
+
+  #call(text: string, open: number, { pid, nr: given, ip }: Prefix): void {
+    const name = text.slice(0, open);
+    const { arch, bit } = this.#modes.size === 0 ? { arch: this.#arch, bit: 0 } : this.#modeOf(pid);
+    // Numbers of x32 are not those of x86-64 throughout.
+    const number = given >= 0 ? given : bit ? undefined : numberOf(arch, name);
+    if (number === undefined) {
+      const { unnamed } = this.counts;
+      unnamed.set(name, (unnamed.get(name) ?? 0) + 1);
+      return;
+    }
+    this.counts.calls++;
+    if (this.#sink.byNumber(number, arch)) return;
+    const data = this.#data.reset(number, arch.audit);
+    if (ip !== '') data.setInstructionPointer(parseInt(ip.slice(-8), 16), parseInt(ip.slice(0, -8) || '0', 16));
+    setArgs(data, arch, name, splitArgs(text, open + 1), given >= 0);
+    this.#sink.withArgs(number, arch, data);
+  }
+
+  #modeOf(pid: string): { arch: Arch; bit: number } {
+    return this.#modes.get(pid) ?? { arch: this.#arch, bit: 0 };
+  }
+}
+
+/** Without process id, times, number and instruction pointer. */
+function stripPrefix(whole: string, prefix: Prefix): string {
+  const first = whole.charCodeAt(0);
+  // Most lines of most logs begin with a name.
+  if (first >= 0x61 && first <= 0x7a) return whole;
+  let text = whole;
+  const times = /^\d+:|^ |^\d+\.\d|^\d{9,} /.test(text);
+  const found = times ? null : PID.exec(text);
+  if (found) {
+    prefix.pid = found[1] ?? found[2];
+    text = text.slice(found[0].length);
+  }
+  text = text.replace(TIMES, '');
+  for (let bracket; (bracket = BRACKET.exec(text)); text = text.slice(bracket[0].length)) {
+    const [, digits] = bracket;
+    if (digits.startsWith('?')) continue;
+    if (digits.length === 16 || digits.length === 8) prefix.ip = digits;
+    else prefix.nr = Number(digits);
+  }
+  return text.trimStart();
+}
+
+/** Lower-case letters, digits and underscores up to `end`, a letter or an underscore first. */
+function isName(text: string, end: number): boolean {
+  for (let i = 0; i < end; i++) {
+    const c = text.charCodeAt(i);
+    const letter = (c >= 0x61 && c <= 0x7a) || c === 0x5f;
+    const digit = c >= 0x30 && c <= 0x39;
+    if (!letter && !(digit && i > 0) && !(c >= 0x41 && c <= 0x46 && i > 8)) return false;
+  }
+  return true;
+}
