@@ -103,9 +103,12 @@ export class FlowPacket implements SocketPacket {
   setSource(address: Uint8Array, port: number): void {
     const { headers, addressSize } = this;
     const at = ETH_HLEN + (addressSize === 4 ? 12 : 8);
-    for (let i = 0; i < addressSize; i++) headers[at + i] = address[i];
+    for (let i = 0; i < addressSize; i++) {
+      // In a sum of 16 bits every other byte is the upper one.
+      this.#sum += (address[i] - headers[at + i]) << (i & 1 ? 0 : 8);
+      headers[at + i] = address[i];
+    }
     this.#put16(this.#transport, port);
-    this.#addUp();
     this.#length = -1;
   }
 
@@ -140,18 +143,7 @@ export class FlowPacket implements SocketPacket {
     headers[at + 9] = protocol;
     headers.set(source.address, at + 12);
     headers.set(destination.address.length === 4 ? destination.address : [], at + 16);
-    this.#addUp();
-  }
-
-  /** Sum up IPv4's header without what depends on its length. */
-  #addUp(): void {
-    const { headers } = this;
-    let sum = 0;
-    for (let at = ETH_HLEN; at < ETH_HLEN + 20; at += 2) sum += (headers[at] << 8) | headers[at + 1];
-    const length = ETH_HLEN + 2;
-    const checksum = ETH_HLEN + 10;
-    sum -= (headers[length] << 8) | headers[length + 1];
-    this.#sum = sum - ((headers[checksum] << 8) | headers[checksum + 1]);
+    for (let i = 0; i < 20; i += 2) this.#sum += (headers[at + i] << 8) | headers[at + i + 1];
   }
 
   #writeTcp(flags: number): void {
