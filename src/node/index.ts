@@ -10,7 +10,7 @@ export type {
   PacketSocketOptions,
   PacketSocketStats,
 } from './sockets/packet-socket.ts';
-export { PACKET_TYPE } from './sockets/packet-view.ts';
+export { PACKET_TYPE } from './sockets/link-layer.ts';
 export type { ReceivedPacket, VlanTag } from './sockets/packet-view.ts';
 export { attachSocketFilter, userSocket } from './sockets/attach.ts';
 export type { FilterTarget, SocketFilterLink, SocketFilterOptions } from './sockets/attach.ts';

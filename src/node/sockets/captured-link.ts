@@ -14,10 +14,9 @@
  */
 import { LINKTYPE } from '../../pcap/index.ts';
 import type { Packet } from '../../pcap/index.ts';
-import { ARPHRD, ETH_P, PACKET_TYPE } from './packet-view.ts';
+import { ARPHRD, ETH_HLEN, ETH_P, PACKET_TYPE } from './link-layer.ts';
 import type { PacketView, VlanTag } from './packet-view.ts';
 
-const ETH_HLEN = 14;
 const VLAN_HLEN = 4;
 /** The address family before packets of a BSD loopback device. */
 const BSD_HLEN = 4;

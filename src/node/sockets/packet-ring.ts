@@ -6,7 +6,8 @@
 import { BpfError, ERRNO } from '../../errors/index.ts';
 import type { Libc, Mapping } from '../../ffi/index.ts';
 import { LINKTYPE } from '../../pcap/index.ts';
-import { ARPHRD, ETH_P, PACKET_TYPE, PacketView } from './packet-view.ts';
+import { ARPHRD, ETH_P, PACKET_TYPE } from './link-layer.ts';
+import { PacketView } from './packet-view.ts';
 import type { PacketSource, VlanTag } from './packet-view.ts';
 
 const AF_PACKET = 17;

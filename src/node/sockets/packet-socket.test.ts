@@ -14,7 +14,7 @@ import { BPF_CMD, PROG_TYPE } from '../../uapi/index.ts';
 import { attachSocketFilter } from './attach.ts';
 import { openPacketSocket } from './packet-socket.ts';
 import type { CaptureOptions } from './packet-socket.ts';
-import { ARPHRD, PACKET_TYPE } from './packet-view.ts';
+import { ARPHRD, PACKET_TYPE } from './link-layer.ts';
 import type { ReceivedPacket } from './packet-view.ts';
 
 const bytes = (...parts: readonly (number | Uint8Array)[]): Uint8Array =>

@@ -5,29 +5,6 @@
 import type { ClassicAncillary } from '../../cbpf/index.ts';
 import type { SocketPacket } from '../../sys/index.ts';
 
-/** Whom a packet is for. @kernel PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, PACKET_OUTGOING */
-export const PACKET_TYPE = { HOST: 0, BROADCAST: 1, MULTICAST: 2, OTHERHOST: 3, OUTGOING: 4 } as const;
-
-/** Device types that are told apart; <linux/if_arp.h>. */
-export const ARPHRD = {
-  ETHER: 1,
-  PPP: 512,
-  LOOPBACK: 772,
-  IEEE80211: 801,
-  NONE: 65534,
-} as const;
-
-/** Ether types that are looked at, in host order; <linux/if_ether.h>. */
-export const ETH_P = {
-  ETHERNET_802_3: 1,
-  ALL: 3,
-  ETHERNET_802_2: 4,
-  IP: 0x0800,
-  VLAN: 0x8100,
-  IPV6: 0x86dd,
-  QINQ: 0x88a8,
-} as const;
-
 /** A VLAN tag that is kept beside the packet. */
 export interface VlanTag {
   /** Priority (3 bits), drop eligible (1), number (12). */
