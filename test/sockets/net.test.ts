@@ -139,13 +139,17 @@ describe('a filter at a server', () => {
     await client(local);
     while (onPath.stats?.packets === 0) await new Promise(setImmediate);
     expect(onPath.stats?.dropped).toBe(0);
-    onPath.detach();
+    const none = attachSocketFilter(local, returning(kernel, 0));
+    const refused = await client(local);
+    await once(refused.resume(), 'close');
+    expect(none.stats).toMatchObject({ packets: 1, dropped: 1 });
+    none.detach();
   });
 
   it('goes when the server closes, which may listen again', async () => {
     using kernel = createKernel();
     const server = await listening(createServer());
-    const link = attachSocketFilter(server, returning(kernel, 0));
+    const link = attachSocketFilter(server, returning(kernel, 0), { lock: true });
     server.close();
     await once(server, 'close');
     expect(link.attached).toBe(false);

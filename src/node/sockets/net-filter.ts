@@ -125,10 +125,10 @@ export class ServerFilterPoint extends FilterPoint {
     this.#handle = this.#before = this.#after = undefined;
   }
 
-  /** A server that was closed may listen again. */
+  /** A server that was closed may listen again, on another socket of the system. */
   protected override end(): void {
     super.end();
-    this.closed = false;
+    this.closed = this.locked = false;
   }
 
   #wrapHandler(): void {

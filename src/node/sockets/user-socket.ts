@@ -87,14 +87,14 @@ export abstract class FilterPoint implements UserSocket {
     stats.packets++;
     stats.bytes += length;
     const kept = filter.run(packet);
-    if (kept >= header + length) {
-      stats.bytesDelivered += length;
-      return length;
-    }
     if (kept === 0) {
       stats.dropped++;
       stats.failures = filter.failures;
       return -1;
+    }
+    if (kept >= header + length) {
+      stats.bytesDelivered += length;
+      return length;
     }
     const delivered = Math.max(kept - header, 0);
     stats.bytesDelivered += delivered;
