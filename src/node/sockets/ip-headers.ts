@@ -7,8 +7,10 @@
 import type { ClassicAncillary } from '../../cbpf/index.ts';
 import type { SocketFacts, SocketPacket } from '../../sys/index.ts';
 import { LOOPBACK_INDEX, isMulticast } from './addresses.ts';
+import { ARPHRD, ETH_HLEN, ETH_P } from './link-layer.ts';
 
-const ETH_HLEN = 14;
+export { PACKET_TYPE } from './link-layer.ts';
+
 export const IPPROTO = { TCP: 6, UDP: 17 } as const;
 /** Bytes of the header that the program sees as the beginning of the data. */
 export const UDP_HLEN = 8;
@@ -18,11 +20,8 @@ const TTL = { HOST: 64, GROUP: 1 } as const;
 const DONT_FRAGMENT = 0x40;
 const TCP_SYN = 2;
 const TCP_ACK = 16;
-const ETH_P = { 4: 0x0800, 6: 0x86dd } as const;
-/** @kernel PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST */
-export const PACKET_TYPE = { HOST: 0, BROADCAST: 1, MULTICAST: 2 } as const;
-/** @kernel ARPHRD_ETHER, ARPHRD_LOOPBACK */
-const ARPHRD = { ETHER: 1, LOOPBACK: 772 } as const;
+/** By version of IP. */
+const ETHER_TYPE = { 4: ETH_P.IP, 6: ETH_P.IPV6 } as const;
 
 /** One side of a flow. */
 export interface Endpoint {
@@ -73,8 +72,8 @@ export class FlowPacket implements SocketPacket {
     this.start = startsBehind ? end : this.#transport;
     this.headers = new Uint8Array(end);
     this.socket = flow.socket;
-    this.ancillary = ancillaryOf(flow, ETH_P[this.#version], startsBehind ? 0 : end - this.#transport);
-    this.#put16(12, ETH_P[this.#version]);
+    this.ancillary = ancillaryOf(flow, ETHER_TYPE[this.#version], startsBehind ? 0 : end - this.#transport);
+    this.#put16(12, ETHER_TYPE[this.#version]);
     this.#writeNetwork(flow);
     this.#put16(this.#transport, source.port);
     this.#put16(this.#transport + 2, destination.port);
