@@ -23,20 +23,33 @@ export function writeCondition(f: FunctionWriter, at: number): void {
   const op = f.program.op[at];
   const code = op & 0xf0;
   if (code === JMP.JCOND) return mayGoto(f);
-  if ((op & 7) === CLASS.JMP) {
-    f.dst64(at);
-    f.src64(at);
-    if (code !== JMP.JSET) return f.op(COMPARE[code][1]);
-    f.op(OP.i64_and);
-    f.code.i64(0, 0);
-    f.op(OP.i64_ne);
-  } else {
-    if (code === JMP.JNE) return differs(f, at);
-    f.dst32(at);
-    f.src32(at);
-    if (code !== JMP.JSET) return f.op(COMPARE[code][0]);
-    f.op(OP.i32_and);
-  }
+  if ((op & 7) !== CLASS.JMP) return compareWords(f, at, code);
+  if (f.facts?.words.has(at)) return compareWords(f, at, UNSIGNED[code] ?? code);
+  const constant = f.constant(at);
+  // No bit above bit 31 is asked for.
+  if (code === JMP.JSET && constant?.high === 0) return compareWords(f, at, code);
+  f.dst64(at);
+  f.src64(at);
+  if (code === JMP.JNE && constant?.low === 0 && constant.high === 0) return f.op(OP.i64_gt_u); // see `differs`
+  if (code !== JMP.JSET) return f.op(COMPARE[code][1]);
+  f.op(OP.i64_and);
+  f.code.i64(0, 0);
+  f.op(OP.i64_gt_u);
+}
+
+/** Of 64-bit numbers that are not negative: the same comparison without a sign. */
+const UNSIGNED: Readonly<Record<number, number>> = {
+  [JMP.JSGT]: JMP.JGT,
+  [JMP.JSGE]: JMP.JGE,
+  [JMP.JSLT]: JMP.JLT,
+  [JMP.JSLE]: JMP.JLE,
+};
+
+function compareWords(f: FunctionWriter, at: number, code: number): void {
+  if (code === JMP.JNE) return differs(f, at);
+  f.dst32(at);
+  f.src32(at);
+  f.op(code === JMP.JSET ? OP.i32_and : COMPARE[code][0]);
 }
 
 /**

@@ -15,7 +15,7 @@ import { REGISTERS } from './function-writer.ts';
 import type { Program } from './function-writer.ts';
 import { ARRAY_KEY, CALL_HELPER, isArrayLookup } from './lookup.ts';
 import type { MapOptions, MapShapes } from './options.ts';
-import { KIND, isCall, knownAtBlocks, liveAtBlocks, step } from './registers.ts';
+import { KIND, isCall, isWord, knownAtBlocks, liveAtBlocks, step } from './registers.ts';
 import type { Known, KnownAtBlocks } from './registers.ts';
 
 /** What the JIT knows of a function. */
@@ -30,6 +30,8 @@ export interface FunctionFacts {
   readonly tables: ReadonlyMap<number, number>;
   /** First slot of the function in r2, by the slot of a call of a helper that calls it. */
   readonly callbacks: ReadonlyMap<number, number>;
+  /** Jumps that compare two numbers whose upper 32 bits are 0, by slot. */
+  readonly words: ReadonlySet<number>;
   /** Loads and stores of the function's own frame that stay memory. */
   readonly inFrame: ReadonlySet<number>;
   /** Bytes below r10 that memory must hold. */
@@ -45,6 +47,7 @@ export function functionFacts(program: Program, graph: FlowGraph, options: MapOp
   const maps = new Map<number, number>();
   const tables = new Map<number, number>();
   const callbacks = new Map<number, number>();
+  const words = new Set<number>();
   graph.blocks.forEach((block, i) => {
     now.kind.set(known.starts[i].kind);
     now.value.set(known.starts[i].value);
@@ -57,9 +60,11 @@ export function functionFacts(program: Program, graph: FlowGraph, options: MapOp
       }
       step(program, at, now, mapLoads);
     }
+    const { end, last } = block;
+    if (end === 'if' && now.kind[program.dst[last] >> 1] === KIND.WORD && isWord(program, last, now)) words.add(last);
   });
   if (losesFrame(program, graph, known)) use.escape(-MAX_BPF_STACK);
-  return { ...use.promote(), maps, tables, callbacks };
+  return { ...use.promote(), maps, tables, callbacks, words };
 }
 
 /** Whether a live register holds an address of the frame at the end of a block, and the next does not know which. */

@@ -3,7 +3,7 @@
  * address in the function's own frame at a known offset; and which are live. Nothing here comes from the verifier, whose
  * facts may hold on one path only.
  */
-import { ALU, ATOMIC, CLASS, LD_IMM64, MODE } from '../../isa/index.ts';
+import { ALU, ATOMIC, CLASS, LD_IMM64, MODE, accessSize } from '../../isa/index.ts';
 import { CANONICAL } from '../compile.ts';
 import { REGISTER_WORDS } from '../executable.ts';
 import { argumentsOf } from './calls.ts';
@@ -12,16 +12,18 @@ import type { Block, FlowGraph } from './flow-graph.ts';
 import { FRAME_POINTER, REGISTERS } from './function-writer.ts';
 import type { Program } from './function-writer.ts';
 
-/** UNSEEN: no path has come here yet. */
-export const KIND = { UNSEEN: 0, OTHER: 1, MAP: 2, FRAME: 3, FUNCTION: 4 } as const;
+/** UNSEEN: no path has come here yet. WORD: a number whose upper 32 bits are 0. */
+export const KIND = { UNSEEN: 0, OTHER: 1, MAP: 2, FRAME: 3, FUNCTION: 4, WORD: 5 } as const;
 
-/** A map's header address, an offset from r10, or a function's first slot. */
+/** A map's header address, an offset from r10, or a function's first slot; 0 of other kinds. */
 export interface Known {
   readonly kind: Uint8Array;
   readonly value: Int32Array;
 }
 
 const CALL_HELPER = 0x85;
+/** In canonical form: of a division that it is signed, of a move that it extends a sign. */
+const IS_SIGNED = 0x08;
 
 /** What the registers hold where each block starts and where it ends. */
 export interface KnownAtBlocks {
@@ -84,11 +86,15 @@ export function step(program: Program, at: number, known: Known, mapLoads: Reado
   const constant = src[at] >= REGISTER_WORDS;
   switch (op[at]) {
     case LD_IMM64:
-      kind[d] = mapLoads.has(at) ? KIND.MAP : program.functionLoads.has(at) ? KIND.FUNCTION : KIND.OTHER;
-      value[d] = kind[d] === KIND.OTHER ? 0 : file[src[at]];
+      kind[d] = mapLoads.has(at)
+        ? KIND.MAP
+        : program.functionLoads.has(at)
+          ? KIND.FUNCTION
+          : numberKind(isWord(program, at, known));
+      value[d] = kind[d] === KIND.MAP || kind[d] === KIND.FUNCTION ? file[src[at]] : 0;
       return;
     case CLASS.ALU64 | ALU.MOV:
-      kind[d] = constant ? KIND.OTHER : kind[src[at] >> 1];
+      kind[d] = constant ? numberKind(isWord(program, at, known)) : kind[src[at] >> 1];
       value[d] = constant ? 0 : value[src[at] >> 1];
       return;
     case CLASS.ALU64 | ALU.ADD:
@@ -98,9 +104,54 @@ export function step(program: Program, at: number, known: Known, mapLoads: Reado
         return;
       }
   }
+  const result = numberKind(makesWord(program, at, known));
   for (const n of written(program, at)) {
-    kind[n] = KIND.OTHER;
+    kind[n] = n === d ? result : KIND.OTHER;
     value[n] = 0;
+  }
+}
+
+function numberKind(isWord: boolean): number {
+  return isWord ? KIND.WORD : KIND.OTHER;
+}
+
+/** Whether the source of an instruction is a WORD: a register that is, or a constant. */
+export function isWord({ src, file }: Program, at: number, { kind }: Known): boolean {
+  const word = src[at];
+  return word < REGISTER_WORDS ? kind[word >> 1] === KIND.WORD : file[word + 1] === 0;
+}
+
+/** Whether what an instruction other than a move writes to its destination is a WORD. */
+function makesWord(program: Program, at: number, known: Known): boolean {
+  const { op, dst, src, file, imm } = program;
+  const code = op[at];
+  const destination = known.kind[dst[at] >> 1] === KIND.WORD;
+  switch (code & 7) {
+    case CLASS.LDX:
+      return (code & 0xe0) === MODE.MEM && accessSize(code) < 8;
+    case CLASS.ALU:
+      return (code & 0xf0) !== ALU.END || imm[at] < 64;
+    case CLASS.ALU64:
+      break;
+    default:
+      return false;
+  }
+  if (code & IS_SIGNED) return false;
+  switch (code & 0xf0) {
+    case ALU.AND:
+      return destination || isWord(program, at, known);
+    case ALU.OR:
+    case ALU.XOR:
+      return destination && isWord(program, at, known);
+    case ALU.RSH:
+      return destination || (src[at] >= REGISTER_WORDS && (file[src[at]] & 63) >= 32);
+    case ALU.DIV:
+    case ALU.MOD:
+      return destination; // also where the divisor is 0
+    case ALU.END:
+      return imm[at] < 64;
+    default:
+      return false;
   }
 }
 
