@@ -34,6 +34,8 @@ const PID = /^(?:\[pid +(\d+)(?:<[^>]*>)?\] +|(\d+)(?:<[^>]*>)? +(?=[^(\s]))/;
 const TIMES = /^ *(?:(?:\d+:\d\d:\d\d(?:\.\d+)?|\d+\.\d+|\d{9,})(?: +\(\+ +\d+\.\d+\))? +)+/;
 const BRACKET = /^\[ *([0-9a-f]+|\?+)\] /;
 const MODE = /^\[ Process PID=(\d+) runs in (.+) mode\. \]/;
+/** Another process spoke before the call ended, or strace did. */
+const CUT = / *(?:<unfinished \.\.\.>|strace: Process \d+ attached)$/;
 const RESUMED = /^<\.\.\. (\w+) resumed>(?: ?,? ?)/;
 
 interface Prefix {
@@ -74,8 +76,8 @@ export class StraceLog {
     if (/^(\+\+\+|---|>) /.test(text) || text === '') return void counts.skipped++;
     const open = text.indexOf('(');
     if (open <= 0 || !isName(text, open)) return void counts.strange++;
-    const cut = text.indexOf('<unfinished ...>', open);
-    if (cut >= 0 && text.trimEnd().endsWith('<unfinished ...>')) {
+    const cut = text.search(CUT);
+    if (cut > open) {
       this.#unfinished.set(prefix.pid, { text: text.slice(0, cut), prefix });
       return;
     }
@@ -91,19 +93,31 @@ export class StraceLog {
     this.#unfinished.clear();
   }
 
-  #resume(text: string, prefix: Prefix): void {
+  #resume(text: string, { pid }: Prefix): void {
+    this.counts.skipped++;
+    if (text.startsWith('<unfinished')) return;
     const found = RESUMED.exec(text);
-    const begun = this.#unfinished.get(prefix.pid);
-    if (!found || !begun?.text.startsWith(`${found[1]}(`)) {
+    const key = found && this.#begun(pid, `${found[1]}(`);
+    const begun = key === null || key === undefined ? undefined : this.#unfinished.get(key);
+    if (!found || key === null || key === undefined || !begun) {
+      this.counts.skipped--;
       this.counts.strange++;
       return;
     }
-    this.#unfinished.delete(prefix.pid);
-    this.counts.skipped++;
+    this.#unfinished.delete(key);
     const start = begun.text.trimEnd();
     const rest = text.slice(found[0].length);
     const comma = start.endsWith(',') || start.endsWith('(') || rest.startsWith(')') ? ' ' : ', ';
-    this.#call(start + comma + rest, start.indexOf('('), begun.prefix);
+    this.#call(start + comma + rest, start.indexOf('('), { ...begun.prefix, pid });
+  }
+
+  /** Whose call goes on: lines of the first process say which it is only while there are others. */
+  #begun(pid: string, start: string): string | undefined {
+    const is = (key: string): boolean => this.#unfinished.get(key)?.text.startsWith(start) === true;
+    if (is(pid)) return pid;
+    if (pid !== '') return is('') ? '' : undefined;
+    const keys = [...this.#unfinished.keys()].filter(is);
+    return keys.length === 1 ? keys[0] : undefined;
   }
 
   #aboutProcess(text: string, prefix: Prefix): void {
@@ -120,7 +134,8 @@ export class StraceLog {
 
   #call(text: string, open: number, { pid, nr: given, ip }: Prefix): void {
     const name = text.slice(0, open);
-    const { arch, bit } = this.#modes.size === 0 ? { arch: this.#arch, bit: 0 } : this.#modeOf(pid);
+    const { arch: mode, bit } = this.#modes.size === 0 ? { arch: this.#arch, bit: 0 } : this.#modeOf(pid);
+    const arch = given < 0 || mode.nameOf(given) === name ? mode : archOf(given, name, mode);
     // Numbers of x32 are not those of x86-64 throughout.
     const number = given >= 0 ? given : bit ? undefined : numberOf(arch, name);
     if (number === undefined) {
@@ -141,6 +156,12 @@ export class StraceLog {
   }
 }
 
+/** A process may make calls of both conventions of x86; with a number, the name tells which. */
+function archOf(nr: number, name: string, mode: Arch): Arch {
+  const x86 = mode.name === 'aarch64' ? [] : ARCHS.filter((arch) => arch.name !== 'aarch64');
+  return x86.find((arch) => arch.nameOf(nr) === name) ?? mode;
+}
+
 /** Without process id, times, number and instruction pointer. */
 function stripPrefix(whole: string, prefix: Prefix): string {
   const first = whole.charCodeAt(0);
@@ -157,8 +178,9 @@ function stripPrefix(whole: string, prefix: Prefix): string {
   for (let bracket; (bracket = BRACKET.exec(text)); text = text.slice(bracket[0].length)) {
     const [, digits] = bracket;
     if (digits.startsWith('?')) continue;
-    if (digits.length === 16 || digits.length === 8) prefix.ip = digits;
-    else prefix.nr = Number(digits);
+    // Numbers have up to ten decimal digits; pointers have 16 digits, or from 8 on where the process has 32 bits.
+    if (/^\d{1,10}$/.test(digits) && digits.length !== 8) prefix.nr = Number(digits);
+    else prefix.ip = digits;
   }
   return text.trimStart();
 }
