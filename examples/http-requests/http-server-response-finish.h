@@ -16,7 +16,7 @@ struct http_server_response_finish {
  * SEC("tracepoint/http/server_response_finish")
  * int program(struct http_server_response_finish *event)
  *
- * SEC("raw_tracepoint/server_response_finish")
+ * SEC("raw_tracepoint/http/server_response_finish")
  * int program(struct bpf_raw_tracepoint_args *event)
  *   args[0]: status, u16
  *   args[1]: duration_ns, u64
