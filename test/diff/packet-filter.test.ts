@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { assemble } from '../../src/asm/index.ts';
 import { parseClassic } from '../../src/cbpf/index.ts';
 import type { ClassicInstruction } from '../../src/cbpf/index.ts';
@@ -23,6 +23,9 @@ import { openFrameSender } from '../support/frame-sender.ts';
 import { enterNetworkNamespace } from '../support/network-namespace.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
 import { BROADCAST, MAC, MULTICAST, PacketPair, WAYS, frame, lines, makeDevices } from '../support/packet-pair.ts';
+
+/** Each comparison waits until the kernel hands a block over. */
+vi.setConfig({ testTimeout: 120_000 });
 
 const entered = await enterNetworkNamespace();
 const linux = await openLinux().catch((error: unknown) => {

@@ -9,4 +9,4 @@ it.skipIf(why)('lets the packets through that the kernel lets through, cut to th
   const seed = Number(process.env['SKEP_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
   const failures = await runCampaign(campaign, { seed, count: 30, log: () => {} });
   expect(failures, `SKEP_SEED=${seed} repeats it`).toEqual([]);
-});
+}, 120_000);
