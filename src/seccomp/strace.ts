@@ -38,6 +38,9 @@ const MODE = /^\[ Process PID=(\d+) runs in (.+) mode\. \]/;
 const CUT = / *(?:<unfinished \.\.\.>|strace: Process \d+ attached)$/;
 const RESUMED = /^<\.\.\. (\w+) resumed>(?: ?,? ?)/;
 
+/** Bits of the upper words of all arguments. */
+const UPPER_HALVES = 0xaaa0;
+
 interface Prefix {
   pid: string;
   nr: number;
@@ -148,6 +151,8 @@ export class StraceLog {
     const data = this.#data.reset(number, arch.audit);
     if (ip !== '') data.setInstructionPointer(parseInt(ip.slice(-8), 16), parseInt(ip.slice(0, -8) || '0', 16));
     setArgs(data, arch, name, splitArgs(text, open + 1), given >= 0);
+    // A 64-bit process that makes calls of i386: filters see all of its registers, logs half of them.
+    if (arch !== mode && arch.bits === 32) data.known &= ~UPPER_HALVES;
     this.#sink.withArgs(number, arch, data);
   }
 
