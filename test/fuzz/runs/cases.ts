@@ -8,11 +8,15 @@ import { NO_LEAKS } from './addresses.ts';
 import { RESULT_FRAGMENTS, noteAll } from './fragments.ts';
 import { comparedHelpers } from './helpers.ts';
 import { randomRun } from './inputs.ts';
+import { zeroed } from './zeroed.ts';
 
 /** Runs of each program, at least. */
 const RUNS = 3;
 /** Rings do not wrap, so that a record that is sent unwritten holds zeros. */
 const RING_SIZE = 65536;
+
+/** Bytes of stack that most main programs keep to. */
+const USUAL_STACK = 112;
 
 const { CGROUP_INET_INGRESS, CGROUP_INET_EGRESS } = ATTACH_TYPE;
 /** Types that have a test run, and how often: those that have most of the helpers twice and more. */
@@ -60,7 +64,8 @@ export function makeCase(seed: number, n: number): Case {
     progRefs: tails,
     runs: Array.from({ length: RUNS + random.below(2) }, () => randomRun(random, progType)),
   };
-  return { object: changed, caps: leaky ? undefined : NO_LEAKS };
+  // Without all capabilities a program reads only what it wrote.
+  return leaky ? { object: changed, caps: undefined } : { object: zeroed(changed, [USUAL_STACK]), caps: NO_LEAKS };
 }
 
 /** Two programs in the prog array `map`, which return what programs of the type may. */

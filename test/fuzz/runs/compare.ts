@@ -72,7 +72,10 @@ export class Comparison {
     const without = leftOut(object);
     if (without !== undefined) return `helper ${without}`;
     const unrun = { ...object, runs: [] };
-    if (mayCrashLinux(object) && this.#interpreter.observe(unrun, caps).answer.verdict !== 'accept') return 'refused';
+    if (mayCrashLinux(object)) {
+      const { verdict } = this.#interpreter.observe(unrun, caps).answer;
+      if (verdict !== 'accept') return `packet loads and functions, user space says ${verdict}`;
+    }
     const { verdict, reason, insns = 0, stack_depth } = this.#linux.observe(unrun, caps).answer;
     if (verdict === 'reject') return 'refused';
     if (verdict !== 'accept') return `${verdict}: ${reason.join(' | ')}`;

@@ -3,6 +3,7 @@
  * map that is read afterwards.
  */
 import { isHelperAllowed } from '../../../src/contracts/index.ts';
+import { JMP } from '../../../src/isa/index.ts';
 import { HELPER_NAMES, MAP_FLAG } from '../../../src/uapi/index.ts';
 import { FP } from '../verifier/emitter.ts';
 import { FRAGMENTS } from '../verifier/fragments.ts';
@@ -116,7 +117,8 @@ const CALLS: readonly Call[] = [
   { helper: 'set_hash', args: () => ['ctx', 'any'] },
   { helper: 'set_hash_invalid', args: () => ['ctx'] },
   { helper: 'skb_ecn_set_ce', args: () => ['ctx'] },
-  { helper: 'skb_set_tstamp', args: (g) => ['ctx', 'any', g.r.below(3)] },
+  { helper: 'get_cgroup_classid', args: () => ['ctx'] },
+  { helper: 'get_route_realm', args: () => ['ctx'] },
   {
     helper: 'csum_diff',
     weight: 3,
@@ -193,6 +195,9 @@ const CALLS: readonly Call[] = [
     helper: 'probe_read_kernel',
     args: (g) => sized(g, (n) => [{ room: n }, n, g.r.pick([0n, 8n, 0xffffffffffffff00n])]),
   },
+  { helper: 'probe_read_user', args: (g) => fromUser(g) },
+  { helper: 'probe_read_user_str', args: (g) => fromUser(g) },
+  { helper: 'copy_from_user', weight: 2, args: (g) => fromUser(g) },
   { helper: 'probe_read_kernel_str', args: (g) => sized(g, (n) => [{ room: n }, n, text('hello, world', 16)]) },
   { helper: 'map_push_elem', args: (g) => [queue(g), bytes(g, 16), g.r.pick([0, 0, 2, 1])] },
   { helper: 'map_pop_elem', args: (g) => [queue(g), { room: 16 }] },
@@ -228,6 +233,10 @@ function prefix(g: Generator): Arg {
   ]);
   return { bytes: key };
 }
+
+/** Where no process has memory. */
+const fromUser = (g: Generator): readonly Arg[] =>
+  sized(g, (n) => [{ room: n }, n, g.r.pick([0n, 8n, 0xffffffffffffff00n])]);
 
 function sized(g: Generator, args: (size: number) => readonly Arg[]): readonly Arg[] {
   return args(g.r.pick(SIZES));
@@ -354,7 +363,14 @@ function tailCall(g: Generator): void {
   g.isNothing(0);
 }
 
-/** Look-ups that the verifier's generator does not make: of values with a trie's key, of a CPU. */
+/** A pointer that cannot be null is compared with null: of other comparisons the answer depends on addresses. */
+function isNull(g: Generator): void {
+  const { e, r } = g;
+  const end = e.label();
+  e.branch(r.pick([JMP.JEQ, JMP.JNE]), g.hasCtx && g.chance(50) ? 6 : FP, 0, end);
+  g.skippable(end, () => g.block(1));
+}
+
 const OWN: readonly Fragment[] = [
   {
     name: 'helper for results',
@@ -364,16 +380,25 @@ const OWN: readonly Fragment[] = [
     write: someHelper,
   },
   { name: 'note', weight: 8, write: (g) => note(g, g.number()) },
+  { name: 'is a pointer null', weight: 2, topic: 'branch', fits: (g) => g.depth < 5, write: isNull },
   {
     name: 'tail call',
-    weight: 1,
+    weight: 2,
     topic: 'call',
     fits: (g) => g.hasCtx && g.level === 0 && !(g.busy & ARGUMENTS),
     write: tailCall,
   },
 ];
 
-/** Fragments about what cannot be compared: sockets that are found, maps that only other program types use. */
-const WITHOUT = new Set(['socket', 'other map', 'kernel object', 'packet length', 'lock']);
+/** Fragments about what cannot be compared: sockets that are found, addresses, maps that only other program types use. */
+const WITHOUT = new Set(['socket', 'other map', 'kernel object', 'packet length', 'compare pointers']);
+/** Fragments that come more often than in programs for the verifier. */
+const MORE: Readonly<Record<string, number>> = { call: 6, bpf_loop: 4, 'for each': 2, drain: 2, atomic: 6, dynptr: 6 };
 
-export const RESULT_FRAGMENTS: readonly Fragment[] = [...FRAGMENTS.filter(({ name }) => !WITHOUT.has(name)), ...OWN];
+export const RESULT_FRAGMENTS: readonly Fragment[] = [
+  ...FRAGMENTS.filter(({ name }) => !WITHOUT.has(name)).map((one) => ({
+    ...one,
+    weight: MORE[one.name] ?? one.weight,
+  })),
+  ...OWN,
+];

@@ -79,7 +79,8 @@ class Watched implements BpfSys {
     const limited = cmd === BPF_CMD.PROG_TEST_RUN && fuel !== undefined;
     if (limited) (attr as ProgTestRunAttr).fuel = fuel;
     const result = sys.bpf(cmd, attr);
-    if (cmd === BPF_CMD.MAP_CREATE && result >= 0) this.#prepare({ fd: result, attr: attr as MapCreateAttr });
+    if (cmd === BPF_CMD.MAP_CREATE && result >= 0 && this.#runs > 0)
+      this.#prepare({ fd: result, attr: attr as MapCreateAttr });
     if (cmd === BPF_CMD.PROG_TEST_RUN) this.#listen();
     return result;
   }
