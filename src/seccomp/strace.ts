@@ -91,7 +91,8 @@ export class StraceLog {
   end(): void {
     for (const { text, prefix } of this.#unfinished.values()) {
       this.counts.unfinished++;
-      this.#call(text, text.indexOf('('), prefix);
+      // Each argument is printed at once: what is there is whole.
+      this.#call(`${text})`, text.indexOf('('), prefix);
     }
     this.#unfinished.clear();
   }
