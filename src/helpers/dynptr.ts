@@ -3,7 +3,7 @@
  * inside, so that the words are this file's own: address, flags, size, 0. Address 0 is the null dynptr.
  */
 import { ERRNO, Trap } from '../errors/index.ts';
-import type { UserRingbufMap } from '../maps/index.ts';
+import { UserRingbufMap } from '../maps/index.ts';
 import type { Calls } from '../vm/index.ts';
 import type { Family, HelperEnv } from './env.ts';
 import { mapOf } from './map.ts';
@@ -94,8 +94,8 @@ export const dynptrFamily: Family = {
 
   /** `(map, function, ctx, flags)`: calls `function(dynptr, ctx)` for each record until it answers 1. @returns calls, or -errno */
   user_ringbuf_drain(env, r, slot): Calls | void {
-    const map = mapOf(env, r, slot) as Partial<UserRingbufMap>;
-    if (!isUserRingbuf(map)) throw new Trap('r1 is not a user ring buffer', slot);
+    const map = mapOf(env, r, slot);
+    if (!(map instanceof UserRingbufMap)) throw new Trap('r1 is not a user ring buffer', slot);
     if (uint64(r, 4) > WAKEUP_FLAGS) return returnInt(r, -ERRNO.EINVAL);
     if (!map.startDrain()) return returnInt(r, -ERRNO.EBUSY);
     const ctx = [r[6], r[7]] as const;
@@ -132,7 +132,3 @@ export const dynptrFamily: Family = {
     };
   },
 };
-
-function isUserRingbuf(map: Partial<UserRingbufMap>): map is UserRingbufMap {
-  return map.startDrain !== undefined;
-}

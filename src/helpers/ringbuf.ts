@@ -1,8 +1,7 @@
 /** Ring buffers: records reserved, written in place and committed, or copied in one step. */
 import { ERRNO, Trap } from '../errors/index.ts';
-import type { RingbufMap } from '../maps/index.ts';
+import { RingbufMap } from '../maps/index.ts';
 import { RING } from '../memory/index.ts';
-import { MAP_TYPE } from '../uapi/index.ts';
 import { readDynptr, writeDynptr } from './dynptr.ts';
 import type { Family, HelperEnv } from './env.ts';
 import { mapOf } from './map.ts';
@@ -13,18 +12,16 @@ const word = (value: number): number => Math.min(value, 0xffffffff);
 
 function ringOf(env: HelperEnv, r: Int32Array, slot: number): RingbufMap {
   const map = mapOf(env, r, slot);
-  if (map.info.type !== MAP_TYPE.RINGBUF) throw new Trap('r1 is not a ring buffer', slot);
-  return map as unknown as RingbufMap;
+  if (map instanceof RingbufMap) return map;
+  throw new Trap('r1 is not a ring buffer', slot);
 }
 
 /** The ring that the record at an address belongs to. */
 function ringAt(env: HelperEnv, record: number, slot: number): RingbufMap {
   const region = env.space.regionAt(record);
   const map = region && env.mapAt(region.base);
-  if (map?.info.type !== MAP_TYPE.RINGBUF || record < map.address + RING.DATA + RING.RECORD_HEADER) {
-    throw new Trap('r1 is not a record of a ring buffer', slot);
-  }
-  return map as unknown as RingbufMap;
+  if (map instanceof RingbufMap && record >= map.address + RING.DATA + RING.RECORD_HEADER) return map;
+  throw new Trap('r1 is not a record of a ring buffer', slot);
 }
 
 function commit(env: HelperEnv, record: number, flags: number, discard: boolean, slot: number): void {

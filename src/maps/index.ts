@@ -20,9 +20,8 @@ import { UserRingbufMap } from './user-ringbuf.ts';
 import { XskMap } from './xsk-map.ts';
 
 export * from './bpf-map.ts';
-export type { RingbufMap } from './ringbuf.ts';
-export { RINGBUF } from './user-ringbuf.ts';
-export type { UserRingbufMap } from './user-ringbuf.ts';
+export { RingbufMap } from './ringbuf.ts';
+export { RINGBUF, UserRingbufMap } from './user-ringbuf.ts';
 export { PerfRing } from './perf-ring.ts';
 export type { Piece } from './perf-ring.ts';
 export { FieldMap } from './field-map.ts';
@@ -30,8 +29,8 @@ export type { ValueField } from './field-map.ts';
 export { DescribedMap } from './described.ts';
 export { elementsOf } from './elements.ts';
 export type { Element } from './elements.ts';
-export type { BloomFilterMap } from './bloom-filter.ts';
-export type { QueueMap } from './queue.ts';
+export { BloomFilterMap } from './bloom-filter.ts';
+export { QueueMap } from './queue.ts';
 export { MapCore } from './map-core.ts';
 export { NEEDS_BTF, checkMap } from './shape.ts';
 
