@@ -7,10 +7,10 @@ import { createServer, get, request } from 'node:http';
 import http2 from 'node:http2';
 import { createServer as createNetServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
-import { performance } from 'node:perf_hooks';
+import { performance, PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { TracepointRegistry } from '../../tracing/index.ts';
 import type { Tracepoint } from '../../tracing/index.ts';
 import {
@@ -87,6 +87,10 @@ describe('the table', () => {
         process.listenerCount(name),
       );
     const active = (): string[] => channels.filter((name) => dc.hasSubscribers(name));
+    const observe = vi.spyOn(PerformanceObserver.prototype, 'observe');
+    const disconnect = vi.spyOn(PerformanceObserver.prototype, 'disconnect');
+    const timers = vi.spyOn(globalThis, 'setInterval');
+    const cleared = vi.spyOn(globalThis, 'clearInterval');
     const before = { active: active(), listeners: listeners(), emit: Object.hasOwn(process, 'emit') };
 
     for (const tracepoint of registry) {
@@ -99,6 +103,14 @@ describe('the table', () => {
     expect(process.listenerCount('unhandledRejection')).toBe(before.listeners[1]);
     for (const stop of stops) stop();
     expect({ active: active(), listeners: listeners(), emit: Object.hasOwn(process, 'emit') }).toEqual(before);
+    const kinds = NODE_EVENTS.filter(({ source }) => source.text.startsWith('PerformanceObserver')).length;
+    expect([observe, disconnect].map((spy) => spy.mock.calls.length)).toEqual([2 * kinds, 2 * kinds]);
+    expect(new Set(disconnect.mock.contexts)).toEqual(new Set(observe.mock.contexts));
+    expect(timers).toHaveBeenCalledTimes(2);
+    expect(cleared.mock.calls.map(([timer]) => timer)).toEqual(
+      timers.mock.results.map(({ value }) => value as unknown),
+    );
+    vi.restoreAllMocks();
   });
 });
 
