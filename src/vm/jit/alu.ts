@@ -244,7 +244,7 @@ export function swap32(f: FunctionWriter): void {
 }
 
 /** Swap the bytes of the i64 on the stack: neighbours, pairs, halves. */
-function swap64(f: FunctionWriter): void {
+export function swap64(f: FunctionWriter): void {
   swapGroups(f, 8, 0x00ff00ff);
   swapGroups(f, 16, 0x0000ffff);
   f.code.i64(32, 0);

@@ -14,9 +14,11 @@ import type { FlowGraph } from './flow-graph.ts';
 import { REGISTERS } from './function-writer.ts';
 import type { Program } from './function-writer.ts';
 import { ARRAY_KEY, CALL_HELPER, isArrayLookup } from './lookup.ts';
-import type { MapOptions, MapShapes } from './options.ts';
+import type { JitOptions, MapShapes } from './options.ts';
 import { KIND, isCall, isWord, knownAtBlocks, liveAtBlocks, step } from './registers.ts';
 import type { Known, KnownAtBlocks } from './registers.ts';
+import { wideLoads } from './wide-loads.ts';
+import type { WideLoads } from './wide-loads.ts';
 
 /** What the JIT knows of a function. */
 export interface FunctionFacts {
@@ -32,6 +34,8 @@ export interface FunctionFacts {
   readonly callbacks: ReadonlyMap<number, number>;
   /** Jumps that compare two numbers whose upper 32 bits are 0, by slot. */
   readonly words: ReadonlySet<number>;
+  /** Loads of bytes that one load takes the place of. */
+  readonly wide: WideLoads;
   /** Loads and stores of the function's own frame that stay memory. */
   readonly inFrame: ReadonlySet<number>;
   /** Bytes below r10 that memory must hold. */
@@ -39,7 +43,7 @@ export interface FunctionFacts {
 }
 
 /** @param frame bytes of the frame that the function may use at most */
-export function functionFacts(program: Program, graph: FlowGraph, options: MapOptions, frame: number): FunctionFacts {
+export function functionFacts(program: Program, graph: FlowGraph, options: JitOptions, frame: number): FunctionFacts {
   const { mapLoads, maps: shapes } = options;
   const known = knownAtBlocks(program, graph, mapLoads);
   const now = { kind: new Uint8Array(REGISTERS), value: new Int32Array(REGISTERS) };
@@ -64,7 +68,11 @@ export function functionFacts(program: Program, graph: FlowGraph, options: MapOp
     if (end === 'if' && now.kind[program.dst[last] >> 1] === KIND.WORD && isWord(program, last, now)) words.add(last);
   });
   if (losesFrame(program, graph, known)) use.escape(-MAX_BPF_STACK);
-  return { ...use.promote(), maps, tables, callbacks, words };
+  const frameUse = use.promote();
+  const { promoted } = frameUse;
+  const wide: WideLoads =
+    options.mode === 'verified' && !options.narrow ? wideLoads(program, graph, promoted) : new Map();
+  return { ...frameUse, maps, tables, callbacks, words, wide };
 }
 
 /** Whether a live register holds an address of the frame at the end of a block, and the next does not know which. */

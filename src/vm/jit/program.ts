@@ -37,6 +37,7 @@ import type { JitOptions, PacketFields } from './options.ts';
 import { writeStructured } from './structure.ts';
 import type { BlockWriter } from './structure.ts';
 import { writeTailCall } from './tail-call.ts';
+import { writeWide } from './wide-loads.ts';
 
 /** Longest function that V8 compiles, in bytes. @source V8's wasm-limits.h, kV8MaxWasmFunctionSize */
 const MAX_FUNCTION = 7_654_321;
@@ -459,6 +460,8 @@ class ProgramBlocks implements BlockWriter {
   readonly #f: FunctionWriter;
   readonly #graph: FlowGraph;
   readonly #fuel: Int32Array | undefined;
+  /** Locals of wide loads. */
+  readonly #wideLoads: Parameters<typeof writeWide>[2] = new Map();
 
   constructor(f: FunctionWriter, graph: FlowGraph) {
     this.#f = f;
@@ -475,6 +478,7 @@ class ProgramBlocks implements BlockWriter {
     let paid = start;
     for (let at = start; at < last; at += width(op[at])) {
       if (at === paid) paid = this.#pay(at, behind);
+      if (writeWide(this.#f, at, this.#wideLoads)) continue;
       if (writeExtension(this.#f, at, last)) at++;
       else writeInstruction(this.#f, at);
     }

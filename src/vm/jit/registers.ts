@@ -162,7 +162,7 @@ const ARGUMENTS: readonly number[] = [1, 2, 3, 4, 5];
 const NONE: readonly number[] = [];
 
 /** Registers that an instruction changes. */
-function written({ op, dst, src, imm }: Program, at: number): readonly number[] {
+export function written({ op, dst, src, imm }: Program, at: number): readonly number[] {
   const code = op[at];
   switch (code & 7) {
     case CLASS.ALU:
@@ -221,7 +221,7 @@ function readAndWritten(program: Program, { start, last, end }: Block): { read: 
 }
 
 /** Bits of the registers that an instruction or a jump reads; some more than it does. */
-function readBits({ op, dst, src, imm }: Program, at: number): number {
+export function readBits({ op, dst, src, imm }: Program, at: number): number {
   const code = op[at];
   const bits = (1 << (dst[at] >> 1)) | (src[at] < REGISTER_WORDS ? 1 << (src[at] >> 1) : 0);
   switch (code & 7) {
