@@ -19,14 +19,21 @@ it.each([
 ])('the longest run of %j is %d', (text, most) => expect(longestRun(image(text))).toBe(most));
 
 it.each([
-  ['r0 = 0\nexit', 0],
-  ['r6 = r1\nr0 = *(u8 *)skb[8]\nexit', 9],
-  ['r6 = r1\nr0 = *(u32 *)skb[20]\nr0 = *(u16 *)skb[2]\nexit', 24],
-  ['r6 = r1\nr0 = *(u8 *)skb[-1048576]\nexit', Infinity],
-  ['r6 = r1\nr2 = 0\nr0 = *(u8 *)skb[r2 + 3]\nexit', Infinity],
-  ['call bpf_ktime_get_ns#5\nexit', 0],
-  ['call bpf_skb_load_bytes#26\nexit', Infinity],
-])('the reach of %j is %d bytes', (text, bytes) => expect(packetReach(image(text))).toBe(bytes));
+  ['r0 = 0\nexit', 0, 0, 0],
+  ['r6 = r1\nr0 = *(u8 *)skb[8]\nexit', 9, 0, 0],
+  ['r6 = r1\nr0 = *(u32 *)skb[20]\nr0 = *(u16 *)skb[2]\nexit', 24, 0, 0],
+  ['r6 = r1\nr0 = *(u32 *)skb[-1048564]\nr0 = *(u16 *)skb[2]\nexit', 4, 16, 0],
+  ['r6 = r1\nr0 = *(u16 *)skb[-2097140]\nexit', 0, 0, 14],
+  ['r6 = r1\nr2 = 0\nr0 = *(u8 *)skb[r2 + 3]\nexit', Infinity, Infinity, Infinity],
+  ['call bpf_ktime_get_ns#5\nexit', 0, 0, 0],
+  ['call bpf_skb_load_bytes#26\nexit', Infinity, Infinity, Infinity],
+])(
+  'the reach of %j is %d bytes of data, %d from the network header on, %d from the link layer on',
+  (text, ...reach) => {
+    const [data, network, link] = reach;
+    expect(packetReach(image(text))).toEqual({ data, network, link });
+  },
+);
 
 it.each([
   ['*(u64 *)(r10 -8) = r1\nr0 = *(u32 *)(r1 +48)\nexit', false],

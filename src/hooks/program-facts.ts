@@ -1,4 +1,5 @@
 /** What can be told of a program's runs by looking at its instructions, so that less has to be done for each run. */
+import { LL_OFF, NET_OFF } from '../cbpf/index.ts';
 import { CALL, CLASS, EXIT, MODE, accessSize } from '../isa/index.ts';
 import type { ProgramImage } from './api.ts';
 
@@ -20,16 +21,28 @@ export function longestRun({ executable }: ProgramImage): number {
   return length;
 }
 
-/** Bytes of the packet, from the first of its data on, that a program of a socket may look at. @returns Infinity: all of them */
-export function packetReach({ executable }: ProgramImage): number {
+/** How far a program of a socket may look into a packet: bytes from the beginning of each part on; Infinity: all of them. */
+export interface PacketReach {
+  readonly data: number;
+  readonly network: number;
+  readonly link: number;
+}
+
+const EVERYTHING: PacketReach = { data: Infinity, network: Infinity, link: Infinity };
+
+export function packetReach({ executable }: ProgramImage): PacketReach {
   const { op, imm, length } = executable;
-  let reach = 0;
+  const reach = { data: 0, network: 0, link: 0 };
   for (let slot = 0; slot < length; slot++) {
     const code = op[slot];
-    const loads = (code & 7) === CLASS.LD && (code & 0xe0) === MODE.ABS;
-    if (loads && imm[slot] >= 0) reach = Math.max(reach, imm[slot] + accessSize(code));
-    else if (loads || ((code & 7) === CLASS.LD && (code & 0xe0) === MODE.IND)) return Infinity;
-    else if (code === CALL && !WITHOUT_PACKET.has(imm[slot])) return Infinity;
+    const mode = (code & 7) === CLASS.LD ? code & 0xe0 : -1;
+    if (mode === MODE.IND || (code === CALL && !WITHOUT_PACKET.has(imm[slot]))) return EVERYTHING;
+    if (mode !== MODE.ABS) continue;
+    const at = imm[slot];
+    const end = at + accessSize(code);
+    if (at >= 0) reach.data = Math.max(reach.data, end);
+    else if (at >= NET_OFF) reach.network = Math.max(reach.network, end - NET_OFF);
+    else reach.link = Math.max(reach.link, end - LL_OFF);
   }
   return reach;
 }

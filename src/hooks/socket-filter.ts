@@ -18,6 +18,7 @@ import type { Cpu, ProgramImage } from './api.ts';
 import { AttachedProgram } from './attached.ts';
 import { createImage } from './cpu.ts';
 import { mayWriteContext, packetReach } from './program-facts.ts';
+import type { PacketReach } from './program-facts.ts';
 import { SOCK, SOCK_SIZE } from './test-socket.ts';
 
 const AT = offsetsOf(SK_BUFF, [
@@ -41,6 +42,11 @@ export const MAX_SHOWN = 1 << 17;
 const FEW = 12;
 /** Above every address. */
 const OUTSIDE = 2 ** 33;
+
+/** Index behind the last byte that a program may look at. */
+function reached({ start = 0, network = start, link = start }: SocketPacket, reach: PacketReach): number {
+  return Math.max(start + reach.data, network + reach.network, link + reach.link);
+}
 
 /**
  * What the filters of a CPU share: room for a packet, and the context while it is of a socket's packet. What has not changed
@@ -74,10 +80,10 @@ class SocketContext {
 
   /**
    * Put a packet there.
-   * @param reach bytes of its data that will be looked at
+   * @param reach how far it will be looked at
    * @param written whether the context will be written
    */
-  place(packet: SocketPacket, reach: number, written: boolean): void {
+  place(packet: SocketPacket, reach: PacketReach, written: boolean): void {
     const cpu = this.#cpu;
     const { ancillary, socket, headers } = packet;
     if (cpu.prepared !== this) this.#prepare();
@@ -96,12 +102,12 @@ class SocketContext {
     this.#written = written;
   }
 
-  #show(packet: SocketPacket, reach: number): void {
+  #show(packet: SocketPacket, reach: PacketReach): void {
     const { bytes, start = 0, network = start, link = start, end = bytes.length } = packet;
     // Bytes before all headers cannot be reached.
     const first = Math.min(start, network, link);
     const last = Math.min(end, first + MAX_SHOWN);
-    this.#copy(bytes, first, Math.min(last, start + reach), this.#room.base);
+    this.#copy(bytes, first, Math.min(last, reached(packet, reach)), this.#room.base);
     this.#headers = undefined;
     this.#point(packet, this.#room.base - first);
     this.#cpu.packet.length = Math.max(last - start, 0);
@@ -114,7 +120,7 @@ class SocketContext {
     else for (let i = from; i < to; i++) memory[at + i - from] = bytes[i];
   }
 
-  #showBehind(headers: Uint8Array, packet: SocketPacket, reach: number): void {
+  #showBehind(headers: Uint8Array, packet: SocketPacket, reach: PacketReach): void {
     const { base } = this.#room;
     const { bytes, revision, start = 0 } = packet;
     if (headers !== this.#headers || revision !== this.#revision) {
@@ -125,7 +131,7 @@ class SocketContext {
     }
     const before = headers.length;
     const length = Math.min(bytes.length, MAX_SHOWN - before);
-    const wanted = reach - (before - start);
+    const wanted = reached(packet, reach) - before;
     this.#copy(bytes, 0, wanted > FEW ? length : Math.min(length, wanted), base + before);
     this.#cpu.packet.length = before + length - start;
   }
@@ -207,10 +213,11 @@ function dropContext(cpu: Cpu, context: SocketContext): void {
 /** An eBPF program of type socket_filter at a socket. */
 export class ProgramFilter implements SocketFilter {
   failures = 0;
+  readonly looksBefore: boolean;
   readonly #cpu: Cpu;
   readonly #context: SocketContext;
   readonly #program: AttachedProgram;
-  readonly #reach: number;
+  readonly #reach: PacketReach;
   readonly #writes: boolean;
   readonly #released: () => void;
 
@@ -223,6 +230,7 @@ export class ProgramFilter implements SocketFilter {
     this.#context = holdContext(cpu);
     this.#program = new AttachedProgram(cpu, image, fuel, cpu.skbContext);
     this.#reach = packetReach(image);
+    this.looksBefore = this.#reach.network > 0 || this.#reach.link > 0;
     this.#writes = mayWriteContext(image);
     this.#released = released;
   }

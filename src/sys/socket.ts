@@ -43,6 +43,8 @@ export interface SocketFilter {
   run(packet: SocketPacket): number;
   /** Packets that were dropped since a program ran already, or took more instructions than it may. */
   readonly failures: number;
+  /** False: it looks at no bytes before the data, so headers there may be another packet's. */
+  readonly looksBefore?: boolean;
   /** Let go of the program. Whoever takes the filter off its socket calls it, once. */
   close(): void;
 }

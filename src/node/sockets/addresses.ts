@@ -81,6 +81,13 @@ export function isLoopback(address: Uint8Array, size = address.length): boolean 
   return address[15] === 1;
 }
 
+/** The same of an address of IPv4, which is not read. */
+export const isLoopbackText = (text: string): boolean =>
+  text.charCodeAt(0) === 0x31 &&
+  text.charCodeAt(1) === 0x32 &&
+  text.charCodeAt(2) === 0x37 &&
+  text.charCodeAt(3) === DOT;
+
 export const isMulticast = (address: Uint8Array): boolean =>
   address.length === 4 ? address[0] >> 4 === 14 : address[0] === 0xff;
 

@@ -17,6 +17,7 @@ import {
   isBroadcast,
   isLoopback,
   isMulticast,
+  isLoopbackText,
   readAddress,
   readV4,
 } from './addresses.ts';
@@ -107,6 +108,10 @@ export class DatagramFilterPoint extends FilterPoint {
   /** Given by whoever attaches: index of the device. */
   set ifindex(index: number | undefined) {
     this.#ifindex = index;
+    this.renew();
+  }
+
+  protected override renew(): void {
     this.#packet = undefined;
   }
 
@@ -164,6 +169,12 @@ export class DatagramFilterPoint extends FilterPoint {
         return packet;
       }
       const four = family === 'IPv4';
+      // The address is in a header, and says by which device the datagram came.
+      const same = four && packet.addressSize === 4 && isLoopbackText(address) === this.#fromLoopback;
+      if (same && this.filter?.looksBefore === false) {
+        packet.setSourcePort(port);
+        return packet;
+      }
       if (four) readV4(address, this.#bytes, 0);
       const size = four ? 4 : readAddress(address, this.#bytes);
       const alike = size === packet.addressSize && isLoopback(this.#bytes, size) === this.#fromLoopback;

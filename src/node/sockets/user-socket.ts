@@ -57,6 +57,7 @@ export abstract class FilterPoint implements UserSocket {
     const before = this.#filter;
     if (before === undefined && filter !== undefined) this.install();
     this.#filter = filter;
+    this.renew();
     if (filter !== undefined) this.stats = new Counts();
     else if (before !== undefined) this.uninstall();
   }
@@ -65,6 +66,9 @@ export abstract class FilterPoint implements UserSocket {
   protected abstract install(): void;
   /** The socket is again as it was. */
   protected abstract uninstall(): void;
+
+  /** Packets are made anew: for another filter, or with other facts. */
+  protected renew(): void {}
 
   /** The socket is closed: its filter goes. */
   protected end(): void {
