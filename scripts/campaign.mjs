@@ -2,26 +2,46 @@
 // Usage: npm run campaign [-- NAME… --seed N --count N --case N --type T]
 // Without a name it lists them; `all` runs all. `--case N` runs one case again. Failures are printed and written to
 // campaign-out/NAME-SEED.txt; the exit code is 1 if there were any.
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createServer } from 'vite';
+import { build } from 'vite';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-async function load(server) {
-  const files = readdirSync(join(root, 'test', 'fuzz')).filter((name) => /^[^.]+\.ts$/.test(name));
-  const modules = await Promise.all(files.map((name) => server.ssrLoadModule(`/test/fuzz/${name}`)));
-  const { runCampaign } = modules[files.indexOf('campaign.ts')];
-  return { runCampaign, campaigns: modules.map((one) => one.campaign).filter(Boolean) };
+/** Sources find files beside them, wherever they are bundled to. */
+const ownUrls = {
+  name: 'own-urls',
+  enforce: 'pre',
+  transform: (code, id) => code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(id).href)),
+};
+
+/** All in few files: that is twice as quick as modules that are loaded one by one. */
+async function bundle(input, outDir) {
+  await build({
+    root,
+    configFile: join(root, 'vitest.config.ts'),
+    logLevel: 'error',
+    plugins: [ownUrls],
+    build: {
+      ssr: true,
+      outDir,
+      minify: false,
+      target: 'node20',
+      rollupOptions: { input, output: { entryFileNames: '[name].mjs' } },
+    },
+  });
 }
 
-function list(campaigns) {
-  const width = Math.max(...campaigns.map(({ name }) => name.length));
-  for (const { name, summary, defaultCount } of campaigns)
-    console.log(`${name.padEnd(width)}  ${summary} (${defaultCount.toLocaleString('en')} cases)`);
-  console.log('\nnpm run campaign -- NAME|all [--seed N] [--count N] [--case N]');
+/** Remove `out` when no campaign runs any more: modules may be loaded late. */
+async function load(out) {
+  const folder = join(root, 'test', 'fuzz');
+  const names = readdirSync(folder).flatMap((name) => /^([^.]+)\.ts$/.exec(name)?.[1] ?? []);
+  await bundle(Object.fromEntries(names.map((name) => [name, join(folder, `${name}.ts`)])), out);
+  const modules = await Promise.all(names.map((name) => import(pathToFileURL(join(out, `${name}.mjs`)).href)));
+  const { runCampaign } = modules[names.indexOf('campaign')];
+  return { runCampaign, campaigns: modules.map((one) => one.campaign).filter(Boolean) };
 }
 
 /** @returns whether all cases held */
@@ -61,16 +81,9 @@ async function main() {
   });
   const number = (text) => (text === undefined ? undefined : Number(text));
   const seed = number(values.seed) ?? Math.floor(Math.random() * 2 ** 31);
-  const server = await createServer({
-    root,
-    configFile: join(root, 'vitest.config.ts'),
-    server: { middlewareMode: true, watch: null, hmr: false, ws: false },
-    optimizeDeps: { noDiscovery: true },
-    appType: 'custom',
-    logLevel: 'error',
-  });
+  const out = join(root, 'campaign-out', `bundle-${process.pid}`);
   try {
-    const { runCampaign, campaigns } = await load(server);
+    const { runCampaign, campaigns } = await load(out);
     if (positionals.length === 0) return list(campaigns);
     const chosen = positionals.includes('all') ? campaigns : campaigns.filter(({ name }) => positionals.includes(name));
     if (chosen.length === 0) throw new Error(`no campaign ${positionals.join(', ')}; see npm run campaign`);
@@ -78,7 +91,7 @@ async function main() {
     const options = { seed, count: number(values.count), only: number(values.case), type: values.type };
     for (const campaign of chosen) if (!(await runOne(campaign, runCampaign, options))) process.exitCode = 1;
   } finally {
-    await server.close();
+    rmSync(out, { recursive: true, force: true });
   }
 }
 
