@@ -208,6 +208,27 @@ describe('a filter at a UDP socket', () => {
     link.detach();
   });
 
+  it('sees the sender of each datagram, after one that looked at none too', async () => {
+    using kernel = createKernel();
+    const [receiver, one] = await pair();
+    const two = await bound('127.0.0.2');
+    open.push(two);
+    attachSocketFilter(receiver, returning(kernel, -1));
+    await arriving(receiver, async () => {
+      for (const sender of [one, two]) await send(sender, receiver, numbered(1, 10));
+      await send(two, receiver, Buffer.from('end'));
+    });
+    // As many bytes as the last part of the sender's address says.
+    const text = `${onlyUnlessEnd}\n r0 = *(u8 *)skb[-1048561]\n w0 += 8\n exit`;
+    const link = attachSocketFilter(receiver, loadFilter(kernel, text));
+    const got = await arriving(receiver, async () => {
+      for (const sender of [two, one, one, two]) await send(sender, receiver, numbered(1, 10));
+      await send(one, receiver, Buffer.from('end'));
+    });
+    expect(got.map((data) => data.length)).toEqual([2, 1, 1, 2]);
+    link.detach();
+  });
+
   it('that takes too long drops, and is counted', async () => {
     using kernel = createKernel();
     const [receiver, sender] = await pair();
