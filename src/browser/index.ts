@@ -1,6 +1,6 @@
 /**
  * `skep/browser`: verify, load and run in a web page, as one ES module (`npm run build:browser`). Needs no SharedArrayBuffer and
- * touches no page: bytes come in, values go out.
+ * touches no page: bytes come in, values go out. What only command lines need, the batch format of program objects, is left out.
  *
  *     const spec = loadCollectionSpec(new Uint8Array(await (await fetch('count.bpf.o')).arrayBuffer()));
  *     const collection = spec.load(createKernel());
@@ -11,5 +11,15 @@ export * from '../errors/index.ts';
 export * from '../events/index.ts';
 export { createKernel } from '../kernel/index.ts';
 export type { Kernel, KernelOptions } from '../kernel/index.ts';
-export * from '../loader/index.ts';
+export {
+  CollectionSpec,
+  Collection,
+  LiveMap,
+  MapSpec,
+  Program,
+  ProgramSpec,
+  VariableSpec,
+  loadCollectionSpec,
+} from '../loader/index.ts';
+export type { LinkedFunction, LoadOptions, MapReference, RunOptions, RunResult, SourceLine } from '../loader/index.ts';
 export * from '../pcap/index.ts';
