@@ -7,6 +7,7 @@ import { FormatError } from '../errors/index.ts';
 import {
   ARCHS,
   ClassicFilter,
+  EbpfFilter,
   SeccompData,
   SeccompFilters,
   StraceLog,
@@ -28,7 +29,8 @@ const help = `usage: skep seccomp run FILTER... --call TEXT [--call TEXT...] [--
        skep seccomp show FILTER|- [--arch NAME] [--json]
 
 A FILTER is a classic BPF program over struct seccomp_data: text in any of the forms that skep cbpf show prints, or the
-bytes of its struct sock_filter, as libseccomp exports them. Several filters are in the order of their installation: all
+bytes of its struct sock_filter, as libseccomp exports them. For run it may be eBPF: an object with one program, or the
+text that skep asm takes; its context is struct seccomp_data, and it is verified as a program of type syscall. Several filters are in the order of their installation: all
 of them run, the last one first, and the least permissive answer holds.
 
 run prints what Linux would do with a system call, or with each one of a log of strace, and which instruction decided.
@@ -84,23 +86,29 @@ async function run(args: string[], io: Io): Promise<number> {
   return call ? runCalls(filters, call, arch, values, io) : runLog(filters, strace ?? '-', arch, values, io);
 }
 
+/** Text of eBPF begins with an assignment, a condition or a store. */
+const EBPF_TEXT = /^\s*(?:(?:;|\/\/|#)[^\n]*\n\s*|\w+:\s*)*(?:[rw]\d\d?\s|if\s|\*\(|call\s|exit\b|goto\b)/;
+
+const isElf = (bytes: Uint8Array): boolean => bytes[0] === 0x7f && bytes[1] === 0x45;
+
 async function readFilter(path: string, io: Io): Promise<SeccompProgram> {
-  return new ClassicFilter(await readInsns(path, io), inputName(path));
+  const bytes = await readInput(path, io);
+  const name = inputName(path);
+  if (isElf(bytes)) return EbpfFilter.fromObject(bytes, name);
+  const text = bytes.includes(0) ? '' : new TextDecoder().decode(bytes);
+  return EBPF_TEXT.test(text) ? EbpfFilter.fromText(text, name) : new ClassicFilter(decodeInsns(bytes, name), name);
 }
 
 /** Text, or bytes: these have zeros, as every instruction has. */
-async function readInsns(path: string, io: Io): Promise<ClassicInstruction[]> {
-  const bytes = await readInput(path, io);
-  const file = inputName(path);
-  if (bytes[0] === 0x7f && bytes[1] === 0x45)
-    throw new FormatError('an ELF object: eBPF programs are not taken yet, only classic ones', { file });
+function decodeInsns(bytes: Uint8Array, file: string): ClassicInstruction[] {
+  if (isElf(bytes)) throw new FormatError('an ELF object: skep disasm shows eBPF', { file });
   if (!bytes.includes(0)) return parseClassic(new TextDecoder().decode(bytes), { file });
   if (bytes.length % 8) throw new FormatError(`${bytes.length} bytes are no whole struct sock_filter`, { file });
   return decodeClassic(bytes);
 }
 
 async function show(path: string, arch: Arch, values: Values, io: Io): Promise<number> {
-  const insns = await readInsns(path, io);
+  const insns = decodeInsns(await readInput(path, io), inputName(path));
   const refused = checkSeccomp(insns);
   const text = formatSeccomp(insns, arch);
   if (values.json) {
@@ -122,8 +130,8 @@ async function show(path: string, arch: Arch, values: Values, io: Io): Promise<n
 function verdictText({ answers, certain, unknown, complete }: Decision): string {
   const all = [...new Set(answers.map(({ returned }) => formatVerdict(returned)))];
   if (certain) return all[0];
-  const may = [...all, ...(complete ? [] : ['others'])].join(' or ');
-  return `depends on ${nameWords(unknown).join(', ')}: ${may}`;
+  const depends = `depends on ${nameWords(unknown).join(', ')}`;
+  return all.length > 0 ? `${depends}: ${[...all, ...(complete ? [] : ['others'])].join(' or ')}` : depends;
 }
 
 /** The instruction that returned, and the last comparison before it. */
@@ -136,7 +144,7 @@ function decider(filters: SeccompFilters, { filter, insn, path }: Answer): strin
 }
 
 /** Without the two targets. */
-const comparison = (program: SeccompProgram, insn: number): string => program.text(insn).replace(/ jt \d+ jf \d+$/, '');
+const comparison = (program: SeccompProgram, insn: number): string => program.text(insn).replace(/ jt \d+ jf \d+$| goto pc[+-]\d+$/, '');
 
 const decisionJson = (filters: SeccompFilters, decision: Decision): object => ({
   verdict: decision.certain ? formatVerdict(decision.answers[0].returned) : null,

@@ -61,7 +61,7 @@ function knownBefore(insns: readonly ClassicInstruction[]): (Known | undefined)[
 
 function commentOf(insn: ClassicInstruction, { word, arch }: Known, otherwise: Arch): string {
   const { code, k } = insn;
-  if (isWord(insn)) return WORD_NAMES[k >> 2] ?? '';
+  if (isWord(insn)) return k % 4 === 0 ? (WORD_NAMES[k >> 2] ?? '') : '';
   if ((code & 7) === CLASSIC_CLASS.RET) return (code & 0x18) === 0x10 ? '' : formatVerdict(k);
   if ((code & 7) !== CLASS.JMP || code & SRC.X || (code & 0xf0) === JMP.JA) return '';
   if (word === WORD.ARCH) return archByNumber(k)?.name ?? '';

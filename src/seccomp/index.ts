@@ -6,6 +6,7 @@ export * from './check.ts';
 export * from './data.ts';
 export * from './decide.ts';
 export { formatSeccomp } from './format.ts';
+export { EbpfFilter } from './ebpf.ts';
 export { ClassicFilter } from './filter.ts';
 export type { FilterRun, Outcome, SeccompProgram } from './program.ts';
 export { StraceLog } from './strace.ts';
