@@ -33,8 +33,7 @@ export async function eventsDemo(settings: EventSettings, requests: number, json
     else io.out(`${thousands(answered)} requests to a service in this process\n\n${reportText(made, false)}`);
     return 0;
   } finally {
-    if (begun.tracing) begun.tracing.close();
-    else begun.host.close();
+    begun.close();
   }
 }
 

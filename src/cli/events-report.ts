@@ -14,6 +14,8 @@ export interface EventSettings {
   readonly object?: string;
   /** Patterns of events that are printed, `system:event`, where `*` is any part. */
   readonly enable: readonly string[];
+  /** Filters by event, `system:event`. */
+  readonly filters: readonly (readonly [event: string, filter: string])[];
   readonly fuel?: number;
   /** Milliseconds between two runs of programs of type perf_event. */
   readonly interval?: number;
@@ -42,31 +44,57 @@ export interface Begun {
   readonly host: TraceHost;
   /** Absent: no programs. */
   readonly tracing?: Tracing;
-  /** Patterns that no event has been like. */
+  /** What no event has been like: patterns to print, events to filter. */
   readonly unmatched: ReadonlySet<string>;
+  close(): void;
 }
 
 /**
  * Begin as the settings say; events that the application defines later count too.
  * @throws FormatError, BpfError, VerifierError; Node's error for a file that cannot be read
  */
-export function begin({ object, enable, fuel, interval }: EventSettings): Begun {
+export function begin({ object, enable, filters, fuel, interval }: EventSettings): Begun {
   let tracing: Tracing | undefined;
   if (object !== undefined) {
     const spec = loadCollectionSpec(new Uint8Array(readFileSync(object)), { file: object });
     tracing = startTracing(spec, { fuel, interval, wait: true });
   }
   const host = tracing?.host ?? openTraceHost();
-  const unmatched = new Set(enable);
+  const unmatched = new Set([...enable, ...filters.map(([event]) => event)]);
   const patterns = enable.map((pattern) => ({ pattern, matches: matcher(pattern) }));
   const look = (tracepoint: Tracepoint): void => {
-    const found = patterns.filter(({ matches }) => matches(`${tracepoint.system}:${tracepoint.name}`));
-    for (const { pattern } of found) unmatched.delete(pattern);
-    if (found.length > 0) host.event(tracepoint).printing = true;
+    const { system, name } = tracepoint;
+    for (const [event, filter] of filters)
+      if (event === `${system}:${name}`) {
+        host.writeFile(`events/${system}/${name}/filter`, filter);
+        unmatched.delete(event);
+      }
+    for (const { pattern, matches } of patterns)
+      if (matches(`${system}:${name}`)) {
+        host.event(tracepoint).printing = true;
+        unmatched.delete(pattern);
+      }
   };
-  for (const tracepoint of host.registry) look(tracepoint);
-  if (patterns.length > 0) host.registry.watch(look);
-  return { host, tracing, unmatched };
+  const unwatch = host.registry.watch((tracepoint) => {
+    try {
+      look(tracepoint);
+    } catch (error) {
+      // It is the application that defines: it must not be stopped.
+      host.pipe.print(tracepoint.name, (error as Error).message);
+    }
+  });
+  const close = (): void => {
+    unwatch();
+    if (tracing) tracing.close();
+    else host.close();
+  };
+  try {
+    for (const tracepoint of host.registry) look(tracepoint);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { host, tracing, unmatched, close };
 }
 
 export interface ThreadReport {
@@ -99,7 +127,7 @@ export function report(thread: number, { tracing, unmatched }: Begun): ThreadRep
   const warnings = [...(tracing?.waiting ?? [])].map((name) => {
     return `program ${name} was not attached: there was no event ${tracing?.programs[name].attachTo}`;
   });
-  warnings.push(...[...unmatched].map((pattern) => `--enable ${pattern}: there was no such event`));
+  warnings.push(...[...unmatched].map((pattern) => `there was no event ${pattern}`));
   return { thread, programs, maps, warnings };
 }
 

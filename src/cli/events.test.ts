@@ -76,6 +76,16 @@ describe('skep events demo', () => {
   });
 });
 
+describe('skep events demo --filter', () => {
+  it('lets through what the filter is true of', async () => {
+    const event = 'http:server_response_finish';
+    const args = ['--requests', '70', '--enable', event, '--filter', `${event}=status == 500 && url ~ "/b*"`];
+    const { out, err } = await events('demo', ...args);
+    expect([out.match(/server_response_finish: status=500 .* url=\/broken$/gm)?.length, err]).toEqual([10, '']);
+    expect(out).toMatch(/^on_response +http:server_response_finish +10 +0$/m);
+  });
+});
+
 it.each([
   [[], 'say list'],
   [['nonsense'], 'no such command: skep events nonsense'],
@@ -85,6 +95,8 @@ it.each([
   [['run', '--', 'x.js'], 'which object?'],
   [['run', 'x.o', '--fuel', '-1', '--', 'x.js'], '--fuel'],
   [['header'], 'which event?'],
+  [['demo', '--filter', 'status > 1'], '--filter is EVENT=TEXT'],
+  [['demo', '--filter', 'http:server_response_finish=status >'], 'status >'],
   [['demo', '--interval', '0'], '--interval is a number from 1 on, not 0'],
   [['demo', '--requests', 'many'], '--requests is a number, not many'],
   [['demo', '--', 'x.js'], 'takes no script'],

@@ -26,6 +26,7 @@ are traced too, each with maps of its own. The exit code is the script's.
 demo does the same with a small HTTP service and some load, in this process. Without OBJECT, with the bundled program.
 
   --enable PATTERN     also print each of these events, as trace_pipe has them; may be repeated
+  --filter EVENT=TEXT  only events of which this is true, as tracefs has it: 'status >= 400 && url ~ "/api*"'
   --fuel N             instructions that one run of a program may take (default 1,000,000); beyond, it is detached
   --interval MS        how often programs of SEC("perf_event") run
   --requests N         demo: how many requests are made (default 10,000)
@@ -37,12 +38,14 @@ examples:
   skep events header http:server_request_start > http-server-request-start.h
   skep events run http.bpf.o -- server.js --port 8080
   skep events run --enable 'undici:request_*' -- client.js
+  skep events demo --enable http:server_response_finish --filter 'http:server_response_finish=status == 500'
 `;
 
 const options = {
   ts: { type: 'boolean' },
   json: { type: 'boolean' },
   enable: { type: 'string', multiple: true },
+  filter: { type: 'string', multiple: true },
   fuel: { type: 'string' },
   interval: { type: 'string' },
   requests: { type: 'string' },
@@ -60,8 +63,8 @@ const VERBS: Readonly<Record<string, { run: Verb; takes: readonly (keyof Values)
   format: { run: format, takes: ['json'] },
   show: { run: format, takes: ['json'] },
   header: { run: header, takes: ['ts'] },
-  run: { run: runScript, takes: ['enable', 'fuel', 'interval', 'json', 'output'] },
-  demo: { run: runDemo, takes: ['enable', 'fuel', 'interval', 'json', 'requests'] },
+  run: { run: runScript, takes: ['enable', 'filter', 'fuel', 'interval', 'json', 'output'] },
+  demo: { run: runDemo, takes: ['enable', 'filter', 'fuel', 'interval', 'json', 'requests'] },
 };
 
 async function run(args: string[], io: Io): Promise<number> {
@@ -136,7 +139,12 @@ function settings(object: string | undefined, values: Values): EventSettings {
     if (!/^[1-9]\d*$/.test(text)) throw new UsageError(`--${name} is a number from 1 on, not ${text}`);
     return Number(text);
   };
-  return { object, enable: values.enable ?? [], fuel: number('fuel'), interval: number('interval') };
+  const filters = (values.filter ?? []).map((text) => {
+    const [, event, filter] = /^([\w:/]+)=(.*)$/s.exec(text) ?? [];
+    if (event === undefined) throw new UsageError(`--filter is EVENT=TEXT, not ${text}`);
+    return [event.replace('/', ':'), filter] as const;
+  });
+  return { object, enable: values.enable ?? [], filters, fuel: number('fuel'), interval: number('interval') };
 }
 
 async function runScript(words: string[], values: Values, io: Io, script?: string[]): Promise<number> {
