@@ -6,7 +6,7 @@ import { caseSeed } from '../campaign.ts';
 import { generate } from '../verifier/generator.ts';
 import { NO_LEAKS } from './addresses.ts';
 import { RESULT_FRAGMENTS, noteAll } from './fragments.ts';
-import { comparedHelpers } from './helpers.ts';
+import { comparedHelpers, helpersOfAll } from './helpers.ts';
 import { randomRun } from './inputs.ts';
 import { zeroed } from './zeroed.ts';
 
@@ -46,15 +46,16 @@ export interface Case {
 
 export function makeCase(seed: number, n: number): Case {
   const random = new Random(caseSeed(seed, n));
+  const careful = random.oneIn(4);
   const { object } = generate(random.u32(), `${seed}/${n}`, {
     fragments: RESULT_FRAGMENTS,
     types: TYPES,
-    helpers: comparedHelpers,
+    helpers: careful ? helpersOfAll : comparedHelpers,
     care: random.oneIn(10) ? 60 : 0,
     epilogue: noteAll,
   });
   const { progType, maps } = object;
-  const leaky = NEED_PERFMON.has(progType) || random.oneIn(3);
+  const leaky = NEED_PERFMON.has(progType) || !careful;
   const tails = maps.flatMap(({ type }, i) => (type === MAP_TYPE.PROG_ARRAY ? [...tailsOf(i, progType)] : []));
   const changed: ProgramObject = {
     ...object,

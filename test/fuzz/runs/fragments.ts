@@ -4,7 +4,7 @@
  */
 import { isHelperAllowed } from '../../../src/contracts/index.ts';
 import { JMP } from '../../../src/isa/index.ts';
-import { HELPER_NAMES, MAP_FLAG } from '../../../src/uapi/index.ts';
+import { HELPER_NAMES, MAP_FLAG, PROG_TYPE } from '../../../src/uapi/index.ts';
 import { FP } from '../verifier/emitter.ts';
 import { FRAGMENTS } from '../verifier/fragments.ts';
 import type { Fragment, Generator, MapJson } from '../verifier/generator.ts';
@@ -339,8 +339,10 @@ function write(g: Generator, one: Call): void {
 }
 
 const ARGUMENTS = 0b111110;
-const mayCall = (g: Generator, name: string): boolean =>
-  isHelperAllowed(g.around.progType, g.around.attachType, HELPER_NAMES.indexOf(name), true);
+function mayCall({ around, options }: Generator, name: string): boolean {
+  const id = HELPER_NAMES.indexOf(name);
+  return isHelperAllowed(around.progType, around.attachType, id, true) && (options.helpers?.has(id) ?? true);
+}
 
 const fits = (g: Generator, one: Call): boolean => g.hasCtx && !(g.busy & ARGUMENTS) && mayCall(g, one.helper);
 
@@ -385,7 +387,8 @@ const OWN: readonly Fragment[] = [
     name: 'tail call',
     weight: 2,
     topic: 'call',
-    fits: (g) => g.hasCtx && g.level === 0 && !(g.busy & ARGUMENTS),
+    // Sleepable programs have no prog arrays.
+    fits: (g) => g.hasCtx && g.level === 0 && !(g.busy & ARGUMENTS) && g.around.progType !== PROG_TYPE.SYSCALL,
     write: tailCall,
   },
 ];

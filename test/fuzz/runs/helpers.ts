@@ -16,3 +16,10 @@ ringbuf_submit_dynptr ringbuf_discard_dynptr get_local_storage get_retval set_re
 
 /** By number. */
 export const comparedHelpers: ReadonlySet<number> = new Set(COMPARED.map((name) => HELPER_NAMES.indexOf(name)));
+
+/** Those that read any memory: only callers with CAP_PERFMON may call them. */
+const PERFMON = /^(probe_read|copy_from|snprintf)/;
+/** Those that a caller without CAP_PERFMON may call, by number. */
+export const helpersOfAll: ReadonlySet<number> = new Set(
+  [...comparedHelpers].filter((id) => !PERFMON.test(HELPER_NAMES[id])),
+);
