@@ -111,6 +111,11 @@ const MULTIPLEXED = new Set(
   ).split(' '),
 );
 
+/** Constants that have other numbers, where the convention is not x86-64's; those of ioctl(2) have sizes in them. */
+const DIFFERENT = /\bO_(?:DIRECTORY|NOFOLLOW|DIRECT|LARGEFILE|TMPFILE)\b|\bF_\w*LKW?(?:64)?\b/;
+const isDifferent = (arch: Arch, text: string, request: number): boolean =>
+  arch.name !== 'x86_64' && (DIFFERENT.test(text) || (arch.bits === 32 && request > 0xffff && /^[A-Z]/.test(text)));
+
 /** Put what a text tells of the arguments into `data`, which has the call's number. @param byNumber the text gave it */
 export function setArgs(
   data: SeccompData,
@@ -136,8 +141,8 @@ export function setArgs(
       text = text.slice(equals + 1);
     }
     const value = argValue(text);
-    if (value !== undefined && register < MAX_ARGS)
-      data.setArg(register, value.low, narrow ? 0 : value.high, narrow || value.knownHigh);
+    if (value === undefined || isDifferent(arch, text, name === 'ioctl' ? value.low : 0)) continue;
+    if (register < MAX_ARGS) data.setArg(register, value.low, narrow ? 0 : value.high, narrow || value.knownHigh);
   }
   if (narrow) for (let n = 0; n < MAX_ARGS; n++) data.known |= 2 << (WORD.ARGS + 2 * n);
 }

@@ -97,6 +97,8 @@ describe('a line', () => {
       '?',
     ]);
     expect(read('[ 359] socket(AF_INET, SOCK_RAW, 0) = 3', 'i386').seen[0].words.slice(0, 1)).toEqual([359]);
+    expect(args('open("/", O_RDONLY|O_DIRECTORY) = 3', 'i386')[1]).toBe('?');
+    expect(args('ioctl(3, FICLONE, 4) = 0', 'i386')).toEqual([3, '?', 4, '?', '?', '?']);
     expect(args('pread64(3, "", 4, 8) = 0', 'i386')).toEqual([3, '?', 4, '?', '?', '?']);
   });
 });
