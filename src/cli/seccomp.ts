@@ -14,6 +14,7 @@ import {
   archByName,
   callName,
   checkSeccomp,
+  comparisons,
   formatSeccomp,
   formatVerdict,
   nameWords,
@@ -135,26 +136,28 @@ function verdictText({ answers, certain, unknown, complete }: Decision): string 
 }
 
 /** The instruction that returned, and the last comparison before it. */
-function decider(filters: SeccompFilters, { filter, insn, path }: Answer): string {
+function decider(filters: SeccompFilters, answer: Answer): string {
+  const { filter, insn } = answer;
   const program = filters.programs[filter];
-  const last = path.at(-1);
+  const last = comparisons(answer).at(-1);
   const named = filters.programs.length > 1 ? `${program.name}: ` : '';
   const from = last ? `, ${last.held ? 'as' : 'as not'} ${last.insn} ${comparison(program, last.insn)}` : '';
   return `${named}${insn} ${program.text(insn)}${from}`;
 }
 
 /** Without the two targets. */
-const comparison = (program: SeccompProgram, insn: number): string => program.text(insn).replace(/ jt \d+ jf \d+$| goto pc[+-]\d+$/, '');
+const comparison = (program: SeccompProgram, insn: number): string =>
+  program.text(insn).replace(/ jt \d+ jf \d+$| goto pc[+-]\d+$/, '');
 
 const decisionJson = (filters: SeccompFilters, decision: Decision): object => ({
   verdict: decision.certain ? formatVerdict(decision.answers[0].returned) : null,
   ...(!decision.certain && { dependsOn: nameWords(decision.unknown), complete: decision.complete }),
-  answers: decision.answers.map(({ returned, filter, insn, path }) => ({
-    verdict: formatVerdict(returned),
-    returned,
-    filter: filters.programs[filter].name,
-    insn,
-    path,
+  answers: decision.answers.map((answer) => ({
+    verdict: formatVerdict(answer.returned),
+    returned: answer.returned,
+    filter: filters.programs[answer.filter].name,
+    insn: answer.insn,
+    path: comparisons(answer),
   })),
 });
 
@@ -182,9 +185,12 @@ function runCalls(filters: SeccompFilters, calls: readonly string[], arch: Arch,
 }
 
 /** The comparisons on the way to an answer, one a line. */
-function explain({ programs }: SeccompFilters, { returned, filter, insn, path }: Answer, certain: boolean): string {
+function explain({ programs }: SeccompFilters, answer: Answer, certain: boolean): string {
+  const { returned, filter, insn } = answer;
   const program = programs[filter];
-  const lines = path.map((step) => `${step.insn} ${comparison(program, step.insn)}: ${step.held ? 'yes' : 'no'}`);
+  const lines = comparisons(answer).map(
+    (step) => `${step.insn} ${comparison(program, step.insn)}: ${step.held ? 'yes' : 'no'}`,
+  );
   const head =
     programs.length > 1 || !certain ? [`${program.name}${certain ? '' : `, if ${formatVerdict(returned)}`}:`] : [];
   return [...head, ...lines, `${insn} ${program.text(insn)}`].map((line) => `  ${line}\n`).join('');
@@ -227,8 +233,8 @@ class Counter implements CallSink {
       return;
     }
     let key = `${arch.audit} ${nr} ${decision.unknown}`;
-    for (const { returned, filter, insn, path } of decision.answers)
-      key += ` ${returned} ${filter} ${insn} ${path.at(-1)?.insn}`;
+    for (const { returned, filter, insn, steps } of decision.answers)
+      key += ` ${returned} ${filter} ${insn} ${steps.at(-1)}`;
     let row = this.#byText.get(key);
     if (!row) {
       this.#byText.set(key, (row = { nr, arch, decision, count: 0 }));

@@ -39,7 +39,7 @@ export class EbpfFilter implements SeccompProgram {
   #slot = -1;
   /** Target of the comparison that runs; -1 where it is none. */
   #target = -1;
-  #path: { insn: number; held: boolean }[] = [];
+  #steps: number[] = [];
 
   /**
    * @param spec whose only program is the filter, whatever its section
@@ -89,7 +89,7 @@ export class EbpfFilter implements SeccompProgram {
     this.#known = known;
     this.#reads = 0;
     this.#context = this.#slot = this.#target = -1;
-    this.#path = [];
+    this.#steps = [];
     try {
       this.#program.test(this.#attr);
     } catch (error) {
@@ -99,7 +99,7 @@ export class EbpfFilter implements SeccompProgram {
         throw new BpfError(-ERRNO.EACCES, 'seccomp', `${this.name} reads beyond struct seccomp_data`);
       throw error;
     }
-    const outcome = { returned: this.#attr.retval >>> 0, insn: this.#slot, path: this.#path };
+    const outcome = { returned: this.#attr.retval >>> 0, insn: this.#slot, steps: this.#steps };
     return { outcomes: [outcome], unknown: 0, reads: this.#reads, complete: true };
   }
 
@@ -109,7 +109,7 @@ export class EbpfFilter implements SeccompProgram {
 
   #observe({ registers: r, slot, executable }: Observed): void {
     if (this.#context < 0) this.#context = r[2] >>> 0;
-    if (this.#target >= 0) this.#path.push({ insn: this.#slot, held: slot === this.#target });
+    if (this.#target >= 0) this.#steps.push(2 * this.#slot + (slot === this.#target ? 1 : 0));
     this.#slot = slot;
     this.#target = -1;
     const op = executable.op[slot];

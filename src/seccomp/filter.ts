@@ -32,17 +32,17 @@ class State {
   readonly memory = new Uint32Array(MEM_WORDS);
   readonly memoryWords = new Uint32Array(MEM_WORDS);
   /** Comparisons so far: twice the instruction, and 1 if it held. */
-  path: number[] = [];
+  steps: number[] = [];
 
   reset(): this {
     this.at = this.a = this.x = this.aWords = this.xWords = 0;
-    this.path.length = 0;
+    this.steps.length = 0;
     return this;
   }
 
   fork(at: number, step: number): State {
     const { a, x, aWords, xWords } = this;
-    const fork = Object.assign(new State(), { at, a, x, aWords, xWords, path: [...this.path, step] });
+    const fork = Object.assign(new State(), { at, a, x, aWords, xWords, steps: [...this.steps, step] });
     fork.memory.set(this.memory);
     fork.memoryWords.set(this.memoryWords);
     return fork;
@@ -91,13 +91,8 @@ export class ClassicFilter implements SeccompProgram {
     return { outcomes, unknown: this.#unknown, reads: this.#reads, complete: this.#complete };
   }
 
-  #end({ path }: State, insn: number, returned: number): void {
-    if (this.#outcomes.has(returned)) return;
-    this.#outcomes.set(returned, {
-      returned,
-      insn,
-      path: path.map((step) => ({ insn: step >> 1, held: (step & 1) === 1 })),
-    });
+  #end({ steps }: State, insn: number, returned: number): void {
+    if (!this.#outcomes.has(returned)) this.#outcomes.set(returned, { returned, insn, steps: steps.slice() });
   }
 
   /** One way to its end; others that begin on it are put off. */
@@ -160,14 +155,14 @@ export class ClassicFilter implements SeccompProgram {
           const from = s.aWords | (code & SRC.X ? s.xWords : 0);
           if (from === 0) {
             const held = holdsClassic(op, s.a, code & SRC.X ? s.x : k);
-            s.path.push(2 * at + (held ? 1 : 0));
+            s.steps.push(2 * at + (held ? 1 : 0));
             at += held ? jt : jf;
             break;
           }
           if (jt !== jf) {
             this.#unknown |= from;
             this.#ways.push(s.fork(at + 1 + jf, 2 * at));
-            s.path.push(2 * at + 1);
+            s.steps.push(2 * at + 1);
           }
           at += jt;
           break;

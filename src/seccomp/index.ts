@@ -8,6 +8,7 @@ export * from './decide.ts';
 export { formatSeccomp } from './format.ts';
 export { EbpfFilter } from './ebpf.ts';
 export { ClassicFilter } from './filter.ts';
-export type { FilterRun, Outcome, SeccompProgram } from './program.ts';
+export { comparisons } from './program.ts';
+export type { Comparison, FilterRun, Outcome, SeccompProgram } from './program.ts';
 export { StraceLog } from './strace.ts';
 export type { CallSink, StraceCounts } from './strace.ts';

@@ -8,11 +8,21 @@ export interface Outcome {
   /** The instruction that ended the run. */
   readonly insn: number;
   /**
-   * The comparisons on the way, in order: the instruction, and whether it jumped because the comparison held. The last one
-   * is where this answer parted from another.
+   * The comparisons on the way, in order: twice the instruction, and 1 more if it held. The last one is where this answer
+   * parted from others. `comparisons()` takes them apart.
    */
-  readonly path: readonly { readonly insn: number; readonly held: boolean }[];
+  readonly steps: readonly number[];
 }
+
+export interface Comparison {
+  readonly insn: number;
+  /** Whether it jumped because the comparison held. */
+  readonly held: boolean;
+}
+
+/** The comparisons on the way to an outcome. */
+export const comparisons = ({ steps }: Outcome): Comparison[] =>
+  steps.map((step) => ({ insn: step >> 1, held: (step & 1) === 1 }));
 
 export interface FilterRun {
   /** Each value that may be returned, once; one only where the filter's answer is certain. */
