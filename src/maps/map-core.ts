@@ -100,9 +100,7 @@ export class MapCore {
     const state = this.#allocate(CORE_STATE.SIZE + STAGE);
     if (state === undefined) throw new InternalError('no memory for the map core');
     this.#state = state;
-    rcu.onQuiescence(() => {
-      if (memory.view.getUint32(state.base + CORE_STATE.PENDING_MAPS, true) !== 0) this.#reclaim();
-    });
+    rcu.watch(memory, state.base + CORE_STATE.PENDING_MAPS, () => this.#reclaim());
   }
 
   /** Address of CORE_STATE. */
