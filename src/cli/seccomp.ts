@@ -208,9 +208,9 @@ interface Row {
 class Counter implements CallSink {
   readonly rows: Row[] = [];
   readonly #filters: SeccompFilters;
-  /** Decisions that number and architecture make: by the decision itself. */
-  readonly #byDecision = new Map<Decision, Row>();
-  /** The others: by number and what was decided where. */
+  /** Filters answer equal calls with the same object. */
+  readonly #byDecision = new WeakMap<Decision, Row>();
+  /** By number, and what was decided where. */
   readonly #byText = new Map<string, Row>();
 
   constructor(filters: SeccompFilters) {
@@ -226,19 +226,17 @@ class Counter implements CallSink {
 
   withArgs(nr: number, arch: Arch, data: SeccompData): void {
     const decision = this.#filters.decide(data);
-    if (decision === this.#filters.known(nr, arch.audit)) {
-      const row: Row = { nr, arch, decision, count: 1 };
-      this.#byDecision.set(decision, row);
-      this.rows.push(row);
-      return;
-    }
-    let key = `${arch.audit} ${nr} ${decision.unknown}`;
-    for (const { returned, filter, insn, steps } of decision.answers)
-      key += ` ${returned} ${filter} ${insn} ${steps.at(-1)}`;
-    let row = this.#byText.get(key);
+    let row = this.#byDecision.get(decision);
     if (!row) {
-      this.#byText.set(key, (row = { nr, arch, decision, count: 0 }));
-      this.rows.push(row);
+      let key = `${arch.audit} ${nr} ${decision.unknown}`;
+      for (const { returned, filter, insn, steps } of decision.answers)
+        key += ` ${returned} ${filter} ${insn} ${steps[steps.length - 1]}`;
+      row = this.#byText.get(key);
+      if (!row) {
+        this.#byText.set(key, (row = { nr, arch, decision, count: 0 }));
+        this.rows.push(row);
+      }
+      this.#byDecision.set(decision, row);
     }
     row.count++;
   }

@@ -3,7 +3,7 @@
  * permissive answer holds. The verdict is certain only if what is not known of the call cannot change it.
  */
 import { SECCOMP_RET, byPermission, isLessPermissive } from './action.ts';
-import { WORD } from './data.ts';
+import { WORD, WORDS } from './data.ts';
 import type { SeccompData } from './data.ts';
 import type { Outcome, SeccompProgram } from './program.ts';
 
@@ -24,13 +24,25 @@ export interface Decision {
 }
 
 const NUMBER_AND_ARCH = (1 << WORD.NR) | (1 << WORD.ARCH);
+/** Decisions that are kept for one number. */
+const MAX_KEPT = 1000;
+
+/** Decisions for one number of one architecture. */
+interface Kept {
+  /** The one where only number and architecture were read. */
+  always: Decision | undefined;
+  /** Bits of the words that were read in any of them: data that are equal in these are decided alike. */
+  reads: number;
+  /** By what is known in these words. */
+  readonly byWords: Map<string, Decision>;
+}
 
 export class SeccompFilters {
   /** In the order of installation. */
   readonly programs: readonly SeccompProgram[];
   readonly #pure: boolean;
-  /** Decisions for which only number and architecture were read: by architecture, by number. */
-  readonly #byNumber = new Map<number, Map<number, Decision>>();
+  /** By architecture, by number. */
+  readonly #kept = new Map<number, Map<number, Kept>>();
 
   /** @param programs in the order of installation, at least one */
   constructor(programs: readonly SeccompProgram[]) {
@@ -40,15 +52,27 @@ export class SeccompFilters {
 
   /** The decision for a call where its arguments do not matter, if that is known from an earlier one. */
   known(nr: number, arch: number): Decision | undefined {
-    return this.#byNumber.get(arch)?.get(nr);
+    return this.#kept.get(arch)?.get(nr)?.always;
   }
 
+  /** Equal calls are given the same object where the filters are pure and not too many others came between. */
   decide(data: SeccompData): Decision {
-    const nr = data.words[WORD.NR];
-    const arch = data.words[WORD.ARCH];
     const numbered = (data.known & NUMBER_AND_ARCH) === NUMBER_AND_ARCH;
-    const found = numbered ? this.known(nr, arch) : undefined;
+    const kept = this.#pure && numbered ? this.#keptFor(data) : undefined;
+    const found = kept && (kept.always ?? kept.byWords.get(keyOf(data, kept.reads)));
     if (found !== undefined) return found;
+    const { decision, reads } = this.#run(data);
+    if (kept === undefined) return decision;
+    if (!(reads & ~NUMBER_AND_ARCH)) kept.always = decision;
+    else {
+      if (kept.reads !== (kept.reads | reads) || kept.byWords.size === MAX_KEPT) kept.byWords.clear();
+      kept.reads |= reads;
+      kept.byWords.set(keyOf(data, kept.reads), decision);
+    }
+    return decision;
+  }
+
+  #run(data: SeccompData): { decision: Decision; reads: number } {
     let answers = new Map<number, Answer>();
     let unknown = 0;
     let reads = 0;
@@ -62,16 +86,25 @@ export class SeccompFilters {
     }
     const list = [...answers.values()].sort((a, b) => byPermission(a.returned, b.returned));
     const certain = complete && list.length === 1;
-    const decision = { answers: list, certain, unknown: certain ? 0 : unknown, complete };
-    if (numbered && this.#pure && !(reads & ~NUMBER_AND_ARCH)) this.#remember(nr, arch, decision);
-    return decision;
+    return { decision: { answers: list, certain, unknown: certain ? 0 : unknown, complete }, reads };
   }
 
-  #remember(nr: number, arch: number, decision: Decision): void {
-    let numbers = this.#byNumber.get(arch);
-    if (!numbers) this.#byNumber.set(arch, (numbers = new Map<number, Decision>()));
-    numbers.set(nr, decision);
+  #keptFor({ words }: SeccompData): Kept {
+    const arch = words[WORD.ARCH];
+    const nr = words[WORD.NR];
+    let numbers = this.#kept.get(arch);
+    if (!numbers) this.#kept.set(arch, (numbers = new Map<number, Kept>()));
+    let kept = numbers.get(nr);
+    if (!kept) numbers.set(nr, (kept = { always: undefined, reads: 0, byWords: new Map<string, Decision>() }));
+    return kept;
   }
+}
+
+/** The words of a mask, and which of them are known. */
+function keyOf({ words, known }: SeccompData, mask: number): string {
+  let key = `${known & mask}`;
+  for (let word = WORD.IP; word < WORDS; word++) if (mask & known & (1 << word)) key += ` ${words[word]}`;
+  return key;
 }
 
 /** @param later what the filters that were installed later may return; empty before the first */

@@ -31,18 +31,25 @@ class State {
   xWords = 0;
   readonly memory = new Uint32Array(MEM_WORDS);
   readonly memoryWords = new Uint32Array(MEM_WORDS);
-  /** Comparisons so far: twice the instruction, and 1 if it held. */
-  steps: number[] = [];
+  /** Comparisons so far: twice the instruction, and 1 if it held. No run has more than the filter has instructions. */
+  readonly steps: Uint16Array;
+  taken = 0;
+
+  constructor(length: number) {
+    this.steps = new Uint16Array(length);
+  }
 
   reset(): this {
     this.at = this.a = this.x = this.aWords = this.xWords = 0;
-    this.steps.length = 0;
+    this.taken = 0;
     return this;
   }
 
   fork(at: number, step: number): State {
     const { a, x, aWords, xWords } = this;
-    const fork = Object.assign(new State(), { at, a, x, aWords, xWords, steps: [...this.steps, step] });
+    const fork = Object.assign(new State(this.steps.length), { at, a, x, aWords, xWords, taken: this.taken + 1 });
+    fork.steps.set(this.steps.subarray(0, this.taken));
+    fork.steps[this.taken] = step;
     fork.memory.set(this.memory);
     fork.memoryWords.set(this.memoryWords);
     return fork;
@@ -53,7 +60,7 @@ export class ClassicFilter implements SeccompProgram {
   readonly name: string;
   readonly pure = true;
   readonly insns: readonly ClassicInstruction[];
-  readonly #state = new State();
+  readonly #state: State;
   #outcomes = new Map<number, Outcome>();
   #ways: State[] = [];
   #unknown = 0;
@@ -64,6 +71,7 @@ export class ClassicFilter implements SeccompProgram {
   constructor(insns: readonly ClassicInstruction[], name = '') {
     assertSeccomp(insns, name);
     this.insns = insns;
+    this.#state = new State(insns.length);
     this.name = name;
   }
 
@@ -91,8 +99,8 @@ export class ClassicFilter implements SeccompProgram {
     return { outcomes, unknown: this.#unknown, reads: this.#reads, complete: this.#complete };
   }
 
-  #end({ steps }: State, insn: number, returned: number): void {
-    if (!this.#outcomes.has(returned)) this.#outcomes.set(returned, { returned, insn, steps: steps.slice() });
+  #end({ steps, taken }: State, insn: number, returned: number): void {
+    if (!this.#outcomes.has(returned)) this.#outcomes.set(returned, { returned, insn, steps: steps.slice(0, taken) });
   }
 
   /** One way to its end; others that begin on it are put off. */
@@ -155,14 +163,14 @@ export class ClassicFilter implements SeccompProgram {
           const from = s.aWords | (code & SRC.X ? s.xWords : 0);
           if (from === 0) {
             const held = holdsClassic(op, s.a, code & SRC.X ? s.x : k);
-            s.steps.push(2 * at + (held ? 1 : 0));
+            s.steps[s.taken++] = 2 * at + (held ? 1 : 0);
             at += held ? jt : jf;
             break;
           }
           if (jt !== jf) {
             this.#unknown |= from;
             this.#ways.push(s.fork(at + 1 + jf, 2 * at));
-            s.steps.push(2 * at + 1);
+            s.steps[s.taken++] = 2 * at + 1;
           }
           at += jt;
           break;

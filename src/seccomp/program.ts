@@ -11,7 +11,7 @@ export interface Outcome {
    * The comparisons on the way, in order: twice the instruction, and 1 more if it held. The last one is where this answer
    * parted from others. `comparisons()` takes them apart.
    */
-  readonly steps: readonly number[];
+  readonly steps: ArrayLike<number>;
 }
 
 export interface Comparison {
@@ -22,7 +22,7 @@ export interface Comparison {
 
 /** The comparisons on the way to an outcome. */
 export const comparisons = ({ steps }: Outcome): Comparison[] =>
-  steps.map((step) => ({ insn: step >> 1, held: (step & 1) === 1 }));
+  Array.from(steps, (step) => ({ insn: step >> 1, held: (step & 1) === 1 }));
 
 export interface FilterRun {
   /** Each value that may be returned, once; one only where the filter's answer is certain. */
