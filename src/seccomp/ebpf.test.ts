@@ -1,8 +1,9 @@
 /** The same filter as classic and as eBPF, and what only eBPF can do wrong. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseClassic } from '../cbpf/index.ts';
 import { Random } from '../util/index.ts';
-import { ClassicFilter, EbpfFilter, SeccompData, WORD, comparisons } from './index.ts';
+import { ClassicFilter, EbpfFilter, SeccompData, SeccompFilters, WORD, comparisons, formatVerdict } from './index.ts';
 
 const CLASSIC = `
         ld [0]
@@ -78,6 +79,19 @@ describe('an eBPF filter', () => {
     expect(filter.run(data)).toMatchObject({ outcomes: [], unknown: 1 << (WORD.ARGS + 1), complete: false });
     data.setArg(0, 5, 0);
     expect(filter.run(data)).toMatchObject({ outcomes: [{ returned: 0x7fff0000 }], complete: true });
+  });
+
+  it('of an object keeps its maps from call to call', () => {
+    const object = readFileSync(new URL('../../test/seccomp/third.bpf.o', import.meta.url));
+    using filter = EbpfFilter.fromObject(new Uint8Array(object), 'third.bpf.o');
+    expect(filter.pure).toBe(false);
+    const filters = new SeccompFilters([filter]);
+    const returned = [41, 41, 1, 41, 41, 41, 41].map((nr) => {
+      const { certain, answers } = filters.decide(new SeccompData().reset(nr, 0xc000003e));
+      expect(certain).toBe(true);
+      return formatVerdict(answers[0].returned);
+    });
+    expect(returned.join(' ')).toBe('ALLOW ALLOW ALLOW ERRNO(EPERM) ALLOW ALLOW ERRNO(EPERM)');
   });
 
   it('may change its own copy of the call only', () => {
