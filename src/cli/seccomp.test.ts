@@ -88,7 +88,7 @@ exit_group       1  ALLOW         5 ret #2147418112, as not 4 jeq #0x101
 
 7 system calls in 10 lines
 2 lines about signals, exits and processes
-1 lines that are not of strace
+1 line not of strace
 `);
     const { out: text } = await seccomp(log, 'run', filter, '--strace', '-', '--json');
     expect(JSON.parse(text)).toMatchObject({

@@ -262,6 +262,8 @@ async function runLog(filters: SeccompFilters, path: string, arch: Arch, values:
   return 0;
 }
 
+const plural = (n: number, one: string): string => `${thousands(n)} ${one}${n === 1 ? '' : 's'}`;
+
 function logText(filters: SeccompFilters, rows: readonly Row[], { counts }: StraceLog, usual: Arch): string {
   const cells = rows.map(({ nr, arch, decision, count }) => [
     `${arch === usual ? '' : `${arch.name} `}${callName(arch, nr)}`,
@@ -270,10 +272,10 @@ function logText(filters: SeccompFilters, rows: readonly Row[], { counts }: Stra
     decision.answers.map((answer) => decider(filters, answer)).join(' / '),
   ]);
   const notes = [
-    `${thousands(counts.calls)} system calls in ${thousands(counts.lines)} lines`,
+    `${plural(counts.calls, 'system call')} in ${plural(counts.lines, 'line')}`,
     counts.unfinished && `${thousands(counts.unfinished)} of them unfinished`,
-    counts.skipped && `${thousands(counts.skipped)} lines about signals, exits and processes`,
-    counts.strange && `${thousands(counts.strange)} lines that are not of strace`,
+    counts.skipped && `${plural(counts.skipped, 'line')} about signals, exits and processes`,
+    counts.strange && `${plural(counts.strange, 'line')} not of strace`,
     ...[...counts.unnamed].map(([name, n]) => `not judged, without a number: ${name} (${thousands(n)})`),
   ].filter((note) => note !== 0);
   const table = rows.length ? `${formatTable([['system call', 'calls', 'verdict', 'decided by'], ...cells])}\n` : '';
