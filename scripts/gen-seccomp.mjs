@@ -1,7 +1,7 @@
 // Writes src/seccomp/generated.ts: numbers of system calls, and the constants that strace prints by name, from the uapi
 // headers of Debian's linux-libc-dev, as the C preprocessor and compiler give them. System calls that are newer than the
 // installed headers are listed below; since number 424 all architectures have the same.
-// Usage: node scripts/gen-seccomp.mjs
+// Takes a minute. Usage: node scripts/gen-seccomp.mjs
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ const NEWER_X86_64 = { 335: ['uretprobe', 'uprobe'] };
 const cpp = (text, ...options) =>
   execFileSync('cc', ['-E', '-dM', ...options, '-'], { input: text, encoding: 'utf8', maxBuffer: 1 << 26 });
 
-/** Names by number of a header; `alias` are numbers that the header gives by another macro. */
+/** Numbers and names of a header, sorted; a number may be given by another macro. */
 function systemCalls(header, newer, ...options) {
   const macros = new Map(
     [...cpp(`#include <${header}>\n`, ...options).matchAll(/^#define (__NR\w+) (\w+)$/gm)].map(([, k, v]) => [k, v]),
