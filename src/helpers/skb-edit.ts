@@ -71,7 +71,7 @@ function vlanPush(env: HelperEnv, r: Int32Array): number {
     view.setUint16(packet.start + at, vlan.proto, true);
     view.setUint16(packet.start + at + 2, vlan.tci, false);
     packet.protocol = vlan.proto;
-    packet.network = packet.mac + ETH_HLEN;
+    packet.network -= VLAN_HLEN;
   }
   packet.vlan = { proto, tci: uint32(r, 3) & 0xffff };
   return 0;
@@ -96,7 +96,7 @@ function takeTag(env: HelperEnv, packet: PacketBuffer): { proto: number; tci: nu
   const tag = { proto: packet.protocol, tci: view.getUint16(at, false) };
   packet.protocol = view.getUint16(at + 2, true);
   packet.remove(packet.mac + ETH_HLEN - 2 - packet.start, VLAN_HLEN);
-  packet.network = packet.mac + ETH_HLEN;
+  packet.network = Math.max(packet.network, packet.mac + ETH_HLEN);
   return tag;
 }
 

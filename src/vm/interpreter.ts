@@ -467,12 +467,6 @@ export class Interpreter<Env extends World> {
             pc = 0;
           }
           break;
-        case 0x95: // exit
-          if (this.#stack.depth === 0) return this.#end(at, fuel);
-          pc = this.#return();
-          ({ op, dst, src, off, imm, file: r, helpers } = this.#executable);
-          view = space.view;
-          break;
 
         // loads
         case 0x18: {
@@ -574,16 +568,22 @@ export class Interpreter<Env extends World> {
         case 0x28: // u16
         case 0x30: // u8
         case 0x40: // r0 = *(u32 *)skb[src + imm]
-        case 0x48: // u16
+        case 0x48: // u16; 0x50: u8
         case 0x50: {
-          // u8
           const size = (op[at] & 0x18) === 0 ? 4 : (op[at] & 0x18) === 0x08 ? 2 : 1;
           const offset = (imm[at] + (op[at] & 0x40 ? r[s] : 0)) | 0;
-          if (!loadFromPacket(space, this.env.packet, offset, size, r)) return this.#end(at, fuel);
-          poison(r);
-          break;
+          if (loadFromPacket(space, this.env.packet, offset, size, r)) {
+            poison(r);
+            break;
+          }
         }
-
+        // falls through
+        case 0x95: // exit
+          if (this.#stack.depth === 0) return this.#end(at, fuel);
+          pc = this.#return();
+          ({ op, dst, src, off, imm, file: r, helpers } = this.#executable);
+          view = space.view;
+          break;
         default:
           throw new Trap(this.#executable.invalid.get(at) ?? 'the program ran over its end', at);
       }

@@ -1,7 +1,7 @@
 /**
  * `LD_ABS` and `LD_IND`: big-endian loads from the packet of the context, the older way to read one. Offsets count from
  * the first byte that the program sees; negative ones name a header (measured on Linux 6.18; the numbers are those of
- * <linux/filter.h>). A load outside the packet ends the program with r0 = 0: no trap.
+ * <linux/filter.h>). A load outside the packet ends the function that it is in with r0 = 0: no trap.
  */
 import type { AddressSpace } from '../memory/index.ts';
 
@@ -33,7 +33,7 @@ export function packetAddress(packet: Packet, offset: number, size: number): num
   return address + size <= end ? address : 0;
 }
 
-/** Load `size` bytes at a packet offset into r0. @returns false where the program ends. */
+/** Load `size` bytes at a packet offset into r0. @returns false where the function ends. */
 export function loadFromPacket(
   space: AddressSpace,
   packet: Packet | undefined,

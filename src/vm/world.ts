@@ -5,7 +5,7 @@ import type { Packet } from './packet.ts';
 
 export interface World {
   readonly space: AddressSpace;
-  /** The packet that `LD_ABS` and `LD_IND` read; undefined: they end the program. */
+  /** The packet that `LD_ABS` and `LD_IND` read; undefined: they end their function. */
   readonly packet: Packet | undefined;
   /** What `may_goto` looks at. */
   readonly clock?: { monotonic(): number };

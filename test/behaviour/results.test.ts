@@ -57,6 +57,7 @@ const frame = (type: string, header: string, size: number): Uint8Array => {
 const IPV4_FRAME = frame('0800', '45c3002800014000401100000a0000010a000001', 74);
 const IPV6_FRAME = frame('86dd', '60000000000011407fe800', 54);
 
+const POP_TAG = `r1 = r6\n${call('skb_vlan_pop')}`;
 const PUSH_TAG = `r1 = r6\nr2 = 0x81\nr3 = 5\n${call('skb_vlan_push')}`;
 const change = (name: string, by: number): string => `r1 = r6\nr2 = ${by}\nr3 = 0\n${call(name)}`;
 const room = (by: number, flags: number, mode = 1): string =>
@@ -66,23 +67,28 @@ const room = (by: number, flags: number, mode = 1): string =>
 const edit = (sys: BpfSys, text: string, data: Uint8Array = IPV4_FRAME): Result =>
   run(sys, PROG_TYPE.SCHED_CLS, `r6 = r1\nr0 = 0\n${text}\nexit`, data);
 
-/** r0 of a program that calls bpf_loop with r1 and r4. */
-function withCallback(sys: BpfSys, before: string, after: string): number {
-  const insns = assemble(
-    `${before}\nr2 = subprog[callback]\nr3 = 0\n${call('loop')}\n${after}\nexit\ncallback:\nr0 = 0\nexit`,
-  ).insns;
+/** What change_tail answers for each length, after what changes the packet. */
+function leastLength(sys: BpfSys, before: string, data: Uint8Array = IPV4_FRAME): string {
+  const answers: string[] = [];
+  let last: number | undefined;
+  for (let length = 0; length < 120; length++) {
+    const result = edit(sys, `${before}\n${change('skb_change_tail', length)}`, data).retval | 0;
+    if (result !== last) answers.push(`${result} from ${length}`);
+    last = result;
+  }
+  return answers.join(', ');
+}
+
+/** r0 of a program with a function that begins at a slot. */
+function runWithFunction(sys: BpfSys, text: string, slot: number, ...params: string[]): number {
   const types = new FunctionBtf('sched_cls');
-  const ids = [types.add('main', 'global', ['ctx']), types.add('callback', 'static', ['u64', 'u64'])];
-  const funcInfo = u32(0, ids[0] ?? 0, insns.length - 2, ids[1] ?? 0);
+  const ids = [types.add('main', 'global', ['ctx']), types.add('f', 'static', params)];
+  const funcInfo = u32(0, ids[0] ?? 0, slot, ids[1] ?? 0);
   const progBtfFd = sys.bpf(BPF_CMD.BTF_LOAD, { btf: types.bytes() });
-  const progFd = load(sys, {
-    progType: PROG_TYPE.SCHED_CLS,
-    insns: encode(insns),
-    progBtfFd,
-    funcInfo,
-    funcInfoRecSize: 8,
-  });
-  expect(progFd).toBeGreaterThan(2);
+  const { insns } = assemble(text);
+  const program = { progType: PROG_TYPE.SCHED_CLS, insns: encode(insns), progBtfFd, funcInfo, funcInfoRecSize: 8 };
+  const progFd = load(sys, program);
+  expect(progFd, text).toBeGreaterThan(2);
   const attr = { progFd, dataIn: FRAME, retval: 0 };
   expect(answer(sys.bpf(BPF_CMD.PROG_TEST_RUN, attr))).toBe('ok');
   sys.close(progFd);
@@ -205,16 +211,7 @@ onBackends('results', {
       'two tags': `${PUSH_TAG}\n${PUSH_TAG}`,
       'twenty tags': Array(20).fill(PUSH_TAG).join('\n'),
     };
-    for (const [name, text] of Object.entries(before)) {
-      const answers: string[] = [];
-      let last: number | undefined;
-      for (let length = 0; length < 120; length++) {
-        const result = edit(sys, `${text}\n${change('skb_change_tail', length)}`).retval | 0;
-        if (result !== last) answers.push(`${result} from ${length}`);
-        last = result;
-      }
-      ledger(name, answers.join(', '));
-    }
+    for (const [name, text] of Object.entries(before)) ledger(name, leastLength(sys, text));
   },
   'which refusal of adjust_room comes first': ({ sys, ledger }) => {
     for (const data of [IPV4_FRAME, IPV6_FRAME])
@@ -233,7 +230,11 @@ onBackends('results', {
     const flags = { 'a loop': 'r4 = 0', 'a call': 'r4 = *(u32 *)(r1 + 8)', 'bad flags': 'r4 = 1' };
     for (const [name, setFlags] of Object.entries(flags))
       for (const rounds of ['0x3', '0x800001', '0xffffffff', '0x100000002', '0xffffffffffffffff']) {
-        const half = (shift: number): number => withCallback(sys, `${setFlags}\nr1 = ${rounds} ll`, `r0 >>= ${shift}`);
+        const half = (shift: number): number => {
+          const before = `${setFlags}\nr1 = ${rounds} ll\nr2 = subprog[f]\nr3 = 0`;
+          const text = `${before}\n${call('loop')}\nr0 >>= ${shift}\nexit\nf:\nr0 = 0\nexit`;
+          return runWithFunction(sys, text, assemble(text).insns.length - 2, 'u64', 'u64');
+        };
         ledger(`${name} of ${rounds} rounds`, [half(32), half(0)]);
       }
   },
@@ -247,5 +248,21 @@ onBackends('results', {
     const attr = { progType: PROG_TYPE.SCHED_CLS, insns: encode(insns), progBtfFd, funcInfo, funcInfoRecSize: 8 };
     expect(outcome(sys, load(sys, attr))).toBe(backend === 'linux' ? 'ok' : 'ENOTSUPP');
     sys.close(progBtfFd);
+  },
+  'the network header behind tags': ({ sys, ledger }) => {
+    for (const head of [0, 3, 4, 5, 20, 70])
+      for (const [name, text, data] of [
+        ['tag taken', POP_TAG, VLAN_FRAME],
+        ['two tags taken', `${POP_TAG}\n${POP_TAG}`, VLAN_FRAME],
+        ['tag pushed in', `${PUSH_TAG}\n${PUSH_TAG}`, IPV4_FRAME],
+        ['tags pushed in and taken', `${PUSH_TAG}\n${PUSH_TAG}\n${POP_TAG}\n${POP_TAG}`, IPV4_FRAME],
+      ] as const)
+        ledger(`${head} bytes before, ${name}`, leastLength(sys, `${change('skb_change_head', head)}\n${text}`, data));
+  },
+  'packet loads that fail end their function': ({ sys, ledger }) => {
+    for (const offset of [0, 100000]) {
+      const text = `call f\nr0 = 1\nexit\nf:\nr6 = r1\nr0 = *(u8 *)skb[${offset}]\nr0 = 5\nexit`;
+      ledger(`offset ${offset}`, runWithFunction(sys, text, 3, 'ctx'));
+    }
   },
 });

@@ -136,7 +136,7 @@ function endProgram(f: FunctionWriter): void {
   f.op(OP.return);
 }
 
-/** `LD_ABS`, `LD_IND`: r0 from the packet, big-endian; outside of it the program ends with 0. */
+/** `LD_ABS`, `LD_IND`: r0 from the packet, big-endian; outside of it the function ends with 0. */
 export function loadPacket(f: FunctionWriter, at: number): void {
   const { op, src, imm } = f.program;
   const { code, parts } = f;
@@ -157,14 +157,7 @@ export function loadPacket(f: FunctionWriter, at: number): void {
   code.if();
   code.i64(0, 0);
   f.setRegister(0);
-  if (f.isMain) {
-    saveFuel(f);
-    endProgram(f);
-  } else {
-    saveFuel(f);
-    code.call(parts.imports.of('endProgram'));
-    code.unreachable();
-  }
+  writeExit(f);
   code.end();
   code.get(address);
   code.access(size === SIZE.W ? ACCESS.i32_load : size === SIZE.H ? ACCESS.i32_load16_u : ACCESS.i32_load8_u, 0);

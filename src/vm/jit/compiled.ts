@@ -23,7 +23,7 @@ export interface CompiledProgram {
   /** Let V8 see it run with this r1, without any effect: programs without checks and budget, whose runs are short. */
   readonly warm: (r1: number, milliseconds: number) => void;
   readonly options: JitOptions;
-  /** Whether a sub-program may end it: a packet load outside of the packet. */
+  /** Whether a run may end in another program: it makes tail calls. */
   readonly mayEnd: boolean;
   /** Bytes of the module. */
   readonly bytes: Uint8Array<ArrayBuffer>;

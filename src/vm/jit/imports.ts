@@ -89,7 +89,6 @@ export const FUNCTIONS = {
   /** (slot) more fuel, or a trap. */
   outOfFuel: [1, false],
   /** () end the whole program with r0 = 0, from inside a sub-program. */
-  endProgram: [0, false],
   /** (slot, low and high words of r1-r3) → whether another program has run, with r0 in the memory. */
   tailCall: [7, true],
   /** (token of the frame's last look, 0 at first) → token, or -1: `may_goto` jumps from now on. */

@@ -53,9 +53,6 @@ const TWO_32 = 2 ** 32;
 /** Grants nothing: all that a run may take was given to it. */
 const NOTHING_LEFT = new Meter({ fuel: 0 }, () => 0);
 
-/** Thrown by the import that ends a program from inside a sub-program. */
-const ENDED = { name: 'program ended' };
-
 /** What WebAssembly itself stops is what no verified program does: an access behind the end of the memory, recursion. */
 function told(error: unknown): unknown {
   if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) return error;
@@ -199,7 +196,6 @@ export class JitMachine<Env extends World> {
     try {
       return program.main(r1, r2) >>> 0;
     } catch (error) {
-      if (error === ENDED) return this.#endedEarly();
       throw told(error);
     } finally {
       this.#depth = DEEP_FRAMES - 1;
@@ -222,7 +218,6 @@ export class JitMachine<Env extends World> {
       return program.main(r1, 0) >>> 0;
     } catch (error) {
       this.#limited = undefined;
-      if (error === ENDED) return this.#endedEarly();
       throw told(error);
     }
   }
@@ -332,7 +327,7 @@ export class JitMachine<Env extends World> {
     try {
       run(r1, r2, r3);
     } catch (error) {
-      if (error !== ENDED) throw told(error);
+      throw told(error);
     }
     return true;
   }
@@ -365,13 +360,6 @@ export class JitMachine<Env extends World> {
     const base = this.#frames.base + this.#depth * FRAME_STRIDE;
     this.#space.bytes.fill(0, base, base + MAX_BPF_STACK);
     return base + MAX_BPF_STACK;
-  }
-
-  #endedEarly(): number {
-    const { view } = this.#space;
-    view.setUint32(this.#area + AREA.RESULT, 0, true);
-    view.setUint32(this.#area + AREA.RESULT + 4, 0, true);
-    return 0;
   }
 
   #mapShape(address: number): MapShape {
@@ -465,9 +453,6 @@ export class JitMachine<Env extends World> {
       },
       outOfFuel: (slot) => this.#refuel(slot),
       setUp: (context) => this.#setUp(context >>> 0),
-      endProgram: () => {
-        throw ENDED;
-      },
       tailCall: (slot, ...words) => this.#tailCall(slot, words),
       mayGoto: (token) => this.#lookAtClock(token),
       firstCall: (slot, _id, ...words) => this.#firstCall(executable, slot, words),

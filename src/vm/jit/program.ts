@@ -52,7 +52,7 @@ export interface Translated {
   readonly helpers: readonly HelperImport[];
   /** Functions of the map core. */
   readonly core: readonly string[];
-  /** Whether a sub-program may end the program. */
+  /** Whether a run may end in another program. */
   readonly mayEnd: boolean;
   /** Whether one run may take more than a verifier's count of instructions says: it calls back in rounds, or calls in loops. */
   readonly mayTakeLong: boolean;
@@ -124,12 +124,10 @@ export function translate(program: Program, options: JitOptions): Translation {
     has(program, (op, slot) => op === CALL_HELPER && program.imm[slot] === SETS_CALLBACK)
   )
     for (const entry of parts.callbacks) exportCallback(parts, entry);
-  // A program that a tail call starts may end the whole run, too.
-  const mayEnd = tailCalls || (graphs.locals.size > 0 && has(program, isPacketLoad));
   const all = [graphs.main, ...graphs.locals.values()];
   const loops = all.some(({ isLoop }) => isLoop.includes(1));
   const mayTakeLong = callbacks.length > 0 || (loops && graphs.locals.size > 0);
-  return { ok: true, bytes: module.encode(), helpers, core: [...core.keys()], mayEnd, mayTakeLong };
+  return { ok: true, bytes: module.encode(), helpers, core: [...core.keys()], mayEnd: tailCalls, mayTakeLong };
 }
 
 interface Graphs {
@@ -198,7 +196,7 @@ function neededFunctions(program: Program, options: JitOptions): FunctionName[] 
   if (options.packetFields !== undefined) names.push('setUp');
   if (options.fuel) names.push('outOfFuel');
   if (options.budget) names.push('outOfBudget');
-  if (has(program, isPacketLoad)) names.push('packet', 'endProgram');
+  if (has(program, isPacketLoad)) names.push('packet');
   if (has(program, (op) => op === (CLASS.JMP | JMP.JCOND))) names.push('mayGoto');
   if (options.mode === 'checked' && hasTailCalls(program)) names.push('tailCall');
   if (has(program, (op, slot) => op === CALL_HELPER && isCallingHelper(program.imm[slot])))
