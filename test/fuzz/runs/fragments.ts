@@ -376,7 +376,7 @@ function isNull(g: Generator): void {
 const OWN: readonly Fragment[] = [
   {
     name: 'helper for results',
-    weight: 16,
+    weight: 40,
     topic: 'helper',
     fits: (g) => g.hasCtx && !(g.busy & ARGUMENTS),
     write: someHelper,
