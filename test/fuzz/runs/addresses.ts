@@ -15,13 +15,9 @@ import { Observer } from './observe.ts';
 /** Without CAP_PERFMON no program passes that lets out an address, or reads stack that it never wrote. */
 export const NO_LEAKS = (1n << BigInt(CAP.BPF)) | (1n << BigInt(CAP.NET_ADMIN));
 
-/** What the verifier says of them; a helper that needs CAP_PERFMON leaves the question open. */
-const LEAK =
-  /pointer comparison|prohibited|leak|corrupt spilled|unsupported alu|invalid read from stack|partial|!root|invalid size of register|misaligned|cannot use helper/;
-
 const kernelBtf = new KernelBtf(kernelBtfSource());
 
-/** Why a program may show addresses; undefined: it cannot. */
+/** Why a program may show addresses, or why that cannot be told: what is refused for another reason is not walked to its end. */
 export function showsAddresses(object: ProgramObject): string | undefined {
   const kernel = createKernel({ verifyOnly: true, kernelBtf });
   let reason: string | undefined;
@@ -34,7 +30,7 @@ export function showsAddresses(object: ProgramObject): string | undefined {
       const input = kernel.verifierInput(attr as ProgLoadAttr);
       if (typeof input === 'number') return input;
       const result = verify({ ...input, caps: NO_LEAKS, logLevel: 1 });
-      if (!result.ok && LEAK.test(result.summary)) reason = result.summary;
+      if (!result.ok) reason = result.summary;
       return -1;
     },
     close: (fd) => kernel.close(fd),
