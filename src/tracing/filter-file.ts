@@ -61,11 +61,14 @@ export class FilterFile {
   }
 
   #attach(text: string, id: number): void {
-    const before = this.#attached;
-    if (before?.link.attached && before.id === id) return;
     if (id > MAX_ID) throw (this.#wrong = new FilterError(text, 'bpf_'.length, 'Illegal integer value'));
-    const link = this.#ids.use(id, (fd) => this.#event.attach({ fd }));
+    const before = this.#attached?.link;
+    const link = this.#ids.use(id, (fd) => {
+      // Ids may be the caller's: another program may have this one by now.
+      const there = this.#event.linkOf({ fd });
+      return there !== undefined && there === before ? there : this.#event.attach({ fd });
+    });
     this.#attached = { id, link };
-    before?.link.detach();
+    if (link !== before) before?.detach();
   }
 }

@@ -89,6 +89,12 @@ export class HostEvent implements TracepointListener {
     return this.#open?.writer.mistyped ?? 0;
   }
 
+  /** How a program is attached; undefined: it is not. @throws BpfError EBADF: no descriptor of a program */
+  linkOf(program: ProgramRef): TraceLink | undefined {
+    const { id } = programInfo(this.#world.kernel, program);
+    return this.#links.find((link) => link.program.id === id);
+  }
+
   /** @throws BpfError as KernelEvent.attach; EEXIST: the program is attached to this event; what a hook throws */
   attach(program: ProgramRef, options: TraceAttachOptions = {}): TraceLink {
     const { event } = this.#opened();
@@ -191,5 +197,6 @@ export class HostEvent implements TracepointListener {
 
 /** What `trace_pipe` says of a program that had to go. */
 export function detachedLine({ program, target }: TraceLink, error: Error): string {
-  return `program ${program.name} (bpf_${program.id}) is detached from ${target}: ${error instanceof Trap ? error.reason : error.message}`;
+  const named = program.name === '' ? '' : `${program.name} `;
+  return `program ${named}(bpf_${program.id}) is detached from ${target}: ${error instanceof Trap ? error.reason : error.message}`;
 }

@@ -229,6 +229,31 @@ it('values of any type at all are refused, and nothing is thrown', async () => {
   expect(objects(system)).toEqual([0, 1]);
 });
 
+describe('an id in the filter of an event', () => {
+  it('means the program that has it when it is written', () => {
+    const { system } = open();
+    const registry = new TracepointRegistry();
+    const host = system.trace({ registry });
+    const event = host.define('shop', 'order', { id: 'u64' });
+    const file = 'events/shop/order/filter';
+    system.bpf_create_map(1, 4, 8, 2);
+    system.bpf_update_elem(1, u32(0), new Uint8Array(8));
+    load(system, 7, L.BPF_PROG_TYPE_TRACING_FILTER, RETURN_0);
+    host.writeFile(file, 'bpf_7');
+    system.bpf_prog_unload(7);
+    expect(() => host.writeFile(file, 'bpf_7')).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    load(system, 7, L.BPF_PROG_TYPE_TRACING_FILTER, COUNT_ALL);
+    host.writeFile(file, 'bpf_7');
+    host.writeFile(file, 'bpf_7');
+    expect(host.readFile(file)).toBe('bpf_7\n');
+    event.emit({ id: 1n } as never);
+    const count = new Uint8Array(8);
+    system.bpf_lookup_elem(1, u32(0), count);
+    expect(count[0]).toBe(1);
+    host.close();
+  });
+});
+
 describe('what is let go', () => {
   it('is gone: programs, maps, filters and events leave no memory and no object behind', async () => {
     const { system } = open();
