@@ -60,6 +60,8 @@ const COMMANDS: { readonly [C in keyof Commands]: Command<C> } = {
   [BPF_PROG_UNLOAD]: programs.progUnload,
 };
 
+const isCommand = (cmd: unknown): boolean => typeof cmd === 'number' && Object.hasOwn(COMMANDS, cmd);
+
 /** The system as one caller sees it; ids are the same for all callers of a kernel. */
 export function openLwn2014(options: Lwn2014Options = {}): Lwn2014 {
   return new Lwn2014(options);
@@ -77,6 +79,7 @@ export class Lwn2014 extends Wrappers {
   /** `openLwn2014` makes them. */
   constructor({ kernel, caps = ALL_CAPS, printk }: Lwn2014Options) {
     super();
+    if (typeof caps !== 'bigint') throw new TypeError('caps: a bigint of bits of CAP');
     this.kernel = kernel ?? createKernel();
     this.#ownsKernel = kernel === undefined;
     this.#caps = caps;
@@ -89,7 +92,7 @@ export class Lwn2014 extends Wrappers {
    */
   override bpf<C extends keyof Commands>(cmd: C, ...args: Commands[C]): number {
     return this.#asCaller(() => {
-      const command: Command<C> | undefined = Object.hasOwn(COMMANDS, cmd) ? COMMANDS[cmd] : undefined;
+      const command: Command<C> | undefined = isCommand(cmd) ? COMMANDS[cmd] : undefined;
       return command === undefined ? -ERRNO.EINVAL : command(this.#caller, ...args);
     });
   }
@@ -122,9 +125,17 @@ export class Lwn2014 extends Wrappers {
    */
   trace(options: TraceHostOptions = {}): TraceHost {
     const use = <T>(id: number, attach: (fd: number) => T): T => {
-      const link = this.#asCaller(() => programs.withProgram(this.#caller, id, PROG_TYPE.TRACEPOINT, attach));
-      if (typeof link === 'number') throw new BpfError(link, 'filter', `bpf_${id}`);
-      return link;
+      const said: string[] = [];
+      const printk = (line: string): void => {
+        said.push(line);
+        this.#caller.printk?.(line);
+      };
+      const caller = { ...this.#caller, printk };
+      const link = this.#asCaller(() => programs.withProgram(caller, id, PROG_TYPE.TRACEPOINT, attach));
+      if (typeof link !== 'number') return link;
+      // The verifier's last line says how much it has done.
+      const why = said.findLast((line) => !line.startsWith('processed ')) ?? 'CAP_SYS_ADMIN is needed';
+      throw new BpfError(link, 'filter', `bpf_${id}: ${why}`);
     };
     return new TraceHost(this.kernel, { ...options, programIds: { use } });
   }

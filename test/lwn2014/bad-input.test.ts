@@ -198,8 +198,10 @@ it('values of any type at all are refused, and nothing is thrown', async () => {
   const { bpf_prog_load, bpf_create_map, bpf_update_elem, bpf_lookup_elem, bpf_get_next_key } = system;
   const bpf = system.bpf.bind(system) as unknown as Call;
   const setsockopt = system.setsockopt.bind(system) as unknown as Call;
+  for (const command of [['6'], '6', Object.create(null), { toString: () => '6' }])
+    expect(bpf(command, 3, 1, good, good.length)).toBe(-22);
   const any = fc.oneof(
-    fc.anything(),
+    fc.anything({ withNullPrototype: true }),
     fc.bigInt(),
     fc.constantFrom<unknown>(Symbol('s'), NaN, Infinity, -0, 2 ** 40, null, undefined, good, socket, () => 1),
   );
@@ -241,7 +243,14 @@ describe('an id in the filter of an event', () => {
     load(system, 7, L.BPF_PROG_TYPE_TRACING_FILTER, RETURN_0);
     host.writeFile(file, 'bpf_7');
     system.bpf_prog_unload(7);
-    expect(() => host.writeFile(file, 'bpf_7')).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    expect(() => host.writeFile(file, 'bpf_7')).toThrow('(EINVAL): bpf_7: there is no program 7');
+    load(system, 8, SOCKET, RETURN_0);
+    expect(() => host.writeFile(file, 'bpf_8')).toThrow('(EINVAL): bpf_8: program 8 is for another place');
+    load(system, 9, L.BPF_PROG_TYPE_UNSPEC, COUNT);
+    expect(() => host.writeFile(file, 'bpf_9')).toThrow('bpf_9: BPF_LD_[ABS|IND] instructions not allowed');
+    const user = open({ kernel: system.kernel, caps: 0n }).system.trace({ registry });
+    expect(() => user.writeFile(file, 'bpf_8')).toThrow('(EPERM): bpf_8: CAP_SYS_ADMIN is needed');
+    user.close();
     load(system, 7, L.BPF_PROG_TYPE_TRACING_FILTER, COUNT_ALL);
     host.writeFile(file, 'bpf_7');
     host.writeFile(file, 'bpf_7');
