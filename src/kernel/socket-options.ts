@@ -1,10 +1,10 @@
 /**
  * setsockopt on sockets of this process: filters are attached, replaced, locked and detached as on Linux 6.18, where the
- * errnos and their order were measured. Refuses values of a wrong size (-EINVAL), anything but a further lock on a locked
- * socket (-EPERM), descriptors that are no open program (-EBADF; -EINVAL for one of another object or type), classic
- * programs that Linux refuses (-EINVAL), programs that need what the place does not grant (-EACCES), detaching where
- * nothing is attached (-ENOENT), groups that share a port (-EOPNOTSUPP: user space gives packets to no sockets), other
- * options (-ENOPROTOOPT). An attached program stays loaded when its descriptor is closed.
+ * errnos and their order were measured. Refuses values that are none (-EFAULT) or of a wrong size (-EINVAL), anything but a
+ * further lock on a locked socket (-EPERM), descriptors that are no open program (-EBADF; -EINVAL for one of another object
+ * or type), classic programs that Linux refuses (-EINVAL), programs that need what the place does not grant (-EACCES),
+ * detaching where nothing is attached (-ENOENT), groups that share a port (-EOPNOTSUPP: user space gives packets to no
+ * sockets), other options (-ENOPROTOOPT). An attached program stays loaded when its descriptor is closed.
  */
 import { decodeClassic } from '../cbpf/index.ts';
 import { BpfError, ERRNO, UnsupportedError } from '../errors/index.ts';
@@ -36,6 +36,7 @@ export function setSocketOption(
 ): void {
   const refuse = (errno: number, why: string): BpfError => new BpfError(errno, NAMES[option] ?? 'setsockopt', why);
   if (socket.closed) throw refuse(ERRNO.EBADF, 'the socket is closed');
+  if (typeof value !== 'number' && !(value instanceof Uint8Array)) throw refuse(ERRNO.EFAULT, 'no number and no bytes');
   const unlocked = (): void => {
     if (socket.locked) throw refuse(ERRNO.EPERM, 'the filter is locked');
   };

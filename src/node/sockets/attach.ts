@@ -51,9 +51,9 @@ export interface SocketFilterLink {
 /**
  * Attach a program to a socket, in place of the one before.
  * @param program of type socket_filter, or the instructions of a classic one
- * @throws BpfError EINVAL: no program of that type, no valid classic program; EACCES: it needs what the place does not grant,
- *   by name; EPERM: the filter is locked; EBADF: the socket or the program is closed, or, on Linux, not bound yet; EBUSY: HTTP
- *   reads the socket; EOPNOTSUPP: what only Linux can
+ * @throws BpfError EINVAL: no program of that type, no valid classic program, the fuel; EACCES: it needs what the place
+ *   does not grant, by name; EPERM: the filter is locked; EBADF: the socket or the program is closed, or, on Linux, not
+ *   bound yet; EBUSY: HTTP reads the socket; EOPNOTSUPP: what only Linux can
  * @throws UnsupportedError: Node's insides are not as expected
  * @throws TypeError: no socket, no program
  */
@@ -62,6 +62,9 @@ export function attachSocketFilter(
   program: Program | readonly ClassicInstruction[],
   options: SocketFilterOptions = {},
 ): SocketFilterLink {
+  const { fuel } = options;
+  if (fuel !== undefined && !(typeof fuel === 'number' && fuel >= 1))
+    throw new BpfError(ERRNO.EINVAL, 'attach', `fuel is a number from 1 on, not ${String(fuel)}`);
   const classic = Array.isArray(program);
   if (!classic && !(program instanceof Program)) throw new TypeError('no program, and no classic instructions');
   const sys = classic ? options.sys : (program as Program).sys;
@@ -76,6 +79,8 @@ function optionFor(classic: boolean, reuseport = false): number {
   return classic ? SO.ATTACH_FILTER : SO.ATTACH_BPF;
 }
 
+const NO_SOCKET = 'no socket that takes filters';
+
 /** Sockets of Node's that have had a filter. */
 const points = new WeakMap<object, DatagramFilterPoint | ServerFilterPoint | StreamFilterPoint>();
 
@@ -84,6 +89,7 @@ const points = new WeakMap<object, DatagramFilterPoint | ServerFilterPoint | Str
  * @throws TypeError: no socket; UnsupportedError as `attachSocketFilter`
  */
 export function userSocket(socket: FilterTarget): UserSocket {
+  if (typeof socket !== 'object' || socket === null) throw new TypeError(NO_SOCKET);
   if (USER_SOCKET in socket) return socket[USER_SOCKET];
   const known = points.get(socket);
   if (known !== undefined) return known;
@@ -96,7 +102,7 @@ function newPoint(socket: object): DatagramFilterPoint | ServerFilterPoint | Str
   if (socket instanceof DatagramSocket) return new DatagramFilterPoint(socket);
   if (socket instanceof Server) return new ServerFilterPoint(socket);
   if (socket instanceof Socket) return new StreamFilterPoint(socket);
-  throw new TypeError('no socket that takes filters');
+  throw new TypeError(NO_SOCKET);
 }
 
 function attachInUserSpace(
@@ -161,10 +167,11 @@ const optionName = (option: number): string =>
 
 /** Of the system's socket; -1: none. */
 function descriptorOf(socket: FilterTarget): number {
+  if (typeof socket !== 'object' || socket === null) throw new TypeError(NO_SOCKET);
   if (USER_SOCKET in socket) return socket.fd ?? -1;
   if (socket instanceof DatagramSocket) return datagramDescriptor(socket);
   if (socket instanceof Server || socket instanceof Socket) return streamDescriptor(socket);
-  throw new TypeError('no socket that takes filters');
+  throw new TypeError(NO_SOCKET);
 }
 
 class Link implements SocketFilterLink {
