@@ -89,18 +89,19 @@ it('shows the WebAssembly as text and as bytes', async () => {
         local.get 3
       )
       (func (;4;) (export "batch") (type 4) (param i32 i32 i32)
+        (local i32)
         loop
-          local.get 0
           local.get 1
           i32.load
+          local.set 3
+          local.get 0
+          local.get 3
           i32.store
           local.get 0
-          local.get 1
-          i32.load
+          local.get 3
           i32.store offset=8
           local.get 0
-          local.get 1
-          i32.load
+          local.get 3
           local.get 1
           i32.load offset=4
           i32.add
@@ -122,17 +123,29 @@ it('shows the WebAssembly as text and as bytes', async () => {
         end
       )
       (func (;5;) (export "call") (type 5) (param i32) (result i32)
+        (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
         i32.const ADDRESS
         i32.load offset=92
         local.get 0
-        i32.ne
+        i32.sub
         if
           local.get 0
           call 1
         end
         local.get 0
-        i32.const 0
-        call 2
+        i64.extend_i32_u
+        local.set 2
+        i64.const ADDRESS
+        local.set 11
+        i64.const 0
+        local.set 1
+        i32.const ADDRESS
+        local.get 1
+        i64.store offset=8
+        local.get 1
+        i32.wrap_i64
+        return
+        unreachable
       )
     )
     "

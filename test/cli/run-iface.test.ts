@@ -65,7 +65,11 @@ describe.skipIf(!here)('live packets', () => {
   });
 
   it('are shown as text, until Ctrl-C', async () => {
-    setTimeout(() => process.emit('SIGINT'), 200);
+    const listening = setInterval(() => {
+      if (process.listenerCount('SIGINT') === 0) return;
+      clearInterval(listening);
+      setTimeout(() => process.emit('SIGINT'), 500); // packets come meanwhile
+    }, 20);
     const out = await whileSending(['run', object, 'count', '--iface', 'lo']);
     expect(out).toMatch(
       /^program count \(socket_filter, userspace\) on lo, \d+\.\d s\n\npackets\n +0  let through, 0 bytes\n/,
