@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const VERSIONS = ['20', '22', '24'];
-const TESTS = ['src/node', 'test/events', 'test/behaviour/packet-socket.test.ts'];
+const TESTS = ['src/node', 'test/events', 'test/sockets', 'test/behaviour/packet-socket.test.ts'];
 
 /** Path of a Node of a major version. */
 function nodeOf(major) {

@@ -20,12 +20,20 @@ const IPPROTO_TCP = 6;
 const IPPROTO_UDP = 17;
 const CAPTURE = fileURLToPath(new URL('../count-by-protocol/traffic.pcap', import.meta.url));
 
-const { values: options } = parseArgs({ options: { iface: { type: 'string' }, seconds: { type: 'string' } } });
+const options = readOptions();
 const seconds = Number(options.seconds ?? Infinity);
 if (!(seconds > 0)) fail(`--seconds ${options.seconds}: no number of seconds`);
 
 const system = openLwn2014({ printk: (line) => console.error(line) });
 const { bpf_create_map, bpf_update_elem, bpf_lookup_elem, bpf_prog_load } = system;
+
+function readOptions() {
+  try {
+    return parseArgs({ options: { iface: { type: 'string' }, seconds: { type: 'string' } } }).values;
+  } catch (error) {
+    return fail(error.message);
+  }
+}
 
 /** What a call answered. -errno is the end. */
 function check(what, answer) {

@@ -76,5 +76,8 @@ it.skipIf(!built)(
     };
     expect(run()).toEqual([0, 'TCP 1164 UDP 650 packets\n', '']);
     expect(run('--seconds', 'x')).toEqual([1, '', 'lwn-2014: --seconds x: no number of seconds\n']);
+    const [status, stdout, stderr] = run('--help');
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^lwn-2014: Unknown option '--help'.*\n$/);
   },
 );
