@@ -250,6 +250,24 @@ describe('a filter at a stream', () => {
     expect(() => attachSocketFilter(socket, returning(kernel, 0))).toThrow(/EBUSY.*filter its server/);
     socket.destroy();
   });
+
+  it('takes a socket that HTTP has let go of', async () => {
+    using kernel = createKernel();
+    const server = createHttpServer();
+    await listening(server);
+    const upgraded = once(server, 'upgrade');
+    const headers = { connection: 'upgrade', upgrade: 'echo' };
+    const request = get({ port: portOf(server), host: '127.0.0.1', headers });
+    const [, socket] = (await upgraded) as [unknown, Socket];
+    open.push(socket);
+    const link = attachSocketFilter(socket, returning(kernel, 2));
+    socket.write('HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n');
+    const [, other] = (await once(request, 'upgrade')) as [unknown, Socket];
+    open.push(other);
+    other.write('hello');
+    expect(String((await once(socket, 'data'))[0])).toBe('he');
+    expect(link.stats).toMatchObject({ packets: 1, trimmed: 1 });
+  });
 });
 
 describe('what is no socket or no program', () => {

@@ -163,9 +163,12 @@ export class ServerFilterPoint extends FilterPoint {
 
 type Push = Socket['push'];
 
-/** What is looked at of a socket's handle: whether the HTTP parser reads it. */
-interface StreamHandle {
-  readonly _consumed?: boolean;
+/** What is looked at of a socket of an HTTP server. */
+interface ServedSocket {
+  /** `_consumed`: HTTP's parser was given the handle; it stays true when the socket is upgraded. */
+  readonly _handle?: { readonly _consumed?: boolean } | null;
+  /** The parser, while it has the socket. */
+  readonly parser?: object | null;
 }
 
 /** Whether a socket was made with `onread`: then its bytes are not pushed. */
@@ -199,8 +202,9 @@ export class StreamFilterPoint extends FilterPoint {
   /** @throws BpfError EBUSY: the bytes do not come this way; EBADF: the socket is closed */
   protected install(): void {
     if (this.#socket.destroyed) throw new BpfError(ERRNO.EBADF, 'attach', 'the socket is closed');
-    const handle = (this.#socket as unknown as { _handle?: StreamHandle | null })._handle;
-    if (handle?._consumed) throw new BpfError(ERRNO.EBUSY, 'attach', 'HTTP reads this socket; filter its server');
+    const { _handle, parser } = this.#socket as unknown as ServedSocket;
+    if (_handle?._consumed && parser)
+      throw new BpfError(ERRNO.EBUSY, 'attach', 'HTTP reads this socket; filter its server');
     if (hasOwnBuffer(this.#socket))
       throw new BpfError(ERRNO.EBUSY, 'attach', 'the socket reads into a buffer of its own (onread)');
     const before = this.#socket.push.bind(this.#socket);
