@@ -1,4 +1,5 @@
 /** What is no socket, no program, no option: refused by name, and the filter that is there stays. */
+import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import { createKernel } from '../../src/kernel/index.ts';
 import { attachSocketFilter, userSocket } from '../../src/node/sockets/attach.ts';
@@ -26,4 +27,21 @@ it('fuel that is no number from 1 on, and a value that is none, change nothing',
       expect(kernel.setsockopt(userSocket(socket), option, value as unknown as number)).toBe(-14);
   expect(link.attached).toBe(true);
   socket.close();
+});
+
+it('a socket that is closed, with a filter or after one, has EBADF for all of it', async () => {
+  using kernel = createKernel();
+  for (const detached of [true, false]) {
+    const socket = await bound();
+    const link = attachSocketFilter(socket, returning(kernel, 0));
+    if (detached) link.detach();
+    socket.close();
+    for (const when of ['closing', 'closed']) {
+      if (when === 'closed' && !detached) await once(socket, 'close');
+      expect(link.attached).toBe(false);
+      link.detach();
+      for (const option of [SO.ATTACH_BPF, SO.DETACH_FILTER, SO.LOCK_FILTER])
+        expect(kernel.setsockopt(userSocket(socket), option, 1)).toBe(-9);
+    }
+  }
 });

@@ -124,7 +124,7 @@ function attachInUserSpace(
   const { filter } = point;
   const stats = (point as { stats?: SocketFilterStats }).stats;
   return new Link(
-    () => filter !== undefined && point.filter === filter,
+    () => filter !== undefined && point.filter === filter && !point.closed,
     () => set(SO.DETACH_FILTER, 0),
     stats,
   );

@@ -81,7 +81,6 @@ export class DatagramFilterPoint extends FilterPoint {
       this.#wrapHandler();
     } catch (error) {
       this.end();
-      this.closed = false;
       this.#socket.emit('error', error as Error);
     }
   };
@@ -102,7 +101,10 @@ export class DatagramFilterPoint extends FilterPoint {
     super(PLACE);
     this.#socket = socket;
     this.#state = stateOf(socket);
-    this.closed = this.#state.handle === null;
+  }
+
+  get closed(): boolean {
+    return this.#state.handle === null;
   }
 
   /** Given by whoever attaches: index of the device. */

@@ -126,9 +126,13 @@ export class ServerFilterPoint extends FilterPoint {
   }
 
   /** A server that was closed may listen again, on another socket of the system. */
+  get closed(): boolean {
+    return false;
+  }
+
   protected override end(): void {
     super.end();
-    this.closed = this.locked = false;
+    this.locked = false;
   }
 
   #wrapHandler(): void {
@@ -190,7 +194,10 @@ export class StreamFilterPoint extends FilterPoint {
   constructor(socket: Socket) {
     super(STREAM_PLACE);
     this.#socket = socket;
-    this.closed = socket.destroyed;
+  }
+
+  get closed(): boolean {
+    return this.#socket.destroyed;
   }
 
   /** Given by whoever attaches: index of the device. */

@@ -144,10 +144,13 @@ const PLACE = { ...SOCKET_PLACE, name: 'a packet socket' };
 
 /** The socket asks its filter itself: nothing is in its way without one. */
 class PacketFilterPoint extends FilterPoint {
+  closed = false;
+
   protected override install(): void {}
   protected override uninstall(): void {}
 
   override end(): void {
+    this.closed = true;
     super.end();
   }
 }

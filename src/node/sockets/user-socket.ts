@@ -39,7 +39,6 @@ class Counts implements SocketFilterStats {
 export abstract class FilterPoint implements UserSocket {
   readonly place: Place;
   locked = false;
-  closed = false;
   fuel: number | undefined;
   /** Of the filter that is attached, or was last. */
   stats = new Counts();
@@ -70,9 +69,11 @@ export abstract class FilterPoint implements UserSocket {
   /** Packets are made anew: for another filter, or with other facts. */
   protected renew(): void {}
 
+  /** Whether there is no socket any more, which its filter may not have heard of. */
+  abstract get closed(): boolean;
+
   /** The socket is closed: its filter goes. */
   protected end(): void {
-    this.closed = true;
     const { filter } = this;
     this.filter = undefined;
     filter?.close();
