@@ -5,7 +5,7 @@
 import { Trap } from '../errors/index.ts';
 import { MAP_TYPE, PROG_TYPE } from '../uapi/index.ts';
 import type { Family, HelperEnv } from './env.ts';
-import { returnUint, uint32, uint64 } from './registers.ts';
+import { int32, returnUint, uint32, uint64 } from './registers.ts';
 
 const XDP = { ABORTED: 0, REDIRECT: 4 } as const;
 const TC = { SHOT: 2, REDIRECT: 7 } as const;
@@ -22,6 +22,9 @@ function verdict(env: HelperEnv, r: Int32Array, target: number, code: number): v
   returnUint(r, code);
 }
 
+/** Bytes of the next hop that `redirect_neigh` may be given. @kernel bpf_redir_neigh */
+const NEXT_HOP = 20;
+
 /** `redirect_peer` and `redirect_neigh`: of TC programs only, no flags. */
 function toDevice(env: HelperEnv, r: Int32Array, flags: number): void {
   if (flags !== 0) returnUint(r, TC.SHOT);
@@ -37,7 +40,12 @@ export const redirectFamily: Family = {
     else verdict(env, r, device, isXdp ? XDP.REDIRECT : TC.REDIRECT);
   },
   redirect_peer: (env, r) => toDevice(env, r, uint64(r, 2)),
-  redirect_neigh: (env, r) => toDevice(env, r, uint64(r, 4)),
+  /** `(device, next hop, its bytes, flags)`: without a next hop its size is 0. */
+  redirect_neigh(env, r) {
+    const size = int32(r, 3);
+    if (size !== 0 && size < NEXT_HOP) returnUint(r, TC.SHOT);
+    else toDevice(env, r, uint64(r, 4));
+  },
   redirect_map(env, r, slot) {
     const map = r[3] === 0 ? env.mapAt(r[2] >>> 0) : undefined;
     if (map?.targetWord === undefined) throw new Trap(`r1 is not a map of redirection targets`, slot);

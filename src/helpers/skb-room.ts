@@ -89,10 +89,16 @@ function shrink(packet: PacketBuffer, at: number, size: number, low: number): nu
   return 0;
 }
 
-/** Ether type behind the VLAN tags in the packet; 0 where they do not end within it. The network header stays where it is. */
+/**
+ * Ether type behind the VLAN tags in the packet; 0 where they do not end within it. Linux looks from the four bytes before the
+ * network header on, which stays where it is when the packet grows at its front; where the program does not see the
+ * link-layer header, from as far in the packet as that is long.
+ */
 function innerProtocol(view: DataView, packet: PacketBuffer): number {
   let { protocol } = packet;
-  for (let at = packet.data + ETH_HLEN; isVlan(protocol); at += VLAN_HLEN) {
+  const { network, mac, data } = packet;
+  const behindHeader = mac === data && network > mac;
+  for (let at = behindHeader ? network - VLAN_HLEN : data + ETH_HLEN; isVlan(protocol); at += VLAN_HLEN) {
     if (at + VLAN_HLEN > packet.end) return 0;
     protocol = view.getUint16(at + 2, true);
   }

@@ -265,4 +265,21 @@ onBackends('results', {
       ledger(`offset ${offset}`, runWithFunction(sys, text, 3, 'ctx'));
     }
   },
+
+  'congestion behind a VLAN tag of a packet that has grown': ({ sys, ledger }) => {
+    for (const head of [1, 2, 4, 8, 14, 18]) {
+      const text = `r6 = r1\nr2 = ${head}\nr3 = 0\n${call('skb_change_head')}\nr1 = r6\n${call('skb_ecn_set_ce')}\nexit`;
+      const { retval, packet } = run(sys, PROG_TYPE.SCHED_CLS, text, VLAN_FRAME);
+      ledger(`${head}`, [retval, packet]);
+    }
+  },
+
+  'how long the next hop of a redirection is': ({ sys, ledger }) => {
+    for (const size of [0, 1, 19, 20, 24]) {
+      const hop = size === 0 ? 'r2 = 0' : 'r2 = r10\nr2 += -24';
+      const zeros = '*(u64 *)(r10 -8) = 0\n*(u64 *)(r10 -16) = 0\n*(u64 *)(r10 -24) = 0';
+      const text = `${zeros}\nr1 = 1\n${hop}\nr3 = ${size}\nr4 = 0\n${call('redirect_neigh')}\nexit`;
+      ledger(`${size}`, run(sys, PROG_TYPE.SCHED_CLS, text).retval);
+    }
+  },
 });

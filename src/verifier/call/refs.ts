@@ -6,6 +6,7 @@
  */
 import type { ArgKind } from '../../contracts/index.ts';
 import { ERRNO } from '../../errors/index.ts';
+import { PROG_TYPE } from '../../uapi/index.ts';
 import type { Env } from '../env.ts';
 import { NOT_INIT, REG, type Reg } from '../state/reg.ts';
 import { heldLock, REF, withoutObject } from '../state/refs.ts';
@@ -38,11 +39,16 @@ export function invalidate(env: Env, which: (reg: Reg) => boolean): void {
 
 /** Whether the program may end, or leave for good, here. `what` names the instruction. @returns 0 or -EINVAL */
 export function checkLeaks(env: Env, what: string): number {
-  const { refs } = env.cur;
-  if (refs.length === 0) return 0;
-  if (heldLock(refs)) return env.fail(ERRNO.EINVAL, `${what} cannot be used inside bpf_spin_lock-ed region`);
+  if (env.cur.refs.length === 0) return 0;
+  if (heldLock(env.cur.refs)) return env.fail(ERRNO.EINVAL, `${what} cannot be used inside bpf_spin_lock-ed region`);
   // What a called function leaves behind its callers may still give back, or leak.
   if (env.cur.frames.length > 1) return 0;
+  // Operations of the kernel may return what they hold. Linux 6.18 means that for those that return pointers, lets it pass for
+  // those that return nothing, and faults on one that returns a number: that is refused here.
+  const mayReturn = env.input.progType === PROG_TYPE.STRUCT_OPS && env.target?.returnsNothing;
+  const returned = mayReturn ? env.regs[0].refId : 0;
+  const refs = env.cur.refs.filter(({ id }) => id !== returned);
+  if (refs.length === 0) return 0;
   for (const { id, insn } of refs) env.log.write(`Unreleased reference id=${id} alloc_insn=${insn}\n`);
   return env.fail(ERRNO.EINVAL, `${what} would lead to reference leak`);
 }

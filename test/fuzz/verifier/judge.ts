@@ -6,7 +6,7 @@ import { KernelBtf } from '../../../src/btf/index.ts';
 import { btfIdIn } from '../../../src/cli/exchange.ts';
 import { CALL, CLASS, decode, MODE } from '../../../src/isa/index.ts';
 import type { Instruction } from '../../../src/isa/index.ts';
-import { CALL_PSEUDO } from '../../../src/uapi/index.ts';
+import { CALL_PSEUDO, PROG_TYPE } from '../../../src/uapi/index.ts';
 import { ExchangeRunner, statsOf } from '../../../src/loader/index.ts';
 import type { ExchangeAnswer, ExchangeBackend, ProgramObject } from '../../../src/loader/index.ts';
 import { createKernel } from '../../../src/kernel/index.ts';
@@ -189,8 +189,11 @@ export interface Comparison {
   readonly verbose: boolean;
 }
 
-/** Where Linux 6.18 writes before the beginning of an array: such a program must not be loaded. */
-const CRASHES_LINUX = 'subprog exit from frame 0';
+/**
+ * Where Linux 6.18 writes before the beginning of an array, or reads through NULL (an operation of the kernel that returns a
+ * number and is given a reference to return): such a program must not be loaded.
+ */
+const CRASHES_LINUX = /subprog exit from frame 0|reference leak/;
 
 /** Packet loads in programs with functions: see src/verifier/precision/backtrack.ts. */
 export function mayCrashLinux({ insns }: ProgramObject): boolean {
@@ -203,9 +206,9 @@ export function mayCrashLinux({ insns }: ProgramObject): boolean {
 /** What skep throws, and what only it fails to set up, is a difference of grade `crash`. */
 export function compare(object: ProgramObject, kernel: Kernel): Comparison {
   const basic = LOG_LEVEL.BASIC | LOG_LEVEL.STATS;
-  if (mayCrashLinux(object)) {
+  if (mayCrashLinux(object) || object.progType === PROG_TYPE.STRUCT_OPS) {
     const ours = askSkep(object, basic);
-    if (last(ours).includes(CRASHES_LINUX)) return { verdict: 'unusable', theirs: ours, verbose: false };
+    if (CRASHES_LINUX.test(last(ours))) return { verdict: 'unusable', theirs: ours, verbose: false };
   }
   const theirs = kernel.ask(object, basic);
   if (theirs.verdict === 'setup-failed') return { verdict: 'unusable', theirs, verbose: false };
