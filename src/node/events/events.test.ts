@@ -23,6 +23,7 @@ import {
 } from './index.ts';
 
 const major = Number(process.versions.node.split('.')[0]);
+if (major < 22) console.warn(`tests of http2 and the console are skipped: Node ${major} has no channels for them`);
 type Values = Record<string, unknown>;
 
 /** Hear a tracepoint's events, by the names of their fields. @returns what ends it */
