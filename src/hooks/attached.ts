@@ -52,7 +52,7 @@ export class AttachedProgram implements AttachedStats {
    * @throws BudgetTrap: it took more than it may
    */
   run(context: number): number {
-    const { env, host, jit, interpreter } = this.#cpu;
+    const { env, host } = this.#cpu;
     const { rcu } = host;
     if (!rcu.idle) {
       this.misses++;
@@ -61,13 +61,22 @@ export class AttachedProgram implements AttachedStats {
     this.runs++;
     env.progType = this.image.progType;
     rcu.enter();
+    let result: number;
     try {
-      if (this.#compiled !== undefined && jit !== undefined)
-        return jit.runLimited(this.#compiled, context, this.#fuel, this.#context);
-      const meter = this.#fuel === Infinity ? undefined : new Meter({ fuel: this.#fuel }, this.#now);
-      return interpreter.run(this.image.executable, context, 0, Infinity, this.#context, meter);
-    } finally {
-      rcu.exit();
+      result = this.#run(context);
+    } catch (error) {
+      rcu.exit(); // a `finally` would cost as much as the rest
+      throw error;
     }
+    rcu.exit();
+    return result;
+  }
+
+  #run(context: number): number {
+    const { jit, interpreter } = this.#cpu;
+    if (this.#compiled !== undefined && jit !== undefined)
+      return jit.runLimited(this.#compiled, context, this.#fuel, this.#context);
+    const meter = this.#fuel === Infinity ? undefined : new Meter({ fuel: this.#fuel }, this.#now);
+    return interpreter.run(this.image.executable, context, 0, Infinity, this.#context, meter);
   }
 }
