@@ -10,7 +10,7 @@ import { longestRun } from './program-facts.ts';
 import { compiledBy } from './run.ts';
 
 /** Instructions that a run may take where nothing else is said: about a millisecond of compiled code. */
-export const DEFAULT_FUEL = 1_000_000;
+const DEFAULT_FUEL = 1_000_000;
 const MAX_FUEL = 2 ** 31 - 1;
 
 /** What an attached program has done. */

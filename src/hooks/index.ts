@@ -16,7 +16,6 @@ import { testRunSyscall } from './syscall.ts';
 import { testRunXdp } from './xdp.ts';
 
 export type { Cpu, EngineName, Host, ProgramImage, ProgramOwner } from './api.ts';
-export { DEFAULT_FUEL } from './attached.ts';
 export type { AttachedStats } from './attached.ts';
 export { EventSource } from './event-source.ts';
 export type { EventArg, EventAttachOptions, EventAttachment, EventShape } from './event-source.ts';

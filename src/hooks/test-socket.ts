@@ -3,6 +3,7 @@
  * has no ports, and the addresses of an IPv4 or IPv6 frame: the source is its own. Measured on Linux 6.18.
  */
 import { SK_BUFF, offsetsOf } from '../contracts/index.ts';
+import { TCP_STATE } from '../uapi/index.ts';
 import type { Cpu } from './api.ts';
 
 /** Bytes of @kernel struct bpf_sock */
@@ -21,8 +22,6 @@ export const SOCK = {
   state: 72,
   rx_queue_mapping: 76,
 } as const;
-/** @kernel TCP_CLOSE */
-const CLOSED = 7;
 
 const CTX = offsetsOf(SK_BUFF, ['family', 'remote_ip4', 'local_ip4', 'remote_ip6', 'local_ip6']);
 
@@ -63,7 +62,7 @@ const FAMILIES: Readonly<Record<number, Addresses>> = {
 export function fillSocket({ host, sock, ctx }: Cpu, frame: Uint8Array, protocol: number): void {
   const { bytes, view } = host.space;
   bytes.fill(0, sock.base, sock.base + SOCK_SIZE);
-  view.setUint32(sock.base + SOCK.state, CLOSED, true);
+  view.setUint32(sock.base + SOCK.state, TCP_STATE.CLOSE, true);
   view.setInt32(sock.base + SOCK.rx_queue_mapping, -1, true);
   const addresses = FAMILIES[protocol];
   if (addresses === undefined) return;

@@ -10,7 +10,7 @@ import { decodeClassic } from '../cbpf/index.ts';
 import { BpfError, ERRNO, UnsupportedError } from '../errors/index.ts';
 import { ProgramFilter, classicFilter } from '../hooks/index.ts';
 import type { SocketFilter, SocketHandle, UserSocket } from '../sys/index.ts';
-import { PROG_TYPE, SO } from '../uapi/index.ts';
+import { PROG_TYPE, SO, SO_NAMES } from '../uapi/index.ts';
 import { attachable } from './attach.ts';
 import type { Subsystem } from './subsystem.ts';
 
@@ -18,10 +18,6 @@ import type { Subsystem } from './subsystem.ts';
 const INT = 4;
 /** Bytes of a `struct sock_filter`. */
 const SOCK_FILTER = 8;
-
-const NAMES: Readonly<Record<number, string>> = Object.fromEntries(
-  Object.entries(SO).map(([name, option]) => [option, `SO_${name}`]),
-);
 
 /**
  * setsockopt, which says why it refuses.
@@ -34,7 +30,7 @@ export function setSocketOption(
   option: number,
   value: number | Uint8Array,
 ): void {
-  const refuse = (errno: number, why: string): BpfError => new BpfError(errno, NAMES[option] ?? 'setsockopt', why);
+  const refuse = (errno: number, why: string): BpfError => new BpfError(errno, SO_NAMES[option] ?? 'setsockopt', why);
   if (socket.closed) throw refuse(ERRNO.EBADF, 'the socket is closed');
   if (typeof value !== 'number' && !(value instanceof Uint8Array)) throw refuse(ERRNO.EFAULT, 'no number and no bytes');
   const unlocked = (): void => {

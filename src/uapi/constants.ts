@@ -70,3 +70,13 @@ export const SO = {
   ATTACH_REUSEPORT_EBPF: 52,
   DETACH_REUSEPORT_BPF: 68,
 } as const;
+
+/** `SO_ATTACH_BPF` by number. */
+export const SO_NAMES: Readonly<Record<number, string>> = Object.fromEntries(
+  Object.entries(SO).map(([name, option]) => [option, `SO_${name}`]),
+);
+
+/** Families, types and states of sockets. @kernel AF_* and SOCK_* of linux/socket.h, TCP_* of linux/tcp.h */
+export const AF = { UNIX: 1, INET: 2, INET6: 10 } as const;
+export const SOCK_TYPE = { STREAM: 1, DGRAM: 2 } as const;
+export const TCP_STATE = { ESTABLISHED: 1, CLOSE: 7, LISTEN: 10 } as const;

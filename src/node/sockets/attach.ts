@@ -14,7 +14,7 @@ import { setSocketOption } from '../../kernel/index.ts';
 import type { Kernel } from '../../kernel/index.ts';
 import { Program } from '../../loader/index.ts';
 import type { BpfSys, UserSocket } from '../../sys/index.ts';
-import { SO } from '../../uapi/index.ts';
+import { SO, SO_NAMES } from '../../uapi/index.ts';
 import { DatagramFilterPoint, datagramDescriptor } from './dgram-filter.ts';
 import { ServerFilterPoint, StreamFilterPoint, streamDescriptor } from './net-filter.ts';
 import { FilterPoint, USER_SOCKET } from './user-socket.ts';
@@ -119,7 +119,7 @@ function attachInUserSpace(
       : kernel.setSocketOption(point, name, argument);
   if (point instanceof FilterPoint) point.fuel = options.fuel;
   set(option, value);
-  if (point instanceof FilterPoint) Object.assign(point, { ifindex: options.ifindex });
+  if (point instanceof FilterPoint) point.ifindex = options.ifindex; // packets are made anew after this
   if (options.lock) set(SO.LOCK_FILTER, 1);
   const { filter } = point;
   const stats = (point as { stats?: SocketFilterStats }).stats;
@@ -145,7 +145,7 @@ function attachInLinux(
     if (fd < 0)
       throw new BpfError(ERRNO.EBADF, 'setsockopt', 'the socket has no descriptor: it is closed, or not bound');
     const result = sys.setsockopt(fd, name, argument);
-    if (result < 0) throw new BpfError(result, optionName(name));
+    if (result < 0) throw new BpfError(result, SO_NAMES[name]);
   };
   set(option, value);
   if (lock) set(SO.LOCK_FILTER, 1);
@@ -161,9 +161,6 @@ function attachInLinux(
   latest.set(socket, link);
   return link;
 }
-
-const optionName = (option: number): string =>
-  `SO_${Object.entries(SO).find(([, number]) => number === option)?.[0] ?? option}`;
 
 /** Of the system's socket; -1: none. */
 function descriptorOf(socket: FilterTarget): number {

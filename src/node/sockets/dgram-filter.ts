@@ -10,6 +10,7 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import { SOCKET_PLACE } from '../../contracts/index.ts';
 import { BpfError, ERRNO, UnsupportedError } from '../../errors/index.ts';
 import type { SocketFacts } from '../../sys/index.ts';
+import { AF, SOCK_TYPE, TCP_STATE } from '../../uapi/index.ts';
 import {
   Devices,
   LOOPBACK_INDEX,
@@ -26,11 +27,6 @@ import type { Endpoint } from './ip-headers.ts';
 import { FilterPoint } from './user-socket.ts';
 
 const PLACE = { ...SOCKET_PLACE, name: 'a UDP socket' };
-const SOCK_DGRAM = 2;
-/** @kernel AF_INET, AF_INET6 */
-const AF = { udp4: 2, udp6: 10 } as const;
-/** @kernel TCP_ESTABLISHED, TCP_CLOSE */
-const STATE = { CONNECTED: 1, CLOSED: 7 } as const;
 /** `connectState` and `bindState` of Node's sockets. */
 const CONNECTED = 2;
 const BOUND = 2;
@@ -72,19 +68,10 @@ function packetType(receiver: Uint8Array, ifindex: number | undefined): number {
 }
 
 export class DatagramFilterPoint extends FilterPoint {
-  #ifindex: number | undefined;
   readonly #socket: Socket;
   readonly #state: State;
   readonly #devices = new Devices();
-  readonly #wrap = (): void => {
-    try {
-      this.#wrapHandler();
-    } catch (error) {
-      this.end();
-      this.#socket.emit('error', error as Error);
-    }
-  };
-  readonly #close = (): void => this.end();
+  readonly #wrap = (): void => this.wrapLate(this.#socket, () => this.#wrapHandler());
   #handle: Handle | undefined;
   #before: OnMessage | undefined;
   #after: OnMessage | undefined;
@@ -107,12 +94,6 @@ export class DatagramFilterPoint extends FilterPoint {
     return this.#state.handle === null;
   }
 
-  /** Given by whoever attaches: index of the device. */
-  set ifindex(index: number | undefined) {
-    this.#ifindex = index;
-    this.renew();
-  }
-
   protected override renew(): void {
     this.#packet = undefined;
   }
@@ -122,12 +103,12 @@ export class DatagramFilterPoint extends FilterPoint {
     if (handle === null) throw new BpfError(ERRNO.EBADF, 'attach', 'the socket is closed');
     if (bindState === BOUND) this.#wrapHandler();
     else this.#socket.once('listening', this.#wrap);
-    this.#socket.once('close', this.#close);
+    this.#socket.once('close', this.close);
   }
 
   protected uninstall(): void {
     this.#socket.off('listening', this.#wrap);
-    this.#socket.off('close', this.#close);
+    this.#socket.off('close', this.close);
     // Where somebody put another handler before this one, this one stays, and passes everything on.
     if (this.#handle !== undefined && this.#handle.onmessage === this.#after) this.#handle.onmessage = this.#before;
     this.#handle = this.#before = this.#after = this.#packet = undefined;
@@ -195,7 +176,7 @@ export class DatagramFilterPoint extends FilterPoint {
     const own = this.#socket.address();
     const destination = { address: addressBytes(own.address), port: own.port };
     this.#fromLoopback = isLoopback(source.address);
-    const ifindex = this.#ifindex ?? this.#devices.indexOf(sender, own.address);
+    const ifindex = this.ifindex ?? this.#devices.indexOf(sender, own.address);
     return new FlowPacket({
       protocol: IPPROTO.UDP,
       source,
@@ -209,10 +190,10 @@ export class DatagramFilterPoint extends FilterPoint {
   #facts(family: string, local: Endpoint, remote: Endpoint): SocketFacts {
     const connected = this.#connectState === CONNECTED;
     return {
-      family: family === 'IPv6' ? AF.udp6 : AF.udp4,
-      type: SOCK_DGRAM,
+      family: family === 'IPv6' ? AF.INET6 : AF.INET,
+      type: SOCK_TYPE.DGRAM,
       protocol: IPPROTO.UDP,
-      state: connected ? STATE.CONNECTED : STATE.CLOSED,
+      state: connected ? TCP_STATE.ESTABLISHED : TCP_STATE.CLOSE,
       localAddress: local.address,
       localPort: local.port,
       remoteAddress: connected ? remote.address : undefined,

@@ -10,17 +10,13 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { SOCKET_PLACE } from '../../contracts/index.ts';
 import { BpfError, ERRNO, UnsupportedError } from '../../errors/index.ts';
 import type { SocketFacts, SocketPacket } from '../../sys/index.ts';
+import { AF, SOCK_TYPE, TCP_STATE } from '../../uapi/index.ts';
 import { Devices, addressBytes } from './addresses.ts';
 import { FlowPacket, IPPROTO, PACKET_TYPE, TCP_HLEN } from './ip-headers.ts';
 import { FilterPoint } from './user-socket.ts';
 
 const SERVER_PLACE = { ...SOCKET_PLACE, name: 'a server' };
 const STREAM_PLACE = { ...SOCKET_PLACE, name: 'a stream socket' };
-const SOCK_STREAM = 1;
-/** @kernel AF_UNIX, AF_INET, AF_INET6 */
-const AF = { UNIX: 1, IPv4: 2, IPv6: 10 } as const;
-/** @kernel TCP_ESTABLISHED, TCP_LISTEN */
-const STATE = { ESTABLISHED: 1, LISTEN: 10 } as const;
 
 type OnConnection = (this: ServerHandle, error: number, client: ClientHandle | undefined) => unknown;
 
@@ -42,7 +38,7 @@ class BarePacket implements SocketPacket {
   readonly socket: SocketFacts;
 
   constructor(state: number) {
-    this.socket = { family: AF.UNIX, type: SOCK_STREAM, protocol: 0, state };
+    this.socket = { family: AF.UNIX, type: SOCK_TYPE.STREAM, protocol: 0, state };
   }
 
   setBytes(bytes: Uint8Array): void {
@@ -63,10 +59,10 @@ function packetOf(peers: Peers | undefined, state: number, startsBehind: boolean
   const { local, remote, ifindex } = peers;
   const source = { address: addressBytes(remote.address), port: remote.port };
   const destination = { address: addressBytes(local.address), port: local.port };
-  const listening = state === STATE.LISTEN;
+  const listening = state === TCP_STATE.LISTEN;
   const socket: SocketFacts = {
-    family: local.family === 'IPv6' ? AF.IPv6 : AF.IPv4,
-    type: SOCK_STREAM,
+    family: local.family === 'IPv6' ? AF.INET6 : AF.INET,
+    type: SOCK_TYPE.STREAM,
     protocol: IPPROTO.TCP,
     state,
     localAddress: destination.address,
@@ -89,19 +85,9 @@ export const streamDescriptor = (socket: Server | Socket): number =>
   (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
 
 export class ServerFilterPoint extends FilterPoint {
-  /** Given by whoever attaches: index of the device. */
-  ifindex: number | undefined;
   readonly #server: Server;
   readonly #devices = new Devices();
-  readonly #wrap = (): void => {
-    try {
-      this.#wrapHandler();
-    } catch (error) {
-      this.end();
-      this.#server.emit('error', error);
-    }
-  };
-  readonly #close = (): void => this.end();
+  readonly #wrap = (): void => this.wrapLate(this.#server, () => this.#wrapHandler());
   #handle: ServerHandle | undefined;
   #before: OnConnection | undefined;
   #after: OnConnection | undefined;
@@ -114,12 +100,12 @@ export class ServerFilterPoint extends FilterPoint {
   protected install(): void {
     if (this.#server.listening) this.#wrapHandler();
     else this.#server.once('listening', this.#wrap);
-    this.#server.once('close', this.#close);
+    this.#server.once('close', this.close);
   }
 
   protected uninstall(): void {
     this.#server.off('listening', this.#wrap);
-    this.#server.off('close', this.#close);
+    this.#server.off('close', this.close);
     if (this.#handle !== undefined && this.#handle.onconnection === this.#after)
       this.#handle.onconnection = this.#before;
     this.#handle = this.#before = this.#after = undefined;
@@ -156,7 +142,7 @@ export class ServerFilterPoint extends FilterPoint {
     client.getsockname?.(local);
     const known = remote.address !== undefined && local.address !== undefined;
     const peers = known ? this.#peers(remote as AddressInfo, local as AddressInfo) : undefined;
-    const packet = packetOf(peers, STATE.LISTEN, false);
+    const packet = packetOf(peers, TCP_STATE.LISTEN, false);
     return this.judge(packet, peers === undefined ? 0 : TCP_HLEN, 0) >= 0;
   }
 
@@ -182,9 +168,7 @@ function hasOwnBuffer(socket: Socket): boolean {
 }
 
 export class StreamFilterPoint extends FilterPoint {
-  #ifindex: number | undefined;
   readonly #socket: Socket;
-  readonly #close = (): void => this.end();
   #before: Push | undefined;
   #after: Push | undefined;
   /** Whether `push` was a property of the socket itself. */
@@ -200,9 +184,7 @@ export class StreamFilterPoint extends FilterPoint {
     return this.#socket.destroyed;
   }
 
-  /** Given by whoever attaches: index of the device. */
-  set ifindex(index: number | undefined) {
-    this.#ifindex = index;
+  protected override renew(): void {
     this.#packet = undefined;
   }
 
@@ -224,11 +206,11 @@ export class StreamFilterPoint extends FilterPoint {
       if (kept < 0) return true; // go on reading
       return before(kept === chunk.length ? chunk : chunk.subarray(0, kept), encoding);
     };
-    this.#socket.once('close', this.#close);
+    this.#socket.once('close', this.close);
   }
 
   protected uninstall(): void {
-    this.#socket.off('close', this.#close);
+    this.#socket.off('close', this.close);
     if (this.#socket.push === this.#after) {
       if (this.#own && this.#before !== undefined) this.#socket.push = this.#before;
       else delete (this.#socket as Partial<Pick<Socket, 'push'>>).push;
@@ -237,7 +219,7 @@ export class StreamFilterPoint extends FilterPoint {
   }
 
   #ask(chunk: Uint8Array): number {
-    this.#packet ??= packetOf(this.#peers(), STATE.ESTABLISHED, true);
+    this.#packet ??= packetOf(this.#peers(), TCP_STATE.ESTABLISHED, true);
     this.#packet.setBytes(chunk);
     return this.judge(this.#packet, 0, chunk.length);
   }
@@ -247,7 +229,7 @@ export class StreamFilterPoint extends FilterPoint {
     const local = this.#socket.address();
     if (remoteAddress === undefined || remotePort === undefined || !('address' in local)) return undefined;
     const remote = { address: remoteAddress, port: remotePort, family: remoteFamily ?? '' };
-    const ifindex = this.#ifindex ?? new Devices().indexOf(remoteAddress, local.address as string);
+    const ifindex = this.ifindex ?? new Devices().indexOf(remoteAddress, local.address as string);
     return { remote, local: local as AddressInfo, ifindex };
   }
 }

@@ -1,4 +1,5 @@
 /** What sockets of this process, Node's and ours, have in common where filters are attached to them. */
+import type { EventEmitter } from 'node:events';
 import type { SocketFilter, SocketPacket, UserSocket } from '../../sys/index.ts';
 import type { Place } from '../../contracts/index.ts';
 
@@ -40,8 +41,12 @@ export abstract class FilterPoint implements UserSocket {
   readonly place: Place;
   locked = false;
   fuel: number | undefined;
+  /** Given by whoever attaches: index of the device; undefined where it has to be found out. */
+  ifindex: number | undefined;
   /** Of the filter that is attached, or was last. */
   stats = new Counts();
+  /** For the socket's `close`. */
+  protected readonly close = (): void => this.end();
   #filter: SocketFilter | undefined;
 
   constructor(place: Place) {
@@ -66,7 +71,7 @@ export abstract class FilterPoint implements UserSocket {
   /** The socket is again as it was. */
   protected abstract uninstall(): void;
 
-  /** Packets are made anew: for another filter, or with other facts. */
+  /** Packets are made anew, for another filter. */
   protected renew(): void {}
 
   /** Whether there is no socket any more, which its filter may not have heard of. */
@@ -77,6 +82,16 @@ export abstract class FilterPoint implements UserSocket {
     const { filter } = this;
     this.filter = undefined;
     filter?.close();
+  }
+
+  /** Put the handler in the way of a socket that was not ready before: where that fails, it is the socket's error. */
+  protected wrapLate(socket: EventEmitter, wrap: () => void): void {
+    try {
+      wrap();
+    } catch (error) {
+      this.end();
+      socket.emit('error', error);
+    }
   }
 
   /**
