@@ -12,8 +12,20 @@ struct xdp_md { u32 data, data_end, data_meta, ingress_ifindex, rx_queue_index, 
 
 #define SEC(name) __attribute__((section(name), used))
 #define ALWAYS static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
+#define ROLLED _Pragma("clang loop unroll(disable)")
+#define UNROLLED _Pragma("clang loop unroll(full)")
 #define __uint(name, value) int(*name)[value]
 #define __type(name, type) typeof(type) *name
+
+/* A map of the uapi's number of a type. */
+#define MAP(name, kind, key_type, value_type, entries) \
+  struct { \
+    __uint(type, kind); \
+    __uint(max_entries, entries); \
+    __type(key, key_type); \
+    __type(value, value_type); \
+  } name SEC(".maps")
 
 struct fkey { u32 src, dst; u16 sport, dport; u32 proto; };
 struct fval { u64 packets, bytes; };

@@ -1,0 +1,16 @@
+#include "../common.h"
+// crc-32 of 128 bytes with a table of sixteen
+static const u32 table[16] = {
+  0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+  0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+};
+SEC("xdp") int prog(struct xdp_md *ctx) {
+  HDR(448);
+  u32 crc = ~0u;
+  ROLLED for (int i = 0; i < 128; i++) {
+    crc ^= data[320 + i];
+    crc = crc >> 4 ^ table[crc & 15];
+    crc = crc >> 4 ^ table[crc & 15];
+  }
+  return ~crc;
+}
