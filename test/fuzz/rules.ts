@@ -5,12 +5,14 @@
  */
 import { ExchangeRunner } from '../../src/loader/index.ts';
 import type { ExchangeAnswer, ProgramObject } from '../../src/loader/index.ts';
+import { ALL_CAPS } from '../../src/cli/caps.ts';
 import { CAP } from '../../src/uapi/index.ts';
 import { Random } from '../../src/util/index.ts';
 import { exchangeBackends } from '../backends.ts';
 import { canonical, parseBpft } from '../bpft.ts';
 import { caseSeed } from './campaign.ts';
 import type { Campaign } from './campaign.ts';
+import { faultsLinux } from './verifier/faults.ts';
 import { MAPS, TEMPLATES } from './rule-templates.ts';
 
 /** Take every choice of a template: innermost first. */
@@ -42,7 +44,12 @@ const PERFMON = (1n << BigInt(CAP.PERFMON)) | (1n << BigInt(CAP.SYS_ADMIN));
 const { userspace, linux } = await exchangeBackends();
 const callers = [0n, PERFMON].map((withoutCaps) => {
   const options = { logLevel: 6, fullLog: true, withoutCaps };
-  return { onUserspace: new ExchangeRunner(userspace, options), onLinux: linux && new ExchangeRunner(linux, options) };
+  const caps = ALL_CAPS & ~withoutCaps;
+  return {
+    caps,
+    onUserspace: new ExchangeRunner(userspace, options),
+    onLinux: linux && new ExchangeRunner(linux, options),
+  };
 });
 
 /** What has to be the same. */
@@ -59,7 +66,8 @@ export const campaign: Campaign = {
   runCase(seed, n) {
     const random = new Random(caseSeed(seed, n));
     const { text, object } = program(random);
-    const { onUserspace, onLinux } = random.pick(callers);
+    const { caps, onUserspace, onLinux } = random.pick(callers);
+    if (faultsLinux(object, caps) !== undefined) return undefined;
     const theirs = onLinux!.answer(object);
     if ((theirs.insns ?? 0) > TOO_LONG) return undefined;
     const ours = onUserspace.answer(object);

@@ -13,6 +13,7 @@ import { exchangeBackends } from '../backends.ts';
 import { canonical, parseBpft } from '../bpft.ts';
 import { caseSeed } from './campaign.ts';
 import type { Campaign } from './campaign.ts';
+import { faultsLinux } from './verifier/faults.ts';
 
 const folder = new URL('../verifier/', import.meta.url);
 const seeds: readonly ProgramObject[] = readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -112,6 +113,7 @@ export const campaign: Campaign = {
   unavailable: () => (linux ? undefined : 'the kernel cannot be reached'),
   runCase(seed, n) {
     const object = mutated(new Random(caseSeed(seed, n)));
+    if (faultsLinux(object) !== undefined) return undefined;
     const theirs = (onLinux as ExchangeRunner).answer(object);
     if ((theirs.insns ?? 0) > TOO_LONG) return undefined;
     const ours = onUserspace.answer(object);

@@ -6,7 +6,7 @@ import { CALL, decode } from '../../../src/isa/index.ts';
 import type { LinuxSys } from '../../../src/linux/index.ts';
 import type { ProgramObject } from '../../../src/loader/index.ts';
 import { CALL_PSEUDO, HELPER_NAMES } from '../../../src/uapi/index.ts';
-import { mayCrashLinux } from '../verifier/judge.ts';
+import { faultsLinux, hasPacketLoadsAndFunctions } from '../verifier/faults.ts';
 import { showsAddresses } from './addresses.ts';
 import type { Case } from './cases.ts';
 import { comparedHelpers } from './helpers.ts';
@@ -71,8 +71,10 @@ export class Comparison {
   #prepared(object: ProgramObject, caps: Case['caps']): ProgramObject | string {
     const without = leftOut(object);
     if (without !== undefined) return `helper ${without}`;
+    const fault = faultsLinux(object, caps);
+    if (fault !== undefined) return `not loaded: ${fault}`;
     const unrun = { ...object, runs: [] };
-    if (mayCrashLinux(object)) {
+    if (hasPacketLoadsAndFunctions(decode(object.insns))) {
       const { verdict } = this.#interpreter.observe(unrun, caps).answer;
       if (verdict !== 'accept') return `packet loads and functions, user space says ${verdict}`;
     }

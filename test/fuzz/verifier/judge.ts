@@ -4,9 +4,6 @@
  */
 import { KernelBtf } from '../../../src/btf/index.ts';
 import { btfIdIn } from '../../../src/cli/exchange.ts';
-import { CALL, CLASS, decode, MODE } from '../../../src/isa/index.ts';
-import type { Instruction } from '../../../src/isa/index.ts';
-import { CALL_PSEUDO, PROG_TYPE } from '../../../src/uapi/index.ts';
 import { ExchangeRunner, statsOf } from '../../../src/loader/index.ts';
 import type { ExchangeAnswer, ExchangeBackend, ProgramObject } from '../../../src/loader/index.ts';
 import { createKernel } from '../../../src/kernel/index.ts';
@@ -14,6 +11,7 @@ import { kernelBtfSource } from '../../../src/node/index.ts';
 import type { BpfSys } from '../../../src/sys/index.ts';
 import { LOG_LEVEL } from '../../../src/verifier/index.ts';
 import { canonical } from '../../bpft.ts';
+import { faultsLinux } from './faults.ts';
 
 /** From the worst to the least. */
 export const GRADES = [
@@ -189,27 +187,13 @@ export interface Comparison {
   readonly verbose: boolean;
 }
 
-/**
- * Where Linux 6.18 writes before the beginning of an array, or reads through NULL (an operation of the kernel that returns a
- * number and is given a reference to return): such a program must not be loaded.
- */
-const CRASHES_LINUX = /subprog exit from frame 0|reference leak/;
-
-/** Packet loads in programs with functions: see src/verifier/precision/backtrack.ts. */
-export function mayCrashLinux({ insns }: ProgramObject): boolean {
-  const all = decode(insns);
-  const isLegacyLoad = ({ opcode }: Instruction): boolean =>
-    (opcode & 7) === CLASS.LD && ((opcode & 0xe0) === MODE.ABS || (opcode & 0xe0) === MODE.IND);
-  return all.some(isLegacyLoad) && all.some(({ opcode, src }) => opcode === CALL && src === CALL_PSEUDO.CALL);
-}
+const notAsked = (why: string): Judgement => judgement('setup-failed', 0, '', [`not asked: ${why}`]);
 
 /** What skep throws, and what only it fails to set up, is a difference of grade `crash`. */
 export function compare(object: ProgramObject, kernel: Kernel): Comparison {
   const basic = LOG_LEVEL.BASIC | LOG_LEVEL.STATS;
-  if (mayCrashLinux(object) || object.progType === PROG_TYPE.STRUCT_OPS) {
-    const ours = askSkep(object, basic);
-    if (CRASHES_LINUX.test(last(ours))) return { verdict: 'unusable', theirs: ours, verbose: false };
-  }
+  const fault = faultsLinux(object);
+  if (fault !== undefined) return { verdict: 'unusable', theirs: notAsked(fault), verbose: false };
   const theirs = kernel.ask(object, basic);
   if (theirs.verdict === 'setup-failed') return { verdict: 'unusable', theirs, verbose: false };
   const processed = theirs.processed ?? 0;

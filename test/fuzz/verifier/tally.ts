@@ -1,5 +1,5 @@
 /** What a campaign counted, and the tables that show it. */
-import { GRADES } from './judge.ts';
+import { GRADES, template } from './judge.ts';
 import type { Comparison, Difference, Grade } from './judge.ts';
 import type { Case, Origin } from './case.ts';
 import type { Topic } from './generator.ts';
@@ -23,8 +23,9 @@ export class Tally {
   unsupported = 0;
   /** Left out. */
   tooLong = 0;
-  /** Objects that the kernel could not set up. */
+  /** Objects that the kernel could not set up, or must not be asked about; by the reason. */
   unusable = 0;
+  readonly unusableBy = new Map<string, number>();
   /** Compared at level 2 too. */
   verbose = 0;
   /** Accepted programs with loops, spills or calls. */
@@ -49,6 +50,8 @@ export class Tally {
     }
     if (comparison.verdict === 'unusable') {
       this.unusable++;
+      const why = template(theirs.reason.at(-1) ?? '');
+      this.unusableBy.set(why, (this.unusableBy.get(why) ?? 0) + 1);
       return undefined;
     }
     if (comparison.verdict === 'too long') {
@@ -97,6 +100,7 @@ export class Tally {
       comparedAtLevel2: verbose,
       origins,
       topics: Object.fromEntries(this.topics),
+      unusableBy: Object.fromEntries(this.unusableBy),
       unsupportedBy: Object.fromEntries(this.unsupportedBy),
       differences: Object.fromEntries(GRADES.map((grade) => [grade, this.byGrade.get(grade) ?? 0])),
       findings: [...this.findings.values()].map(({ difference, firstCase, count, file }) => ({
@@ -120,7 +124,8 @@ export class Tally {
       row('rejected by the kernel', rejected, programs),
       row('unsupported by skep', unsupported, programs),
       row('left out: long walks', tooLong, programs),
-      ...(unusable ? [row('left out: not set up', unusable, programs)] : []),
+      ...(unusable ? [row('left out: not set up, not asked', unusable, programs)] : []),
+      ...[...this.unusableBy].map(([why, count]) => `${row('', count, programs)}  ${why}`),
       row('accepted with loops, spills or calls', structured, accepted),
       row('compared at level 2', this.verbose, compared),
       ...[...this.topics]
