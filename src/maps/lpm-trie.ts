@@ -7,47 +7,71 @@
  */
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
-import { ELEM_STATE, HASH_ELEM, MAP_HEADER, padded } from '../memory/index.ts';
+import { ELEM_STATE, HASH_ELEM, LPM_NODE, MAP_HEADER, padded, reservedBytes } from '../memory/index.ts';
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
 import { MapCore } from './map-core.ts';
 import type { CoreFunctions, CoreMap } from './map-core.ts';
-import { allocateValues, writeHeader } from './storage.ts';
+import { allocateHeader, allocateValues } from './storage.ts';
 
-/** Most bytes of a slab that is added to a map. */
+/** Least and most bytes of a slab that is added to a map. */
+const MIN_SLAB = 256;
 const MAX_SLAB = 1 << 20;
-/** Nodes of the first region, and the fewest that are added. */
-const FIRST_NODES = 4;
-/** Bytes of retired nodes beyond which the oldest is reused. */
+/** Bytes of retired elements beyond which the oldest is reused. */
 const RETAIN_BYTES = 4 << 20;
+/** Bytes of a prefix's length before its bits. */
+const LENGTH_SIZE = 4;
+
+/** What is computed from a map's sizes. */
+interface Shape {
+  readonly valueOffset: number;
+  /** Bytes from an element to the next: a node with its value, and a branch. */
+  readonly elemSize: number;
+}
+
+/**
+ * Values lie behind LINK, at multiples of what their type can have been aligned to: the largest of 8, 4, 2 and 1 that divides
+ * their size.
+ */
+function shapeOf({ keySize, valueSize }: MapInfo): Shape {
+  const alignment = [8, 4, 2, 1].find((n) => valueSize % n === 0) as number;
+  const up = (size: number, to: number): number => Math.ceil(size / to) * to;
+  const valueOffset = up(Math.max(HASH_ELEM.LINK + 4, LPM_NODE.BITS + keySize - LENGTH_SIZE), alignment);
+  return { valueOffset, elemSize: up(valueOffset + valueSize, Math.max(4, alignment)) + LPM_NODE.BRANCH_SIZE };
+}
 
 export class LpmTrieMap implements BpfMap, CoreMap {
   readonly info: MapInfo;
   readonly #deps: MapDeps;
   readonly #core: MapCore;
   readonly #fn: CoreFunctions;
-  readonly #nodeSize: number;
-  /** The header with the first nodes, then slabs of nodes. */
-  readonly #regions: Region[] = [];
+  readonly #shape: Shape;
+  readonly address: number;
+  /** The header, then slabs of elements. */
+  readonly #regions: Region[];
 
   /** @returns the map, or -ENOMEM. */
   static create(info: MapInfo, deps: MapDeps): LpmTrieMap | number {
-    const map = new LpmTrieMap(info, deps);
-    return map.#allocate(MAP_HEADER.SIZE + FIRST_NODES * map.#nodeSize, MAP_HEADER.SIZE) ? map : -ERRNO.ENOMEM;
+    const header = allocateHeader(info, deps, 0);
+    return header === undefined ? -ERRNO.ENOMEM : new LpmTrieMap(info, deps, header);
   }
 
-  private constructor(info: MapInfo, deps: MapDeps) {
+  private constructor(info: MapInfo, deps: MapDeps, header: Region) {
     this.info = info;
+    this.address = header.base;
     this.#deps = deps;
     this.#core = MapCore.of(deps);
     this.#fn = this.#core.functions;
-    this.#nodeSize = HASH_ELEM.KEY + padded(info.keySize) + padded(info.valueSize);
+    this.#shape = shapeOf(info);
+    this.#regions = [header];
+    const { elemSize, valueOffset } = this.#shape;
+    this.#setHeader('ELEM_SIZE', elemSize);
+    this.#setHeader('VALUE_OFFSET', valueOffset);
+    this.#setHeader('RETAIN', Math.ceil(RETAIN_BYTES / elemSize));
+    this.#core.add(this.address, this);
   }
 
   get name(): string {
     return this.info.name;
-  }
-  get address(): number {
-    return this.#regions[0].base;
   }
   get memoryBytes(): number {
     return this.#regions.reduce((sum, region) => sum + region.reserved, 0);
@@ -91,8 +115,11 @@ export class LpmTrieMap implements BpfMap, CoreMap {
     return this.#command(key, undefined, (at) => {
       const node = this.#call(() => this.#fn.lpm_next(this.address, at)) >>> 0;
       if (node === 0) return -ERRNO.ENOENT;
-      const from = node + HASH_ELEM.KEY;
-      nextKey.set(this.#deps.memory.bytes.subarray(from, from + this.info.keySize));
+      const { bytes, view } = this.#deps.memory;
+      const from = node + LPM_NODE.BITS;
+      nextKey.set(bytes.subarray(from, from + this.info.keySize - LENGTH_SIZE), LENGTH_SIZE);
+      const length = view.getUint16(node + LPM_NODE.LENGTH, true);
+      nextKey.set([length & 0xff, length >> 8, 0, 0]);
       return 0;
     });
   }
@@ -109,45 +136,35 @@ export class LpmTrieMap implements BpfMap, CoreMap {
     });
   }
 
-  /** More nodes by an eighth; a prefix may take two. */
+  /** More elements by a part in 32, and what the pages take besides. */
   grow(): boolean {
-    const nodes = this.#deps.memory.view.getUint32(this.address + MAP_HEADER.CAPACITY, true);
-    const more = Math.min(Math.floor(MAX_SLAB / this.#nodeSize), Math.ceil(nodes / 8));
-    return this.#allocate(Math.max(FIRST_NODES, more) * this.#nodeSize, 0);
-  }
-
-  /** A region whose nodes start at `first`; the first has the header. @returns false: no memory */
-  #allocate(size: number, first: number): boolean {
     const { memory } = this.#deps;
-    const count = Math.floor((size - first) / this.#nodeSize);
-    const region = allocateValues(this.info, this.#deps, size, (offset, bytes) =>
-      this.#holdsValue((region as Region).base, offset - first, count, first, bytes),
+    const { elemSize } = this.#shape;
+    const capacity = memory.view.getUint32(this.address + MAP_HEADER.CAPACITY, true);
+    const bytes = Math.min(MAX_SLAB, Math.max(MIN_SLAB, (capacity * elemSize) / 32));
+    const count = Math.max(1, Math.floor(reservedBytes(bytes) / elemSize));
+    const slab = allocateValues(this.info, this.#deps, count * elemSize, (offset, size) =>
+      this.#holdsValue((slab as Region).base, offset, size),
     );
-    if (region === undefined) return false;
-    if (this.#regions.push(region) === 1) this.#writeHeader();
-    const set = (field: number, value: number): void => memory.view.setUint32(this.address + field, value, true);
-    set(MAP_HEADER.CAPACITY, memory.view.getUint32(this.address + MAP_HEADER.CAPACITY, true) + count);
-    set(MAP_HEADER.UNUSED, region.base + first);
-    set(MAP_HEADER.UNUSED_END, region.base + first + count * this.#nodeSize);
+    if (slab === undefined) return false;
+    this.#regions.push(slab);
+    this.#setHeader('CAPACITY', capacity + count);
+    this.#setHeader('UNUSED', slab.base);
+    this.#setHeader('UNUSED_END', slab.base + slab.size);
     return true;
   }
 
-  #writeHeader(): void {
-    const { view } = this.#deps.memory;
-    writeHeader(this.info, this.#deps, this.address);
-    view.setUint32(this.address + MAP_HEADER.ELEM_SIZE, this.#nodeSize, true);
-    view.setUint32(this.address + MAP_HEADER.VALUE_OFFSET, HASH_ELEM.KEY + padded(this.info.keySize), true);
-    view.setUint32(this.address + MAP_HEADER.RETAIN, Math.ceil(RETAIN_BYTES / this.#nodeSize), true);
-    this.#core.add(this.address, this);
+  #setHeader(field: keyof typeof MAP_HEADER, value: number): void {
+    this.#deps.memory.view.setUint32(this.address + MAP_HEADER[field], value, true);
   }
 
-  /** Whether a program may touch `size` bytes at `offset` behind the first of `count` nodes: of the value of one in use. */
-  #holdsValue(base: number, offset: number, count: number, first: number, size: number): boolean {
-    if (offset < 0 || offset >= count * this.#nodeSize) return false;
-    const inside = offset % this.#nodeSize;
-    const within = inside - HASH_ELEM.KEY - padded(this.info.keySize);
+  /** Whether a program may touch `size` bytes at `offset` of a slab: of the value of an element in use. */
+  #holdsValue(slab: number, offset: number, size: number): boolean {
+    const { elemSize, valueOffset } = this.#shape;
+    const inside = offset % elemSize;
+    const within = inside - valueOffset;
     if (within < 0 || within + size > this.info.valueSize) return false;
-    const state = this.#deps.memory.view.getUint32(base + first + offset - inside + HASH_ELEM.STATE, true);
+    const state = this.#deps.memory.view.getUint32(slab + offset - inside + HASH_ELEM.STATE, true);
     return (state & ELEM_STATE.MASK) !== ELEM_STATE.FREE;
   }
 

@@ -58,6 +58,12 @@ export interface AllocateOptions {
   ownPages?: boolean;
 }
 
+/** What `size` bytes of a map take: whole pages, or whole granules of those that are shared. */
+export function reservedBytes(size: number): number {
+  const unit = size <= MAX_SHARED ? GRANULE : PAGE;
+  return Math.max(1, Math.ceil(size / unit)) * unit;
+}
+
 /** Bits of PAGE_OPEN for the pages of a region. */
 function openness({ kind, writable = true, contains, padded }: AllocateOptions): number {
   if (OPEN_KINDS.has(kind)) return PAGE_OPEN.READ | PAGE_OPEN.WRITE;
@@ -121,7 +127,7 @@ export class AddressSpace {
   }
 
   #allocateShared(size: number, options: AllocateOptions): Region | undefined {
-    const reserved = Math.max(1, Math.ceil(size / GRANULE)) * GRANULE;
+    const reserved = reservedBytes(size);
     const runs = (this.#shared[openness(options)] ??= []);
     let shared = runs.find((one) => one.place(reserved) !== undefined);
     if (shared === undefined) {

@@ -67,6 +67,8 @@ export const MAP_HEADER = {
   ROOT: 108,
   /** Bloom filter: hash functions. Its bits lie at BUCKETS, BUCKET_MASK + 1 of them. */
   HASHES: 112,
+  /** LPM trie: first of the BRANCH nodes that are not in use, chained through LINK. */
+  BRANCHES: 116,
   SIZE: 128,
 } as const;
 
@@ -137,16 +139,24 @@ export const LRU_NODE = {
   SIZE: 16,
 } as const;
 
-/** A node of an LPM trie, which is an element like a hash's but for its first words. */
+/**
+ * A node of an LPM trie: an element whose state lies where a hash's does. LINK takes the place of LENGTH and BITS once it is
+ * RETIRED or FREE. Behind each element lies a BRANCH node, BRANCH_SIZE bytes at the end of ELEM_SIZE, for whoever needs one.
+ */
 export const LPM_NODE = {
   /** The nodes of longer prefixes, that go on with 0 and with 1. */
   LEFT: 0,
   RIGHT: 4,
+  /** Bits of the prefix: 16 bits wide. */
+  LENGTH: 12,
+  /** The bytes of the prefix; a BRANCH has none. */
+  BITS: 14,
+  BRANCH_SIZE: 16,
 } as const;
 
 /**
  * FREE: nobody may touch it. LIVE: in the table. RETIRED: deleted or replaced, readable while a program runs. BRANCH: a node of
- * a trie that has no value, or no longer.
+ * a trie that has no value.
  */
 export const ELEM_STATE = { FREE: 0, LIVE: 1, RETIRED: 2, BRANCH: 3, MASK: 3 } as const;
 

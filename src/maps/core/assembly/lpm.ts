@@ -1,8 +1,8 @@
 /**
  * BPF_MAP_TYPE_LPM_TRIE: prefixes of bits, and for a key the value of the longest that it starts with. A binary trie whose
  * paths are compressed: a node stands for a prefix, its children for longer ones that go on with 0 (LEFT) or 1 (RIGHT).
- * BRANCH nodes have two children and no value. A key is a word with the length in bits, then the bits, highest first; those
- * behind the length are kept and mean nothing.
+ * BRANCH nodes have two children, no value and no bits: theirs are those of any node below. A key is a word with the length in
+ * bits, then the bits, highest first; those behind the length are kept and mean nothing.
  *
  * Refuses: lengths beyond the key's bits and flags beyond BPF_EXIST (-EINVAL), BPF_NOEXIST of a prefix that is there (-EEXIST),
  * BPF_EXIST of one that is not (-ENOENT), a new one when full (-ENOSPC), no memory (-ENOMEM).
@@ -10,32 +10,39 @@
  * On every path lengths grow, so that a walk is at most as long as a key has bits, whatever the memory holds.
  */
 import { copy } from './bytes';
-import { giveBack, retire, take } from './elements';
+import { retire, take } from './elements';
 import {
   BPF_EXIST,
   BPF_NOEXIST,
+  CORRUPT_FREE_LIST,
   CORRUPT_TRIE,
   EEXIST,
   EINVAL,
-  ELEM_KEY,
+  ELEM_LINK,
   ELEM_STATE,
   ENOENT,
   ENOMEM,
   ENOSPC,
+  LPM_NODE_BITS,
+  LPM_NODE_BRANCH_SIZE,
   LPM_NODE_LEFT,
+  LPM_NODE_LENGTH,
   LPM_NODE_RIGHT,
+  MAP_BRANCHES,
   MAP_COUNT,
+  MAP_ELEM_SIZE,
   MAP_KEY_SIZE,
   MAP_MAX_ENTRIES,
   MAP_ROOT,
   MAP_VALUE_OFFSET,
   MAP_VALUE_SIZE,
   STATE_BRANCH,
+  STATE_FREE,
   STATE_LIVE,
 } from './generated';
 import { corrupt } from './imports';
 
-/** Bytes of the length before the bits. */
+/** Bytes of the length before the bits of a key. */
 const LENGTH_SIZE: u32 = 4;
 
 function maxLength(map: u32): u32 {
@@ -43,11 +50,7 @@ function maxLength(map: u32): u32 {
 }
 
 function lengthOf(node: u32): u32 {
-  return load<u32>(node, ELEM_KEY);
-}
-
-function bitsOf(node: u32): u32 {
-  return node + ELEM_KEY + LENGTH_SIZE;
+  return load<u16>(node, LPM_NODE_LENGTH);
 }
 
 function isLive(map: u32, node: u32): bool {
@@ -79,25 +82,49 @@ function childLink(node: u32, bits: u32, bit: u32): u32 {
   return node + (right !== 0 ? LPM_NODE_RIGHT : LPM_NODE_LEFT);
 }
 
-/** What `walk` found: where it ended, the two links before, and how many bits the last node has in common with the key. */
+/**
+ * What `walk` found: where it ended, the link before, how many bits the key has in common with the prefixes there, and one of
+ * them, whose node is the last one or below it.
+ */
 let link: u32 = 0;
 let parentLink: u32 = 0;
 let equalBits: u32 = 0;
+let witness: u32 = 0;
+
+/** Compare a key with what lies on its way. Only nodes with a value tell their bits: behind branches there is one. */
+function compare(map: u32, key: u32): void {
+  const length = load<u32>(key);
+  const bits = key + LENGTH_SIZE;
+  equalBits = 0;
+  witness = 0;
+  let node = follow(map, map + MAP_ROOT, 0);
+  while (node !== 0) {
+    const nodeLength = lengthOf(node);
+    const live = isLive(map, node);
+    if (live) {
+      const limit = min<u32>(nodeLength, length);
+      equalBits = common(node + LPM_NODE_BITS, bits, equalBits, limit);
+      witness = node;
+      if (equalBits < limit || nodeLength >= length) break;
+    }
+    const on = nodeLength < length ? childLink(node, bits, nodeLength) : node + LPM_NODE_LEFT;
+    node = follow(map, on, nodeLength + 1);
+    if (node === 0 && !live) corrupt(map, CORRUPT_TRIE);
+  }
+}
 
 /** Go towards a key. @returns the node that is the key's, or that it would stand above or beside; 0: behind a leaf */
 function walk(map: u32, key: u32): u32 {
+  compare(map, key);
   const length = load<u32>(key);
-  const bits = key + LENGTH_SIZE;
   parentLink = 0;
   link = map + MAP_ROOT;
-  equalBits = 0;
   let node = follow(map, link, 0);
   while (node !== 0) {
     const nodeLength = lengthOf(node);
-    equalBits = common(bitsOf(node), bits, equalBits, min<u32>(nodeLength, length));
-    if (equalBits < nodeLength || nodeLength === length) break;
+    if (nodeLength > equalBits || nodeLength === length) break;
     parentLink = link;
-    link = childLink(node, bits, nodeLength);
+    link = childLink(node, key + LENGTH_SIZE, nodeLength);
     node = follow(map, link, nodeLength + 1);
   }
   return node;
@@ -118,68 +145,92 @@ export function lpm_lookup(map: u32, key: u32): u32 {
   let node = follow(map, map + MAP_ROOT, 0);
   while (node !== 0) {
     const nodeLength = lengthOf(node);
-    same = common(bitsOf(node), bits, same, min<u32>(nodeLength, length));
-    if (same < nodeLength) break;
-    if (isLive(map, node)) found = node;
+    if (nodeLength > length) break;
+    if (isLive(map, node)) {
+      same = common(node + LPM_NODE_BITS, bits, same, nodeLength);
+      if (same < nodeLength) break;
+      found = node;
+    }
     if (nodeLength === length) break;
     node = follow(map, childLink(node, bits, nodeLength), nodeLength + 1);
   }
   return found !== 0 ? found + load<u32>(map, MAP_VALUE_OFFSET) : 0;
 }
 
-/** A node without children for a prefix of a key. 0: no memory */
-function create(map: u32, key: u32, length: u32, state: u32): u32 {
+/** A node for a key's prefix, without children. Its value is not written yet. 0: no memory */
+function create(map: u32, key: u32): u32 {
   const node = take(map);
   if (node === 0) return 0;
-  copy(node + ELEM_KEY, key, load<u32>(map, MAP_KEY_SIZE));
-  store<u32>(node, length, ELEM_KEY);
-  store<u32>(node, map | state, ELEM_STATE);
+  const branch = node + load<u32>(map, MAP_ELEM_SIZE) - LPM_NODE_BRANCH_SIZE;
+  if (load<u32>(branch, ELEM_STATE) === 0) giveBranch(map, branch); // the element is used for the first time
+  store<u32>(node, map | STATE_LIVE, ELEM_STATE);
   store<u32>(node, 0, LPM_NODE_LEFT);
   store<u32>(node, 0, LPM_NODE_RIGHT);
+  store<u16>(node, <u16>load<u32>(key), LPM_NODE_LENGTH);
+  copy(node + LPM_NODE_BITS, key + LENGTH_SIZE, load<u32>(map, MAP_KEY_SIZE) - LENGTH_SIZE);
   return node;
 }
 
+/** A branch behind so many bits. There always is one: a trie has fewer of them than nodes with a value. */
+function takeBranch(map: u32, length: u32): u32 {
+  const branch = load<u32>(map, MAP_BRANCHES);
+  if (load<u32>(branch, ELEM_STATE) !== (map | STATE_FREE)) corrupt(map, CORRUPT_FREE_LIST);
+  store<u32>(map, load<u32>(branch, ELEM_LINK), MAP_BRANCHES);
+  store<u32>(branch, map | STATE_BRANCH, ELEM_STATE);
+  store<u16>(branch, <u16>length, LPM_NODE_LENGTH);
+  return branch;
+}
+
+/** A branch that is not used any more. No program can point to it. */
+function giveBranch(map: u32, branch: u32): void {
+  store<u32>(branch, map | STATE_FREE, ELEM_STATE);
+  store<u32>(branch, load<u32>(map, MAP_BRANCHES), ELEM_LINK);
+  store<u32>(map, branch, MAP_BRANCHES);
+}
+
+/** Give a node the children of another, and its place at the end of `link`. */
+function replace(old: u32, node: u32): void {
+  store<u32>(node, load<u32>(old, LPM_NODE_LEFT), LPM_NODE_LEFT);
+  store<u32>(node, load<u32>(old, LPM_NODE_RIGHT), LPM_NODE_RIGHT);
+  store<u32>(link, node);
+}
+
 export function lpm_update(map: u32, key: u32, value: u32, flags: u32): i32 {
-  const length = load<u32>(key);
-  if (flags > BPF_EXIST || length > maxLength(map)) return -EINVAL;
+  if (flags > BPF_EXIST || load<u32>(key) > maxLength(map)) return -EINVAL;
   const old = walk(map, key);
   const exact = isExact(old, key);
-  const replaces = exact && isLive(map, old);
-  if (replaces) {
-    if (flags === BPF_NOEXIST) return -EEXIST;
-  } else {
+  const isNew = !exact || !isLive(map, old);
+  if (isNew) {
     if (flags === BPF_EXIST) return -ENOENT;
     if (load<u32>(map, MAP_COUNT) >= load<u32>(map, MAP_MAX_ENTRIES)) return -ENOSPC;
+  } else if (flags === BPF_NOEXIST) {
+    return -EEXIST;
   }
-  const node = create(map, key, length, STATE_LIVE);
+  const node = create(map, key);
   if (node === 0) return -ENOMEM;
   copy(node + load<u32>(map, MAP_VALUE_OFFSET), value, load<u32>(map, MAP_VALUE_SIZE));
-  if (exact) {
-    store<u32>(node, load<u32>(old, LPM_NODE_LEFT), LPM_NODE_LEFT);
-    store<u32>(node, load<u32>(old, LPM_NODE_RIGHT), LPM_NODE_RIGHT);
-    store<u32>(link, node);
-    retire(map, old);
-  } else if (!insert(map, key, node, old)) {
-    giveBack(map, node);
-    return -ENOMEM;
+  if (isNew) store<u32>(map, load<u32>(map, MAP_COUNT) + 1, MAP_COUNT);
+  if (!exact) {
+    insert(map, key, node, old);
+  } else {
+    replace(old, node);
+    if (isNew) giveBranch(map, old);
+    else retire(map, old);
   }
-  if (!replaces) store<u32>(map, load<u32>(map, MAP_COUNT) + 1, MAP_COUNT);
   return 0;
 }
 
-/** Put a node where `walk` ended: alone, above `old`, or beside it behind a branch. @returns false: no memory */
-function insert(map: u32, key: u32, node: u32, old: u32): bool {
+/** Put a node where `walk` ended: alone, above `old`, or beside it behind a branch. */
+function insert(map: u32, key: u32, node: u32, old: u32): void {
   let top = node;
   if (old !== 0) {
     if (equalBits < load<u32>(key)) {
-      top = create(map, key, equalBits, STATE_BRANCH);
-      if (top === 0) return false;
+      top = takeBranch(map, equalBits);
       store<u32>(childLink(top, key + LENGTH_SIZE, equalBits), node);
     }
-    store<u32>(childLink(top, bitsOf(old), equalBits), old);
+    store<u32>(childLink(top, witness + LPM_NODE_BITS, equalBits), old);
   }
   store<u32>(link, top);
-  return true;
 }
 
 export function lpm_delete(map: u32, key: u32): i32 {
@@ -190,12 +241,12 @@ export function lpm_delete(map: u32, key: u32): i32 {
   const left = load<u32>(node, LPM_NODE_LEFT);
   const right = load<u32>(node, LPM_NODE_RIGHT);
   if (left !== 0 && right !== 0) {
-    store<u32>(node, map | STATE_BRANCH, ELEM_STATE);
-    return 0;
+    replace(node, takeBranch(map, lengthOf(node)));
+  } else {
+    store<u32>(link, left | right);
+    if ((left | right) === 0 && parentLink !== 0) dissolve(map, parentLink);
   }
-  store<u32>(link, left | right);
   retire(map, node);
-  if ((left | right) === 0 && parentLink !== 0) dissolve(map, parentLink);
   return 0;
 }
 
@@ -204,7 +255,7 @@ function dissolve(map: u32, above: u32): void {
   const parent = load<u32>(above);
   if (isLive(map, parent)) return;
   store<u32>(above, load<u32>(parent, LPM_NODE_LEFT) | load<u32>(parent, LPM_NODE_RIGHT));
-  retire(map, parent);
+  giveBranch(map, parent);
 }
 
 /** The first node of a subtree: children come before their parent, LEFT before RIGHT. */
