@@ -1,38 +1,14 @@
 // The project's benchmark: every program of bench/ on the JIT, the interpreter and, where it can be reached, Linux.
 // Usage: npm run bench [-- NAME…]. Prints nanoseconds a run net of the empty program, and ratios within this one run;
-// without names it writes docs/benchmarks.md.
+// without names it writes docs/benchmarks.md. With --micro it is scripts/bench-micro.mjs instead.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { bench, linuxAnswers, machine, markdown, mean, netByEngine, root } from './bench-run.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const skep = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 /** Programs that want another packet than the others. */
 const PACKETS = { parse: 'packet-parse.bin' };
-/** Net times have some noise, and Linux tells whole nanoseconds: one is at least this. */
-const LEAST = { linux: 1, others: 0.1 };
 const ROUNDS = 60;
-
-function bench(name, engines) {
-  const packet = `bench/${PACKETS[name] ?? 'packet.bin'}`;
-  const args = ['bench', `bench/${name}.o`, '--data', packet, '--rounds', ROUNDS, '--json'];
-  const out = execFileSync(process.execPath, [skep, ...args, '--engine', engines.join()], { cwd: root });
-  return JSON.parse(out);
-}
-
-function linuxAnswers() {
-  try {
-    bench('tiny', ['linux']);
-    return true;
-  } catch {
-    console.log('Linux is left out: the kernel cannot be reached');
-    return false;
-  }
-}
-
-const net = (row) => Math.max(LEAST[row.engine] ?? LEAST.others, row.net);
-const mean = (ratios) => Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
 
 /** What is compared with what, by the heading of its column. */
 const RATIOS = {
@@ -43,16 +19,11 @@ const RATIOS = {
 };
 
 function measure(name, engines) {
-  const rows = bench(name, engines);
-  const byEngine = Object.fromEntries(rows.map((row) => [row.engine, net(row)]));
+  const packet = `bench/${PACKETS[name] ?? 'packet.bin'}`;
+  const byEngine = netByEngine(bench(`bench/${name}.o`, packet, engines, ROUNDS));
   const ratios = Object.fromEntries(
     Object.entries(RATIOS).map(([heading, [a, b]]) => [heading, byEngine[a] / byEngine[b]]),
   );
-  const differs = new Set(rows.map((row) => row.retval)).size > 1;
-  if (differs) {
-    console.log(`results differ: ${rows.map((row) => `${row.engine} ${row.retval}`).join(', ')}`);
-    process.exitCode = 1;
-  }
   return { name, byEngine, ratios };
 }
 
@@ -72,12 +43,8 @@ function table(results, engines) {
       return ratios.length === 0 ? '' : pick(ratios).toFixed(2);
     }),
   ];
-  const all = [headings, ...rows, summary('geometric mean', mean), summary('worst', (ratios) => Math.max(...ratios))];
-  const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column].length)));
-  const line = (row) =>
-    `| ${row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join(' | ')} |`;
-  const rule = `| ${widths.map((width, i) => (i ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width))).join(' | ')} |`;
-  return [line(headings), rule, ...all.slice(1).map(line)].join('\n');
+  const last = [summary('geometric mean', mean), summary('worst', (ratios) => Math.max(...ratios))];
+  return markdown([headings, ...rows, ...last]);
 }
 
 /** Scripts that print one sentence a figure. */
@@ -118,15 +85,13 @@ function main(names) {
   if (names.length > 0) return;
   const figures = otherFigures();
   console.log(figures);
-  const [load] = loadavg();
-  const machine = `${cpus().length} processors (${cpus()[0].model.trim()}), Linux ${release()}, Node ${process.versions.node}`;
   writeFileSync(
     `${root}/docs/benchmarks.md`,
     `# Benchmarks
 
 Written by \`npm run bench\`: the programs of \`bench/\`, nanoseconds a run, net of what the empty program takes on the same
 engine, each the quickest of ${ROUNDS} short rounds in which all engines take turns. Only ratios within one run of it mean anything.
-Measured on ${machine}, with a load of ${load.toFixed(1)}.
+Measured on ${machine()}.
 
 *jit-budget* counts what a program takes (\`fuel\`, \`timeMs\`), *jit-hardened* holds every access to what programs may
 touch, *linux* is the running kernel with its own JIT.
@@ -140,4 +105,7 @@ ${engines.includes('linux') ? hiddenByLoop() : ''}`,
   );
 }
 
-main(process.argv.slice(2));
+if (process.argv[2] === '--micro') {
+  process.argv.splice(2, 1);
+  await import('./bench-micro.mjs');
+} else main(process.argv.slice(2));
