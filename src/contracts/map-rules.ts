@@ -80,7 +80,7 @@ export function helperChangesMap(id: number): boolean {
 const READ_ONLY: readonly number[] = [M.DEVMAP, M.DEVMAP_HASH];
 
 /** Whether programs may write into the map. @kernel bpf_map_flags_to_cap */
-export function isReadOnlyToPrograms(map: MapDesc): boolean {
+export function isReadOnlyToPrograms(map: Pick<MapDesc, 'type' | 'flags'>): boolean {
   return (map.flags & MAP_FLAG.RDONLY_PROG) !== 0 || READ_ONLY.includes(map.type);
 }
 

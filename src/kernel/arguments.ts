@@ -5,7 +5,7 @@ import { byteTextBytes } from '../util/index.ts';
 import { LOG_LEVEL } from '../verifier/index.ts';
 
 /** Fields of 64 bits: safe integers. Every other number has 32 bits, signed or not. */
-const WIDE = new Set(['flags', 'mapExtra', 'fuel', 'timeMs']);
+const WIDE = new Set(['flags', 'elemFlags', 'mapExtra', 'fuel', 'timeMs']);
 
 /** @returns 0, or -EINVAL where a number does not fit its field. */
 export function checkNumbers(attr: object): number {

@@ -26,9 +26,9 @@ export function getFdById<T extends AnyObject>(sub: Subsystem, table: ObjectTabl
   const isMap = (table as unknown) === sub.maps;
   if (flags & ~(isMap ? MAP_FLAG.RDONLY | MAP_FLAG.WRONLY : 0)) return -ERRNO.EINVAL;
   if (!capable(sub.caps, CAP.SYS_ADMIN)) return -ERRNO.EPERM;
-  const object = table.get(attr.id >>> 0);
-  if (object === undefined) return -ERRNO.ENOENT;
   const [readOnly, writeOnly] = [(flags & MAP_FLAG.RDONLY) !== 0, (flags & MAP_FLAG.WRONLY) !== 0];
   if (readOnly && writeOnly) return -ERRNO.EINVAL;
+  const object = table.get(attr.id >>> 0);
+  if (object === undefined) return -ERRNO.ENOENT;
   return sub.open(object, { read: !writeOnly, write: !readOnly });
 }

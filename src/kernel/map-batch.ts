@@ -52,7 +52,7 @@ function mayDo({ object, read, write }: TypedDescriptor<'map'>, cmd: number): bo
 
 /** The lock of a value that has one: no program runs meanwhile. */
 function badFlags(object: MapObject, flags: number): boolean {
-  return (flags & ~ELEM_FLAG.LOCK) !== 0 || (flags !== 0 && !hasLock(object));
+  return flags !== 0 && (flags !== ELEM_FLAG.LOCK || !hasLock(object));
 }
 
 const updateBatch: Batch = (object, attr) => {
@@ -104,10 +104,10 @@ function slice(bytes: Uint8Array | undefined, index: number, size: number): Uint
 
 function lookupBuckets(map: BpfMap, attr: MapBatchAttr, take: boolean): number {
   const room = attr.count;
-  const { inBatch, outBatch, keys, values } = attr;
+  const { inBatch, outBatch } = attr;
   attr.count = 0;
   if (inBatch !== undefined && !present(inBatch, 4)) return -ERRNO.EFAULT;
-  if (!present(outBatch, 4) || !keys || !values) return -ERRNO.EFAULT;
+  if (!present(outBatch, 4)) return -ERRNO.EFAULT;
   let bucket = inBatch === undefined ? 0 : new DataView(inBatch.buffer, inBatch.byteOffset).getUint32(0, true);
   let done = 0;
   let result = 0;
@@ -122,7 +122,7 @@ function lookupBuckets(map: BpfMap, attr: MapBatchAttr, take: boolean): number {
       break;
     }
     for (const key of inBucket) {
-      if (!give(map, key, keys, values, done)) return -ERRNO.EFAULT;
+      if (!give(map, key, attr, done)) return -ERRNO.EFAULT;
       if (take) map.sysDelete(key);
       done++;
     }
@@ -132,8 +132,10 @@ function lookupBuckets(map: BpfMap, attr: MapBatchAttr, take: boolean): number {
   return result;
 }
 
+type Buffers = Pick<MapBatchAttr, 'keys' | 'values'>;
+
 /** Copy a key and its value to place `index`. @returns whether both fit */
-function give(map: BpfMap, key: Uint8Array, keys: Uint8Array, values: Uint8Array, index: number): boolean {
+function give(map: BpfMap, key: Uint8Array, { keys, values }: Buffers, index: number): boolean {
   const toKey = slice(keys, index, map.info.keySize);
   const toValue = slice(values, index, map.userValueSize);
   if (!toKey || !toValue) return false;
@@ -145,9 +147,9 @@ function give(map: BpfMap, key: Uint8Array, keys: Uint8Array, values: Uint8Array
 function lookupKeys(map: BpfMap, attr: MapBatchAttr): number {
   const { keySize } = map.info;
   const room = attr.count;
-  const { inBatch, outBatch, keys, values } = attr;
+  const { inBatch, outBatch } = attr;
   attr.count = 0;
-  if (!keys || !values || (inBatch !== undefined && !present(inBatch, keySize))) return -ERRNO.EFAULT;
+  if (inBatch !== undefined && !present(inBatch, keySize)) return -ERRNO.EFAULT;
   let from = inBatch?.slice(0, keySize);
   let result = 0;
   const value = new Uint8Array(map.userValueSize);
@@ -158,7 +160,7 @@ function lookupKeys(map: BpfMap, attr: MapBatchAttr): number {
     if (result !== 0) break;
     from = key;
     if (map.sysLookup(key, value) < 0) continue; // an empty slot
-    if (!give(map, key, keys, values, done)) return -ERRNO.EFAULT;
+    if (!give(map, key, attr, done)) return -ERRNO.EFAULT;
     done++;
   }
   attr.count = done;

@@ -1,6 +1,6 @@
 /**
  * MAP_CREATE. Refuses, in this order: what no map can be made of (-EINVAL, -E2BIG, see maps), missing capabilities
- * (-EPERM), a network device (-EOPNOTSUPP), a table that is too large (-E2BIG), a bad name (-EINVAL), no memory (-ENOMEM),
+ * (-EPERM), a network device (-EOPNOTSUPP; -EINVAL where there is none), a table that is too large (-E2BIG), a bad name (-EINVAL), no memory (-ENOMEM),
  * a BTF descriptor that is none (-EBADF, -EINVAL), BTF types that do not fit the sizes (-EINVAL), fields for the kernel in
  * values that this type of map cannot have (-EOPNOTSUPP) or programs may not reach (-EACCES), fields that are not known
  * here (-ENOTSUPP).
@@ -8,7 +8,7 @@
 import { checkMapFields, mapFields } from '../contracts/index.ts';
 import { ERRNO } from '../errors/index.ts';
 import type { BpfMap, MapDeps, MapInfo, SlotResolver } from '../maps/index.ts';
-import { checkMap, createMap, DescribedMap, FieldMap, isImplemented, NEEDS_BTF } from '../maps/index.ts';
+import { checkMap, createMap, DescribedMap, FieldMap, isImplemented, lastingFlags, NEEDS_BTF } from '../maps/index.ts';
 import type { MapCreateAttr } from '../sys/index.ts';
 import { CAP, MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import { objectName } from './arguments.ts';
@@ -21,15 +21,16 @@ import { innerMaps, noSockets, perfEvents, targetPrograms } from './slot-objects
 import type { Subsystem } from './subsystem.ts';
 
 export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
-  const info = mapInfo(attr);
+  const asked = mapInfo(attr);
   if (attr.btfVmlinuxValueTypeId) return -ERRNO.EINVAL;
   if (attr.btfKeyTypeId && !attr.btfValueTypeId) return -ERRNO.EINVAL;
-  if (NEEDS_BTF.includes(info.type) && !(attr.btfKeyTypeId && attr.btfValueTypeId)) return -ERRNO.EINVAL;
-  const described = !isImplemented(info.type);
+  if (NEEDS_BTF.includes(asked.type) && !(attr.btfKeyTypeId && attr.btfValueTypeId)) return -ERRNO.EINVAL;
+  const described = !isImplemented(asked.type);
   const refused =
-    checkMap(info, (attr.numaNode ?? 0) >>> 0) || checkPermission(sub.caps, info) || checkDevice(attr, info);
+    checkMap(asked, (attr.numaNode ?? 0) >>> 0) || checkPermission(sub.caps, asked) || checkDevice(sub, attr, asked);
   if (refused) return refused;
   if (described && !sub.verifyOnly) return -ERRNO.ENOTSUPP;
+  const info = { ...asked, flags: lastingFlags(asked) };
   const inner = innerMap(sub, attr, info);
   if (typeof inner === 'number') return inner;
   const map = described ? new DescribedMap(info) : makeMap(sub, info, inner);
@@ -44,7 +45,7 @@ export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
   return publish(
     sub,
     new MapObject(guarded, types, inner, valueReader(sub), released(sub, guarded, types)),
-    info.flags,
+    asked.flags,
   );
 }
 
@@ -116,10 +117,10 @@ function checkPermission(caps: bigint, info: MapInfo): number {
 }
 
 /** Maps that live on a network device: none here can. */
-function checkDevice(attr: MapCreateAttr, info: MapInfo): number {
-  if (!attr.mapIfindex) return 0;
-  const offloads = info.type === MAP_TYPE.HASH || info.type === MAP_TYPE.ARRAY;
-  return offloads ? -ERRNO.EOPNOTSUPP : -ERRNO.EINVAL;
+function checkDevice({ host }: Subsystem, { mapIfindex }: MapCreateAttr, { type }: MapInfo): number {
+  if (!mapIfindex) return 0;
+  const offloads = type === MAP_TYPE.HASH || type === MAP_TYPE.ARRAY;
+  return offloads && mapIfindex > 0 && host.hasDevice(mapIfindex) ? -ERRNO.EOPNOTSUPP : -ERRNO.EINVAL;
 }
 
 /** The types of key and value, held; undefined where none are named. */

@@ -28,11 +28,11 @@ function writable(descriptor: MapDescriptor): boolean {
   return descriptor.write && !descriptor.object.frozen;
 }
 
-const NO_KEY = new Uint8Array(0);
+const NO_BYTES = new Uint8Array(0);
 
 /** The key of a command. @returns -EFAULT where it is missing or too short, -EINVAL where the map has no keys */
 function keyOf(map: BpfMap, key: Uint8Array | undefined): Uint8Array | number {
-  if (map.info.keySize === 0) return key?.length ? -ERRNO.EINVAL : NO_KEY;
+  if (map.info.keySize === 0) return key?.length ? -ERRNO.EINVAL : NO_BYTES;
   return present(key, map.info.keySize) ? key : -ERRNO.EFAULT;
 }
 
@@ -67,9 +67,9 @@ export function mapUpdate(sub: Subsystem, attr: MapElemAttr): number {
   if (locked && !hasLock(descriptor.object)) return -ERRNO.EINVAL;
   const named = keyOf(map, key);
   if (typeof named === 'number') return named;
-  if (!present(value, map.userValueSize)) return -ERRNO.EFAULT;
+  if (map.userValueSize > 0 && !present(value, map.userValueSize)) return -ERRNO.EFAULT;
   if (flags < 0) return -ERRNO.EINVAL;
-  return map.sysUpdate(named, value, flags);
+  return map.sysUpdate(named, value ?? NO_BYTES, flags);
 }
 
 export function mapDelete(sub: Subsystem, attr: MapElemAttr): number {
@@ -89,7 +89,7 @@ export function mapLookupAndDelete(sub: Subsystem, attr: MapElemAttr): number {
   if (typeof descriptor === 'number') return descriptor;
   if (!descriptor.read || !writable(descriptor)) return -ERRNO.EPERM;
   const { map } = descriptor.object;
-  if (flags !== 0) return -ERRNO.EINVAL;
+  if (flags !== 0 && !hasLock(descriptor.object)) return -ERRNO.EINVAL;
   const named = keyOf(map, key);
   if (typeof named === 'number') return named;
   return intoValue(map, value, (out) => map.sysLookupAndDelete(named, out));
@@ -107,11 +107,12 @@ export function mapGetNextKey(sub: Subsystem, attr: MapGetNextKeyAttr): number {
   return map.sysGetNextKey(key, new Uint8Array(keySize)) || -ERRNO.EFAULT;
 }
 
-/** MAP_FREEZE: user space can no longer write. -EBUSY while it could through a mapping; -EPERM when it cannot already. */
+/** MAP_FREEZE: user space can no longer write. -ENOTSUPP where values have fields of the kernel's; -EBUSY while it could through a mapping; -EPERM when it cannot already. */
 export function mapFreeze(sub: Subsystem, attr: MapFreezeAttr): number {
   const descriptor = mapOf(sub, attr.mapFd);
   if (typeof descriptor === 'number') return descriptor;
   const { object } = descriptor;
+  if (object.fields?.length) return -ERRNO.ENOTSUPP;
   if (object.writableMappings > 0) return -ERRNO.EBUSY;
   if (!writable(descriptor)) return -ERRNO.EPERM;
   object.frozen = true;
@@ -121,18 +122,20 @@ export function mapFreeze(sub: Subsystem, attr: MapFreezeAttr): number {
 /**
  * The values of a BPF_F_MMAPABLE array as plain memory. Where user space may not write (frozen, or BPF_F_RDONLY_PROG), each
  * read of `bytes` gives a fresh copy: writing into it changes nothing.
- * @throws BpfError -EBADF, -ENODEV (no map), -ENOTSUPP (no array), -EACCES, -EINVAL
+ * @throws BpfError -EBADF, -ENODEV (no map), -ENOTSUPP (no array, values with fields of the kernel's), -EACCES, -EINVAL
  */
 export function mapMmap(sub: Subsystem, fd: number, length: number, offset: number): MapView {
   const fail = (errno: number): never => {
     throw new BpfError(-errno, 'mmap');
   };
+  if (offset % PAGE !== 0) return fail(ERRNO.EINVAL);
   const descriptor = sub.fds.get(fd);
   if (descriptor === undefined) return fail(sub.fds.isForeign(fd) ? ERRNO.ENODEV : ERRNO.EBADF);
   const { object } = descriptor;
   if (object.kind !== 'map' && object.kind !== 'perf') return fail(ERRNO.ENODEV);
-  if (!(length > 0) || offset % PAGE !== 0) return fail(ERRNO.EINVAL);
+  if (!(length > 0)) return fail(ERRNO.EINVAL);
   if (object.kind === 'perf') return offset === 0 ? mapPerfEvent(sub, object, length) : fail(ERRNO.EINVAL);
+  if (!descriptor.read) return fail(ERRNO.EACCES);
   // Readers of a ring look at it without copies; what they must not write, they do not.
   const ring = object.map.mapping?.(offset, length);
   if (ring !== undefined) {
@@ -140,10 +143,9 @@ export function mapMmap(sub: Subsystem, fd: number, length: number, offset: numb
     sub.maps.hold(object);
     return new MemoryView(sub, ring.address, ring.length, true, () => sub.drop(object));
   }
-  if (object.type !== MAP_TYPE.ARRAY) return fail(ERRNO.ENOTSUPP);
+  if (object.type !== MAP_TYPE.ARRAY || object.fields?.length) return fail(ERRNO.ENOTSUPP);
   const { values } = object.map;
   if (values === undefined || !(object.flags & MAP_FLAG.MMAPABLE)) return fail(ERRNO.EINVAL);
-  if (!descriptor.read) return fail(ERRNO.EACCES);
   if (!descriptor.write || offset < 0 || offset + length > wholePages(values.length)) return fail(ERRNO.EINVAL);
   const writes = !object.frozen && (object.flags & MAP_FLAG.RDONLY_PROG) === 0;
   sub.maps.hold(object);

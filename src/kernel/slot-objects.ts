@@ -10,9 +10,6 @@ import { ATTACH_TYPE, MAP_FLAG, MAP_TYPE, PROG_TYPE } from '../uapi/index.ts';
 import type { MapObject } from './objects.ts';
 import type { Subsystem } from './subsystem.ts';
 
-/** What a descriptor may do is no property of its map. */
-const USER_FLAGS = MAP_FLAG.RDONLY | MAP_FLAG.WRONLY;
-
 /** For a map of maps that was made with `inner`. */
 export function innerMaps(sub: Subsystem, inner: MapObject): SlotResolver {
   return {
@@ -63,10 +60,9 @@ export function noSockets(sub: Subsystem): SlotResolver {
 
 /** @kernel bpf_map_meta_equal */
 function sameShape(inner: MapObject, map: MapObject): boolean {
-  const { type, keySize, valueSize } = inner;
-  const flags = inner.flags & ~USER_FLAGS;
+  const { type, keySize, valueSize, flags } = inner;
   if (map.type !== type || map.keySize !== keySize || map.valueSize !== valueSize) return false;
-  if ((map.flags & ~USER_FLAGS) !== flags) return false;
+  if (map.flags !== flags) return false;
   const counts = type === MAP_TYPE.ARRAY && (flags & MAP_FLAG.INNER_MAP) === 0;
   return (!counts || map.maxEntries === inner.maxEntries) && sameFields(inner.fields ?? [], map.fields ?? []);
 }

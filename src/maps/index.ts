@@ -32,7 +32,7 @@ export type { Element } from './elements.ts';
 export { BloomFilterMap } from './bloom-filter.ts';
 export { QueueMap } from './queue.ts';
 export { MapCore } from './map-core.ts';
-export { NEEDS_BTF, checkMap } from './shape.ts';
+export { NEEDS_BTF, checkMap, lastingFlags } from './shape.ts';
 
 /** The map types that there are: what makes one, by number. */
 const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): BpfMap | number }>> = {

@@ -3,8 +3,7 @@
  * page with the programs' and the data, once: a record never runs over the end (see docs/adr/0007-map-core.md). What is
  * quick is in src/maps/core/assembly/ringbuf.ts. @kernel ringbuf_map_ops
  *
- * Refuses: every command on elements (-ENOTSUPP), mapping more than there is or the programs' pages for writing (-EPERM,
- * -EINVAL).
+ * Refuses: every command on elements (-ENOTSUPP), mapping more than there is (-EINVAL).
  */
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
@@ -33,10 +32,10 @@ export class RingbufMap extends KeylessCoreMap {
   }
 
   mapping(offset: number, length: number): Mapping | number {
-    if (offset === 0 && length > PAGE) return -ERRNO.EPERM;
-    if (offset + length > 2 * PAGE + 2 * this.info.maxEntries) return -ERRNO.EINVAL;
     const address = this.address + RING.CONSUMER + offset;
-    return { address, length: Math.min(length, this.address + this.#size - address), writable: offset === 0 };
+    const there = this.address + this.#size - address;
+    if (offset + length > 2 * PAGE + 2 * this.info.maxEntries || there <= 0) return -ERRNO.EINVAL;
+    return { address, length: Math.min(length, there), writable: offset === 0 && length <= PAGE };
   }
 
   /** Helper 131. @returns an address or 0 */

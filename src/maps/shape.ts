@@ -6,12 +6,13 @@
  * or of programs (-EINVAL), values or keys that are too large (-E2BIG), hashes that forget the least recently used
  * without memory set aside (-ENOTSUPP).
  */
+import { isReadOnlyToPrograms } from '../contracts/index.ts';
 import { ERRNO } from '../errors/index.ts';
 import { padded } from '../memory/index.ts';
 import { MAP_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import type { MapInfo } from './bpf-map.ts';
 
-const { RDONLY, WRONLY, RDONLY_PROG, WRONLY_PROG, NUMA_NODE, ZERO_SEED, NO_PREALLOC } = MAP_FLAG;
+const { RDONLY, WRONLY, RDONLY_PROG, WRONLY_PROG, NUMA_NODE, ZERO_SEED, NO_PREALLOC, NO_COMMON_LRU } = MAP_FLAG;
 const USER = RDONLY | WRONLY | NUMA_NODE;
 const ACCESS = USER | RDONLY_PROG | WRONLY_PROG;
 
@@ -93,10 +94,10 @@ function hash(percpu: boolean): Shape {
 }
 
 function lruHash(percpu: boolean): Shape {
-  const { flags, check } = hash(percpu);
+  const { flags, check, ...common } = hash(percpu);
   return {
-    flags: flags | MAP_FLAG.NO_COMMON_LRU,
-    percpu,
+    ...common,
+    flags: flags | NO_COMMON_LRU,
     check: (m) => (m.flags & NO_PREALLOC ? -ERRNO.ENOTSUPP : check(m)),
   };
 }
@@ -104,6 +105,12 @@ function lruHash(percpu: boolean): Shape {
 const hashOfMaps: Shape = {
   ...hash(false),
   check: (m) => invalid(isEmpty(m) || !isFour(m.valueSize)) || tooLarge(m.keySize + m.valueSize > MAX_HASH_ELEM),
+};
+
+/** Its buckets are a power of two that has 32 bits. */
+const deviceHash: Shape = {
+  flags: USER,
+  check: (m) => slots(USER, isTarget).check(m) || invalid(m.maxEntries > 2 ** 31),
 };
 
 /** Memory that belongs to a cgroup and the program's place there. */
@@ -145,7 +152,7 @@ const SHAPES: Readonly<Record<number, Shape>> = {
   [MAP_TYPE.ARRAY_OF_MAPS]: slots(USER, isFour),
   [MAP_TYPE.HASH_OF_MAPS]: hashOfMaps,
   [MAP_TYPE.DEVMAP]: slots(USER, isTarget),
-  [MAP_TYPE.DEVMAP_HASH]: { ...slots(USER, isTarget), maxEntries: MAX_HASH_ENTRIES },
+  [MAP_TYPE.DEVMAP_HASH]: deviceHash,
   [MAP_TYPE.CPUMAP]: { ...slots(NUMA_NODE, isTarget), maxEntries: MAX_CPUS },
   [MAP_TYPE.XSKMAP]: slots(USER, isFour),
   [MAP_TYPE.PERF_EVENT_ARRAY]: slots(USER | MAP_FLAG.PRESERVE_ELEMS, isFour),
@@ -214,10 +221,19 @@ export function checkMap(info: MapInfo, numaNode = 0): number {
   if (node !== NUMA_ANY && node >= NUMA_NODES) return -ERRNO.EINVAL;
   const shape = SHAPES[info.type];
   if (shape === undefined || (Number(info.extra) !== 0 && !hasExtra(info))) return -ERRNO.EINVAL;
+  if (!allowsFlags(shape, flags)) return -ERRNO.EINVAL;
   const problem = shape.check(info);
   if (problem === -ERRNO.ENOTSUPP) return problem;
-  const badNode = shape.percpu && node !== NUMA_ANY;
-  return badNode || !allowsFlags(shape, flags) ? -ERRNO.EINVAL : problem;
+  const onAllCpus = shape.percpu === true || (flags & NO_COMMON_LRU) !== 0;
+  return onAllCpus && node !== NUMA_ANY ? -ERRNO.EINVAL : problem;
+}
+
+/**
+ * The flags that a map has once it is there: what its first descriptor may do is no property of it, and where programs may only
+ * read it says so, asked for or not. @kernel bpf_map_flags_retain_permanent
+ */
+export function lastingFlags({ type, flags }: Pick<MapInfo, 'type' | 'flags'>): number {
+  return (flags & ~(RDONLY | WRONLY)) | (isReadOnlyToPrograms({ type, flags }) ? RDONLY_PROG : 0);
 }
 
 function allowsFlags({ flags: known, demands = 0 }: Shape, flags: number): boolean {

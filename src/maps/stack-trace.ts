@@ -22,6 +22,11 @@ export class StackTraceMap extends KeylessMap {
     super(info, deps, [header], -ERRNO.ENOENT);
   }
 
+  /** Stacks are hashed: their number is a power of two. */
+  get #buckets(): number {
+    return 2 ** Math.ceil(Math.log2(this.info.maxEntries));
+  }
+
   override updateElem(): number {
     return -ERRNO.EINVAL;
   }
@@ -32,6 +37,6 @@ export class StackTraceMap extends KeylessMap {
     return -ERRNO.EINVAL;
   }
   override sysDelete(key: Uint8Array): number {
-    return indexOf(key) >= this.info.maxEntries ? -ERRNO.E2BIG : -ERRNO.ENOENT;
+    return indexOf(key) >= this.#buckets ? -ERRNO.E2BIG : -ERRNO.ENOENT;
   }
 }

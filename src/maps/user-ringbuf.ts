@@ -4,7 +4,7 @@
  * run over the end, here it lies there once: a writer puts a discarded record at the end instead, which both understand.
  * Positions only grow. What user space writes is not trusted. @kernel user_ringbuf_map_ops
  *
- * Refuses: every command on elements (-ENOTSUPP).
+ * Refuses: every command on elements (-ENOTSUPP), mapping more than there is (-EINVAL).
  */
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
@@ -53,9 +53,9 @@ export class UserRingbufMap extends KeylessMap {
   }
 
   mapping(offset: number, length: number): Mapping | number {
-    if (offset === 0 ? length > PAGE : offset !== PAGE || length > PAGE + 2 * this.info.maxEntries) return -ERRNO.EPERM;
-    const there = Math.min(length, this.#ring.size - offset);
-    return { address: this.#ring.base + offset, length: there, writable: offset !== 0 };
+    const there = this.#ring.size - offset;
+    if (offset + length > 2 * PAGE + 2 * this.info.maxEntries || there <= 0) return -ERRNO.EINVAL;
+    return { address: this.#ring.base + offset, length: Math.min(length, there), writable: offset !== 0 };
   }
 
   /** @returns whether nobody else was reading. */
