@@ -1,5 +1,5 @@
 /** The campaign's programs: of the types that have a test run, with the inputs of their runs, before the kernel has seen them. */
-import type { ProgramObject } from '../../../src/loader/index.ts';
+import type { ExchangeMap, ProgramObject } from '../../../src/loader/index.ts';
 import { ATTACH_TYPE, MAP_TYPE, PROG_FLAG, PROG_TYPE } from '../../../src/uapi/index.ts';
 import { Random } from '../../../src/util/index.ts';
 import { caseSeed } from '../campaign.ts';
@@ -56,7 +56,7 @@ export function makeCase(seed: number, n: number): Case {
   });
   const { progType, maps } = object;
   const leaky = NEED_PERFMON.has(progType) || !careful;
-  const tails = maps.flatMap(({ type }, i) => (type === MAP_TYPE.PROG_ARRAY ? [...tailsOf(i, progType)] : []));
+  const tails = maps.flatMap((map, i) => tailsOf(map, i, progType));
   const changed: ProgramObject = {
     ...object,
     maps: maps.map((map) => (map.type === MAP_TYPE.RINGBUF ? { ...map, maxEntries: RING_SIZE } : map)),
@@ -69,9 +69,12 @@ export function makeCase(seed: number, n: number): Case {
   return leaky ? { object: changed, caps: undefined } : { object: zeroed(changed, [USUAL_STACK]), caps: NO_LEAKS };
 }
 
-/** Two programs in the prog array `map`, which return what programs of the type may. */
-function* tailsOf(map: number, progType: number): Generator<readonly [map: number, index: number, returns: number]> {
+/** Two programs in map `index` if it is a prog array, which return what programs of the type may. */
+export function tailsOf({ type }: ExchangeMap, index: number, progType: number): ProgramObject['progRefs'] {
+  if (type !== MAP_TYPE.PROG_ARRAY) return [];
   const [first, second] = progType === PROG_TYPE.CGROUP_SKB ? [1, 0] : [7, 9];
-  yield [map, 0, first];
-  yield [map, 2, second];
+  return [
+    [index, 0, first],
+    [index, 2, second],
+  ];
 }

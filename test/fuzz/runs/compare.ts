@@ -58,6 +58,7 @@ export class Comparison {
     if (why.includes('budget')) return { out: 'too long' };
     if (why.includes('a verified program was stopped'))
       return { difference: { where: 'interpreter', what: 'run', expected: 'no trap', actual: why } };
+    if (verdict === 'reject') return this.#refused(object, caps, why);
     if (verdict !== 'accept') return { out: `user space says ${verdict}: ${why}` };
     const kernel = this.#linux.observe(object, caps);
     const difference = this.#enginesDiffer(object, caps, reference) ?? kernelDiffers(kernel, reference);
@@ -65,6 +66,15 @@ export class Comparison {
     if (kernel.answer.runs?.some(({ errno }) => errno === EINTR)) return { out: 'interrupted' };
     if (kernel.wrapped) return { out: 'ring buffer wraps' };
     return this.#mayShowAddresses(object, caps, reference) ? { out: 'addresses' } : { difference };
+  }
+
+  /** What user space refuses, now that its stack is zeroed, the kernel must refuse too. */
+  #refused(object: ProgramObject, caps: Case['caps'], why: string): Outcome {
+    const out = { out: `user space says reject: ${why}` };
+    if (faultsLinux(object, caps) !== undefined) return out;
+    const { verdict } = this.#linux.observe({ ...object, runs: [] }, caps).answer;
+    if (verdict !== 'accept') return out;
+    return { difference: { where: 'user space', what: 'verdict', expected: 'accept', actual: why } };
   }
 
   /** The program with a stack of zeros, or why it is not compared. */
