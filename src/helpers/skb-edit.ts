@@ -77,21 +77,24 @@ function vlanPush(env: HelperEnv, r: Int32Array): number {
   return 0;
 }
 
+/** A tag that is said to be in the packet, and is cut off, is not there to be taken. */
 function vlanPop(env: HelperEnv): number {
   const packet = skb(env);
   if (packet.vlan !== undefined) packet.vlan = undefined;
-  else if (isVlan(packet.protocol)) takeTag(env, packet);
-  else return 0;
-  if (isVlan(packet.protocol)) packet.vlan = takeTag(env, packet);
-  return 0;
+  else if (!isVlan(packet.protocol)) return 0;
+  else if (takeTag(env, packet) === undefined) return -ERRNO.ENOMEM;
+  if (!isVlan(packet.protocol)) return 0;
+  packet.vlan = takeTag(env, packet);
+  return packet.vlan === undefined ? -ERRNO.ENOMEM : 0;
 }
 
 /** Of an ether type as it lies in the packet. */
 export const isVlan = (protocol: number): boolean => protocol === ETH_P.VLAN || protocol === ETH_P.QINQ;
 
-/** Take the tag out of the packet's bytes. */
-function takeTag(env: HelperEnv, packet: PacketBuffer): { proto: number; tci: number } {
+/** Take the tag out of the packet's bytes. @returns undefined where they end before it does */
+function takeTag(env: HelperEnv, packet: PacketBuffer): PacketBuffer['vlan'] {
   const { view } = env.space;
+  if (packet.end - packet.mac < ETH_HLEN + VLAN_HLEN) return undefined;
   const at = packet.mac + ETH_HLEN;
   const tag = { proto: packet.protocol, tci: view.getUint16(at, false) };
   packet.protocol = view.getUint16(at + 2, true);

@@ -259,6 +259,19 @@ onBackends('results', {
       ] as const)
         ledger(`${head} bytes before, ${name}`, leastLength(sys, `${change('skb_change_head', head)}\n${text}`, data));
   },
+  'tags that are cut off': ({ sys, ledger }) => {
+    const twoTags = frame('88a8', 'ed6f810001230800', 40);
+    for (const [name, data] of [
+      ['one', VLAN_FRAME],
+      ['two', twoTags],
+    ] as const)
+      for (const length of [14, 17, 18, 21, 22])
+        for (const head of [0, 4]) {
+          const text = `${change('skb_change_head', head)}\n${change('skb_change_tail', length + head)}\n${POP_TAG}`;
+          const { retval, packet } = edit(sys, text, data);
+          ledger(`${name}, ${head} bytes before, ${length} left`, [retval | 0, packet]);
+        }
+  },
   'packet loads that fail end their function': ({ sys, ledger }) => {
     for (const offset of [0, 100000]) {
       const text = `call f\nr0 = 1\nexit\nf:\nr6 = r1\nr0 = *(u8 *)skb[${offset}]\nr0 = 5\nexit`;
