@@ -224,6 +224,9 @@ describe('trace_printk', () => {
     ['%s', [0], 0, ''],
     ['%s', [0x1234], 0, ''],
     ['%pks', [HELLO], 5, 'hello'],
+    ['%20pks|', [HELLO], 6, 'hello|'],
+    ['%p', [-1], 16, 'ffffffffffffffff'],
+    ['%020pK', [-4095], 20, '0000fffffffffffff001'],
     ['%p', [0], 16, '0000000000000000'],
     ['%20p|', [0], 21, '                   0|'],
     ['%-20p|', [0], 21, '0                   |'],
@@ -235,6 +238,7 @@ describe('trace_printk', () => {
     ['%20ps|', [1], 21, '                 0x1|'],
     ['%pi4', [HELLO], 15, '104.101.108.108'],
     ['%pI4x', [HELLO], 15, '104.101.108.108'],
+    ['%pI4é', [HELLO], 16, '104.101.108.108\ufffd'], // its first byte is a letter of Latin-1
     ['%20pI4|', [HELLO], 16, '104.101.108.108|'],
     ['%pI4', [0x1234], 7, '0.0.0.0'],
     ['%pI6', [HELLO], 39, '6865:6c6c:6f00:0000:0000:0000:0000:0000'],
@@ -247,6 +251,7 @@ describe('trace_printk', () => {
     ['%2000d|', [5], 2001, ' '.repeat(1023)],
     ['%99999999999d', [1], 8388607, ' '.repeat(1023)],
     ['%4294967297d|', [1], 2, '1|'],
+    ['%2147483648d|', [1], 2, '1|'],
   ];
   for (const [format, args, length, text] of cases) {
     it(JSON.stringify(format), () => expect(trace(format, ...args)).toEqual([length, text]));

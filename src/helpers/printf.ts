@@ -5,7 +5,9 @@
  *
  * Refuses (-EINVAL): a format without its NUL, control characters, any other conversion, precision, `#`, more than three
  * arguments, and a letter or digit right behind `%s` or a bare `%p`. Letters and digits right behind a longer `%p…` are
- * swallowed. `%p` shows a number that stands for the pointer, not the pointer.
+ * swallowed, those of Latin-1 too. `%p` shows a number that stands for the pointer, not the pointer, but for errnos.
+ * Where there is no room left, Linux counts no byte of `%pI…`, `%pks` and `%pus` and takes what follows for other arguments;
+ * here the length is that of the whole message.
  */
 import type { AddressSpace } from '../memory/index.ts';
 import { toBigInt } from '../vm/index.ts';
@@ -37,7 +39,7 @@ interface Conversion {
 
 /** A conversion, anchored behind its `%`; bytes are latin-1 characters. */
 const CONVERSION =
-  /([ 0+-]*)(\d*)(?:(ll?)?([diuxX])|(c)|(s)(?![A-Za-z\d])|(p)(?![A-Za-z\d])|(p(?:[KxsSB]|[ku]s|[iI][46]))[A-Za-z\d]*)/y;
+  /([ 0+-]*)(\d*)(?:(ll?)?([diuxX])|(c)|(s)(?![A-Za-z\d])|(p)(?![A-Za-z\d])|(p(?:[KxsSB]|[ku]s|[iI][46]))[A-Za-z\d\xc0-\xd6\xd8-\xf6\xf8-\xff]*)/y;
 
 /**
  * Format a message.
@@ -129,10 +131,13 @@ function parse(text: string): (string | Conversion)[] | undefined {
   return parts;
 }
 
+/** Has no absolute value of 32 bits. */
+const MIN_INT = -(2 ** 31);
+
 /** As a 32-bit number, then cut to the printer's 24-bit field. */
 function clampWidth(digits: string): number {
   const width = Number(BigInt.asIntN(32, BigInt(digits || '0')));
-  return Math.min(Math.abs(width), MAX_WIDTH);
+  return width === MIN_INT ? 0 : Math.min(Math.abs(width), MAX_WIDTH);
 }
 
 function convert(out: Message, to: Conversion, space: AddressSpace, low: number, high: number): void {
@@ -141,14 +146,15 @@ function convert(out: Message, to: Conversion, space: AddressSpace, low: number,
   switch (kind) {
     case 'c':
       return out.field('', String.fromCharCode(low & 0xff), width, text);
-    case 's':
     case 'pks':
     case 'pus':
+      return out.append(stringAt(space, low, high));
+    case 's':
       return out.field('', stringAt(space, low, high), width, text);
     case 'p':
     case 'pK':
     case 'px': {
-      const value = kind === 'px' ? toBigInt(low, high) : BigInt(disguise(low, high));
+      const value = kind === 'px' ? toBigInt(low, high) : disguise(low, high);
       return out.field('', value.toString(16), width || 16, width === 0 ? '0' : fill);
     }
     case 'pB':
@@ -203,12 +209,15 @@ function internetAddress(kind: string, bytes: Uint8Array): string {
   return kind === 'pi6' ? digits : (digits.match(/..../g) ?? []).join(':');
 }
 
-/** A 32-bit number that is the same for the same pointer and 0 only for 0. */
-function disguise(low: number, high: number): number {
-  if ((low | high) === 0) return 0;
+/** Pointers from here on are errnos. @kernel MAX_ERRNO */
+const FIRST_ERROR = -4095;
+
+/** A 32-bit number that is the same for the same pointer and 0 only for 0; an errno as it is. */
+function disguise(low: number, high: number): bigint {
+  if ((low | high) === 0 || (high === -1 && low >= FIRST_ERROR && low < 0)) return toBigInt(low, high);
   let h = Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0xcc9e2d51);
   h = Math.imul(h ^ (h >>> 15), 0x1b873593);
-  return (h ^ (h >>> 13)) >>> 0 || 1;
+  return BigInt((h ^ (h >>> 13)) >>> 0 || 1);
 }
 
 function latin1(bytes: Uint8Array): string {
