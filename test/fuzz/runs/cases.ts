@@ -3,11 +3,13 @@ import type { ExchangeMap, ProgramObject } from '../../../src/loader/index.ts';
 import { ATTACH_TYPE, MAP_TYPE, PROG_FLAG, PROG_TYPE } from '../../../src/uapi/index.ts';
 import { Random } from '../../../src/util/index.ts';
 import { caseSeed } from '../campaign.ts';
+import type { Fragment } from '../verifier/generator.ts';
 import { generate } from '../verifier/generator.ts';
 import { NO_LEAKS } from './addresses.ts';
-import { RESULT_FRAGMENTS, noteAll } from './fragments.ts';
+import { RESULT_FRAGMENTS } from './fragments.ts';
 import { comparedHelpers, helpersOfAll } from './helpers.ts';
 import { randomRun } from './inputs.ts';
+import { noteAll } from './note.ts';
 import { zeroed } from './zeroed.ts';
 
 /** Runs of each program, at least. */
@@ -42,13 +44,25 @@ export interface Case {
   readonly object: ProgramObject;
   /** Held while the program is loaded; undefined: all. */
   readonly caps: bigint | undefined;
+  /** Names of the fragments that a generated program is made of. */
+  readonly names?: ReadonlySet<string>;
 }
 
-export function makeCase(seed: number, n: number): Case {
+/** A fragment that comes this many times as often as else. */
+const OFTEN = 30;
+
+/** All fragments, one of them often. @throws RangeError for a name that none has */
+export function fragmentsWith(often: string): readonly Fragment[] {
+  if (!RESULT_FRAGMENTS.some(({ name }) => name === often))
+    throw new RangeError(`no fragment ${often}: ${RESULT_FRAGMENTS.map(({ name }) => name).join(', ')}`);
+  return RESULT_FRAGMENTS.map((one) => (one.name === often ? { ...one, weight: OFTEN * one.weight } : one));
+}
+
+export function makeCase(seed: number, n: number, fragments = RESULT_FRAGMENTS): Case {
   const random = new Random(caseSeed(seed, n));
   const careful = random.oneIn(4);
-  const { object } = generate(random.u32(), `${seed}/${n}`, {
-    fragments: RESULT_FRAGMENTS,
+  const { object, names } = generate(random.u32(), `${seed}/${n}`, {
+    fragments,
     types: TYPES,
     helpers: careful ? helpersOfAll : comparedHelpers,
     care: random.oneIn(10) ? 60 : 0,
@@ -66,7 +80,9 @@ export function makeCase(seed: number, n: number): Case {
     runs: Array.from({ length: RUNS + random.below(2) }, () => randomRun(random, progType)),
   };
   // Without all capabilities a program reads only what it wrote.
-  return leaky ? { object: changed, caps: undefined } : { object: zeroed(changed, [USUAL_STACK]), caps: NO_LEAKS };
+  return leaky
+    ? { object: changed, caps: undefined, names }
+    : { object: zeroed(changed, [USUAL_STACK]), caps: NO_LEAKS, names };
 }
 
 /** Two programs in map `index` if it is a prog array, which return what programs of the type may. */

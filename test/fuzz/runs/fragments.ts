@@ -1,6 +1,5 @@
 /**
- * Fragments for results: helpers with arguments that mean something, and stores of what the program has computed into a
- * map that is read afterwards.
+ * Fragments for results: helpers with arguments that mean something, and those of the folder `fragments`.
  */
 import { isHelperAllowed } from '../../../src/contracts/index.ts';
 import { JMP } from '../../../src/isa/index.ts';
@@ -8,34 +7,13 @@ import { HELPER_NAMES, MAP_FLAG, PROG_TYPE } from '../../../src/uapi/index.ts';
 import { FP } from '../verifier/emitter.ts';
 import { FRAGMENTS } from '../verifier/fragments.ts';
 import type { Fragment, Generator, MapJson } from '../verifier/generator.ts';
-
-const RESULTS: MapJson = { type: 'array', key_size: 4, value_size: 160, max_entries: 1, name: 'results' };
-/** Words of the results map that fragments write; behind them is one for each register. */
-const WORDS = 10;
-
-const resultsOf = (g: Generator): number =>
-  g.map(
-    ({ name }) => name === RESULTS.name,
-    () => ({ ...RESULTS }),
-  );
-
-/** Put a number where it is seen. */
-export function note(g: Generator, reg: number, word = g.r.below(WORDS)): void {
-  const { e } = g;
-  const held = (g.busy >> reg) & 1;
-  g.busy |= 1 << reg;
-  const pointer = g.scratch();
-  e.map(pointer, resultsOf(g), 8 * word);
-  if (g.chance(85)) e.store(8, pointer, 0, reg);
-  else e.atomic(8, 0, pointer, 0, reg);
-  g.release(pointer);
-  if (!held) g.busy &= ~(1 << reg);
-}
-
-/** All numbers that registers hold at the end. */
-export function noteAll(g: Generator): void {
-  for (let reg = 0; reg < 10; reg++) if ((g.live >> reg) & 1) note(g, reg, WORDS + reg);
-}
+import { callbacks } from './fragments/callbacks.ts';
+import { constantText } from './fragments/constant-text.ts';
+import { pointers } from './fragments/pointers.ts';
+import { storages } from './fragments/storages.ts';
+import { texts } from './fragments/texts.ts';
+import { timers } from './fragments/timers.ts';
+import { note } from './note.ts';
 
 /** An argument: a number, the context, any number of the program, bytes to read, room to write, a map, a constant text. */
 type Arg =
@@ -273,22 +251,6 @@ function place(g: Generator, data: Uint8Array | number): number {
   return off;
 }
 
-/** A constant text is in a frozen array. */
-function constant(g: Generator, value: string): number {
-  const value_size = value.length + 1;
-  const init: [string, string][] = [['00000000', Buffer.from(`${value}\0`).toString('hex')]];
-  const made: MapJson = {
-    type: 'array',
-    key_size: 4,
-    value_size,
-    max_entries: 1,
-    map_flags: MAP_FLAG.RDONLY_PROG,
-    freeze: true,
-    init,
-  };
-  return g.maps.push({ ...made, name: 'text' }) - 1;
-}
-
 /** Room that was written, by its offset and size. */
 interface Room {
   readonly off: number;
@@ -307,7 +269,7 @@ function pass(g: Generator, arg: number, value: Arg): Room | undefined {
       () => ({ ...value.map }),
     );
     e.map(arg, found);
-  } else if ('text' in value) e.map(arg, constant(g, value.text), 0);
+  } else if ('text' in value) e.map(arg, constantText(g, value.text), 0);
   else {
     const size = 'room' in value ? value.room : value.bytes.length;
     const off = place(g, 'room' in value ? size : value.bytes);
@@ -387,14 +349,15 @@ const OWN: readonly Fragment[] = [
     name: 'tail call',
     weight: 2,
     topic: 'call',
-    // Sleepable programs have no prog arrays.
-    fits: (g) => g.hasCtx && g.level === 0 && !(g.busy & ARGUMENTS) && g.around.progType !== PROG_TYPE.SYSCALL,
+    // Sleepable programs have no prog arrays; functions that call so have less stack.
+    fits: (g) =>
+      g.hasCtx && (g.level === 0 || g.chance(20)) && !(g.busy & ARGUMENTS) && g.around.progType !== PROG_TYPE.SYSCALL,
     write: tailCall,
   },
 ];
 
-/** Fragments about what cannot be compared: sockets that are found, addresses, maps that only other program types use. */
-const WITHOUT = new Set(['socket', 'other map', 'kernel object', 'packet length', 'compare pointers']);
+/** Fragments about what cannot be compared: addresses, maps that only other program types use. */
+const WITHOUT = new Set(['other map', 'kernel object', 'packet length', 'compare pointers']);
 /** Fragments that come more often than in programs for the verifier. */
 const MORE: Readonly<Record<string, number>> = { call: 6, bpf_loop: 4, 'for each': 2, drain: 2, atomic: 6, dynptr: 6 };
 
@@ -404,4 +367,9 @@ export const RESULT_FRAGMENTS: readonly Fragment[] = [
     weight: MORE[one.name] ?? one.weight,
   })),
   ...OWN,
+  ...callbacks,
+  ...pointers,
+  ...storages,
+  ...texts,
+  ...timers,
 ];

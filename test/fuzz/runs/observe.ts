@@ -16,6 +16,8 @@ import type { BpfAttrs, BpfCmd, BpfSys, MapCreateAttr, ProgLoadAttr, ProgTestRun
 import { BPF_CMD, MAP_TYPE } from '../../../src/uapi/index.ts';
 import { verify } from '../../../src/verifier/index.ts';
 import type { VerifyResult } from '../../../src/verifier/index.ts';
+import { UserSpace } from './user-space.ts';
+import type { OpenMap } from './user-space.ts';
 
 /** What was seen, by what it is: `run 0: retval`, `map 1 hash, run 2`, … */
 export type Observation = ReadonlyMap<string, string>;
@@ -36,21 +38,13 @@ export interface Place {
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const u32 = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
 
-/** Index of the loopback device. */
-const LOOPBACK = 1;
 /** Bytes of a page, and where the second one of a ring buffer is: it begins with what was sent so far. */
 const PAGE = 4096;
 /** Elements that are taken out of a queue at most. */
 const QUEUE_LIMIT = 64;
 
-interface OpenMap {
-  readonly fd: number;
-  readonly attr: MapCreateAttr;
-}
-
-/** Watches one object being set up and run: fills the maps that the exchange format cannot, and listens to them. */
+/** Watches one object being set up and run: does to its maps what user space may, and listens to them. */
 class Watched implements BpfSys {
   readonly backend: string;
   readonly possibleCpus: number;
@@ -62,6 +56,7 @@ class Watched implements BpfSys {
   readonly #maps: OpenMap[] = [];
   readonly #rings: [name: string, reader: RingbufReader][] = [];
   readonly #perf: [name: string, reader: PerfReader][] = [];
+  readonly #user: UserSpace;
   #run = 0;
 
   constructor(place: Place, caps: bigint | undefined, runs: number) {
@@ -70,11 +65,13 @@ class Watched implements BpfSys {
     this.#runs = runs;
     this.backend = place.sys.backend;
     this.possibleCpus = place.sys.possibleCpus;
+    this.#user = new UserSpace(place.sys, (what, text) => this.seen.set(what, text));
   }
 
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttrs[C]): number {
     const { sys } = this.#place;
-    if (cmd === BPF_CMD.PROG_LOAD) return this.#place.load(attr as ProgLoadAttr, this.#caps);
+    if (cmd === BPF_CMD.PROG_LOAD) return this.#load(attr as ProgLoadAttr);
+    if (cmd === BPF_CMD.PROG_TEST_RUN) this.#user.before(this.#run);
     const { fuel } = this.#place;
     const limited = cmd === BPF_CMD.PROG_TEST_RUN && fuel !== undefined;
     if (limited) (attr as ProgTestRunAttr).fuel = fuel;
@@ -93,21 +90,28 @@ class Watched implements BpfSys {
 
   closeReaders(): void {
     for (const [, reader] of [...this.#rings, ...this.#perf]) reader.close();
+    this.#user.close();
+  }
+
+  /** Programs in prog arrays are loaded without a log. */
+  #load(attr: ProgLoadAttr): number {
+    const fd = this.#place.load(attr, this.#caps);
+    if (fd >= 0 && attr.logLevel && this.#runs > 0) this.#user.loaded(fd);
+    return fd;
   }
 
   #prepare(map: OpenMap): void {
     const { fd, attr } = map;
     const { sys } = this.#place;
     const name = `map ${this.#maps.push(map) - 1}`;
-    const put = (value: Uint8Array): void => void sys.bpf(BPF_CMD.MAP_UPDATE_ELEM, { mapFd: fd, key: u32(0), value });
+    this.#user.opened(map);
     if (attr.mapType === MAP_TYPE.RINGBUF) this.#rings.push([name, RingbufReader.open(sys, fd, attr.maxEntries)]);
     if (attr.mapType === MAP_TYPE.PERF_EVENT_ARRAY) this.#perf.push([name, PerfReader.open(sys, fd, { pages: 1 })]);
-    if (attr.innerMapFd) put(u32(attr.innerMapFd));
-    if (attr.mapType === MAP_TYPE.DEVMAP || attr.mapType === MAP_TYPE.DEVMAP_HASH) put(u32(LOOPBACK));
   }
 
   #listen(): void {
     const run = this.#run++;
+    this.#user.after(run);
     for (const [name, reader] of this.#rings)
       this.seen.set(`${name} records, run ${run}`, [...reader.read()].map(hex).join(' '));
     for (const [name, reader] of this.#perf)

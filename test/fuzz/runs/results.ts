@@ -93,7 +93,8 @@ class Counts {
       .join(', ');
   }
 
-  compared(object: ProgramObject): void {
+  compared({ object, names = new Set() }: Case): void {
+    for (const name of names) this.add(`fragment ${name}`);
     this.add('compared');
     this.add('runs', object.runs.length);
     this.add(`type ${PROG_TYPE_NAMES[object.progType]}`);
@@ -105,7 +106,7 @@ class Counts {
 
 /** A campaign whose cases are programs with their runs. @param makeCase a case, or why there is none */
 export function resultsCampaign(
-  about: Pick<Campaign, 'name' | 'summary' | 'defaultCount'>,
+  about: Pick<Campaign, 'name' | 'summary' | 'defaultCount' | 'choose'>,
   makeCase: (seed: number, n: number) => Case | string,
 ): Campaign {
   const counts = new Counts();
@@ -119,6 +120,7 @@ export function resultsCampaign(
       `program types: ${counts.listed('type ')}`,
       `map types: ${counts.listed('map ')}`,
       `helpers: ${counts.listed('helper ')}`,
+      `fragments: ${counts.listed('fragment ')}`,
     ],
     runCase(seed, n) {
       if (comparison === undefined) throw new Error(whyNot);
@@ -126,7 +128,7 @@ export function resultsCampaign(
       if (typeof one === 'string') return out(one);
       const outcome = comparison.run(one);
       if ('out' in outcome) return out(outcome.out);
-      counts.compared(one.object);
+      counts.compared(one);
       return outcome.difference && describe(one, outcome.difference, comparison);
     },
   };

@@ -168,6 +168,8 @@ export interface OwnFunction {
   readonly args: readonly ('number' | 'ctx' | 'frame' | 'mem' | 'memory' | 'untrusted' | 'dynptr')[];
   /** Functions are called only from lower levels. */
   readonly level: number;
+  /** Writes the body, with the result in r0 and the exit; absent: any fragments. */
+  write?(g: Generator): void;
 }
 
 /** What a campaign wants of the programs, where it is not what the verifier's wants. */
@@ -191,6 +193,8 @@ export class Generator {
   readonly around: Surroundings;
   readonly maps: MapJson[] = [];
   readonly topics = new Set<Topic>();
+  /** Names of the fragments that were written. */
+  readonly names = new Set<string>();
   /** Numbers, as a bit mask of registers. */
   live = 0;
   /** Registers that inner fragments leave alone, as a bit mask. */
@@ -429,6 +433,7 @@ export class Generator {
     let at = this.r.below(fitting.reduce((sum, { weight }) => sum + weight, 0));
     const fragment = fitting.find(({ weight }) => (at -= weight) < 0) as Fragment;
     if (fragment.topic) this.topics.add(fragment.topic);
+    this.names.add(fragment.name);
     fragment.write(this);
   }
 
@@ -464,7 +469,7 @@ export class Generator {
     this.#out = undefined;
   }
 
-  #writeFunction({ label, kind, args, level }: OwnFunction): void {
+  #writeFunction({ label, kind, args, level, write }: OwnFunction): void {
     const { e } = this;
     this.level = level;
     this.live = this.busy = this.depth = 0;
@@ -484,6 +489,7 @@ export class Generator {
     e.beginFunction(this.#describe(name, kind === 'global' && !this.oops() ? 'global' : 'static', params));
     e.bind(label);
     this.hasCtx = args[0] === 'ctx';
+    if (write) return write(this);
     if (this.hasCtx) e.copy(6, 1);
     args.forEach((one, n) => one === 'number' && this.isNumber(n + 1));
     if (args[0] === 'dynptr') this.hold(1);
@@ -536,6 +542,8 @@ export class Generator {
 export interface Generated {
   readonly object: ProgramObject;
   readonly topics: ReadonlySet<Topic>;
+  /** Names of the fragments it is made of. */
+  readonly names: ReadonlySet<string>;
 }
 
 const FLAGS: readonly (readonly [percent: number, flag: number])[] = [
@@ -577,7 +585,7 @@ export function generate(seed: number, name = String(seed), options: GeneratorOp
     map_refs: mapRefs,
     runs: [0, 1].map(() => ({ data: Buffer.from(random.bytes(64 + random.below(64))).toString('hex') })),
   });
-  return { object, topics: g.topics };
+  return { object, topics: g.topics, names: g.names };
 }
 
 /** The map with the BTF of its value, which joins the object's. */

@@ -6,8 +6,8 @@ import type { Fragment, Generator, MapJson } from '../generator.ts';
 import { bytesOnStack } from './maps.ts';
 
 const helper = (name: string): number => HELPER_NAMES.indexOf(name);
-const mayCall = ({ around }: Generator, id: number): boolean =>
-  isHelperAllowed(around.progType, around.attachType, id, true);
+const mayCall = ({ around, options }: Generator, id: number): boolean =>
+  isHelperAllowed(around.progType, around.attachType, id, true) && (options.helpers?.has(id) ?? true);
 
 const RESERVE = helper('ringbuf_reserve');
 const RECORD_ENDS = [helper('ringbuf_submit'), helper('ringbuf_discard')];
@@ -93,7 +93,9 @@ function socket(g: Generator): void {
   e.mov(3, 12);
   e.mov(4, 0);
   e.mov(5, 0);
-  g.call(r.pick(SK_LOOKUPS.filter((id) => mayCall(g, id) || g.oops())));
+  const lookups = SK_LOOKUPS.filter((id) => mayCall(g, id) || g.oops());
+  if (!lookups.length) return;
+  g.call(r.pick(lookups));
   whileHeld(g, (pointer) => {
     if (g.chance(40)) e.load(4, g.fresh(), pointer, r.pick([4, 4, 8, 20]));
     meanwhile(g);
@@ -123,7 +125,7 @@ const LOCKLESS: readonly number[] = [
 const mayLock = (g: Generator): boolean =>
   mayCall(g, LOCK) && (!LOCKLESS.includes(g.around.progType) || g.oops() || g.r.oneIn(20));
 
-const hasLock = ({ fields }: MapJson): boolean => fields !== undefined;
+const hasLock = ({ fields }: MapJson): boolean => fields?.includes('bpf_spin_lock') ?? false;
 
 function makeLocked(g: Generator): MapJson {
   const at = g.r.pick([0, 4, 8]);
