@@ -293,6 +293,51 @@ describe('hash', () => {
     }
   });
 
+  it.each([
+    ['HASH', MAP_TYPE.HASH],
+    ['LRU_HASH', MAP_TYPE.LRU_HASH],
+  ])('is emptied from its first key on, and filled meanwhile: %s', (_, type) => {
+    const d = deps();
+    const map = make(d, type, { maxEntries: 256 });
+    const first = (): number => {
+      const key = new Uint8Array(4);
+      return map.sysGetNextKey(undefined, key) < 0 ? -1 : key[0];
+    };
+    const inside = new Set<number>();
+    for (let round = 0; round < 2000; round++) {
+      // Three steps forward and two back: keys come before and behind the first bucket that is in use.
+      for (const key of [round % 256, (round * 7) % 256, (round * 31) % 256]) {
+        expect(map.sysUpdate(u32(key), new Uint8Array(8), 0)).toBe(0);
+        inside.add(key);
+      }
+      for (let i = 0; i < (round < 1000 ? 2 : 4) && inside.size > 0; i++) {
+        const key = first();
+        expect(inside.delete(key)).toBe(true);
+        expect(map.sysDelete(u32(key))).toBe(0);
+      }
+    }
+    while (inside.size > 0) {
+      const key = first();
+      expect(inside.delete(key)).toBe(true);
+      map.sysDelete(u32(key));
+    }
+    expect(first()).toBe(-1);
+    // All buckets before FIRST_BUCKET are empty, and who empties the map moves it on.
+    for (let key = 0; key < 256; key++) map.sysUpdate(u32(key), new Uint8Array(8), 0);
+    const walk = [];
+    for (let key = first(); key >= 0; key = first()) {
+      walk.push(key);
+      map.sysDelete(u32(key));
+      const bucket = d.memory.view.getUint32(map.address + MAP_HEADER.FIRST_BUCKET, true);
+      for (let i = 0; i < bucket; i++) {
+        const word = d.memory.view.getUint32(map.address + MAP_HEADER.BUCKETS, true) + 4 * i;
+        expect(d.memory.view.getUint32(word, true)).toBe(0);
+      }
+    }
+    expect(walk.length).toBe(256);
+    expect(d.memory.view.getUint32(map.address + MAP_HEADER.FIRST_BUCKET, true)).toBe(256);
+  });
+
   it('with BPF_F_ZERO_SEED has the same order in every kernel', () => {
     const order = (random: number) => {
       const map = make({ ...deps(), random: () => random }, MAP_TYPE.HASH, {

@@ -69,6 +69,8 @@ export const MAP_HEADER = {
   HASHES: 112,
   /** LPM trie: first of the BRANCH nodes that are not in use, chained through LINK. */
   BRANCHES: 116,
+  /** Hash: no bucket before this one has an element, so that whoever empties a map from its first key on looks at each once. */
+  FIRST_BUCKET: 120,
   SIZE: 128,
 } as const;
 

@@ -28,6 +28,7 @@ export const MAP_FIRST: u32 = 104;
 export const MAP_ROOT: u32 = 108;
 export const MAP_HASHES: u32 = 112;
 export const MAP_BRANCHES: u32 = 116;
+export const MAP_FIRST_BUCKET: u32 = 120;
 export const ELEM_NEXT: u32 = 0;
 export const ELEM_HASH: u32 = 4;
 export const ELEM_STATE: u32 = 8;

@@ -28,6 +28,7 @@ import {
   MAP_COPIES,
   MAP_COUNT,
   MAP_CPU_STRIDE,
+  MAP_FIRST_BUCKET,
   MAP_KEY_SIZE,
   MAP_MAX_ENTRIES,
   MAP_VALUE_OFFSET,
@@ -99,6 +100,8 @@ export function add(map: u32, elem: u32, hash: u32): void {
   store<u32>(elem, load<u32>(bucket), ELEM_NEXT);
   store<u32>(bucket, elem);
   addCount(map, 1);
+  const index = hash & load<u32>(map, MAP_BUCKET_MASK);
+  if (index < load<u32>(map, MAP_FIRST_BUCKET)) store<u32>(map, index, MAP_FIRST_BUCKET);
 }
 
 export function hash_update(map: u32, key: u32, value: u32, flags: u32): i32 {
@@ -172,13 +175,14 @@ export function hash_next(map: u32, key: u32): u32 {
   const mask = load<u32>(map, MAP_BUCKET_MASK);
   const buckets = load<u32>(map, MAP_BUCKETS);
   const elem = key !== 0 ? find(map, key) : 0;
-  let bucket: u32 = 0;
+  let bucket = load<u32>(map, MAP_FIRST_BUCKET);
   let next: u32 = 0;
   if (elem !== 0) {
     bucket = (load<u32>(elem, ELEM_HASH) & mask) + 1;
     next = load<u32>(elem, ELEM_NEXT);
   }
   for (; next === 0 && bucket <= mask; bucket++) next = load<u32>(buckets + (bucket << 2));
+  if (elem === 0) store<u32>(map, next !== 0 ? bucket - 1 : bucket, MAP_FIRST_BUCKET);
   if (next !== 0 && load<u32>(next, ELEM_STATE) !== (map | STATE_LIVE)) corrupt(map, CORRUPT_CHAIN);
   return next;
 }

@@ -78,8 +78,8 @@ function common(a: u32, b: u32, from: u32, limit: u32): u32 {
 
 /** Address of the word that leads on from a node by a bit of a key. */
 function childLink(node: u32, bits: u32, bit: u32): u32 {
-  const right = (load<u8>(bits + (bit >> 3)) >> (<u8>(7 - (bit & 7)))) & 1;
-  return node + (right !== 0 ? LPM_NODE_RIGHT : LPM_NODE_LEFT);
+  const right = ((<u32>load<u8>(bits + (bit >> 3))) >> (7 - (bit & 7))) & 1;
+  return node + LPM_NODE_LEFT + right * (LPM_NODE_RIGHT - LPM_NODE_LEFT);
 }
 
 /**
@@ -91,13 +91,28 @@ let parentLink: u32 = 0;
 let equalBits: u32 = 0;
 let witness: u32 = 0;
 
-/** Compare a key with what lies on its way. Only nodes with a value tell their bits: behind branches there is one. */
-function compare(map: u32, key: u32): void {
+/** The word that leads to the next node of a way. */
+function step(on: u32): void {
+  parentLink = link;
+  link = on;
+}
+
+function start(map: u32): u32 {
+  parentLink = 0;
+  link = map + MAP_ROOT;
+  return follow(map, link, 0);
+}
+
+/**
+ * Compare a key with what lies on its way. Only nodes with a value tell their bits: behind branches there is one.
+ * @returns the key's own node, if it has a value; 0
+ */
+function compare(map: u32, key: u32): u32 {
   const length = load<u32>(key);
   const bits = key + LENGTH_SIZE;
   equalBits = 0;
   witness = 0;
-  let node = follow(map, map + MAP_ROOT, 0);
+  let node = start(map);
   while (node !== 0) {
     const nodeLength = lengthOf(node);
     const live = isLive(map, node);
@@ -105,26 +120,26 @@ function compare(map: u32, key: u32): void {
       const limit = min<u32>(nodeLength, length);
       equalBits = common(node + LPM_NODE_BITS, bits, equalBits, limit);
       witness = node;
-      if (equalBits < limit || nodeLength >= length) break;
+      if (equalBits < limit || nodeLength > length) return 0;
+      if (nodeLength === length) return node;
     }
-    const on = nodeLength < length ? childLink(node, bits, nodeLength) : node + LPM_NODE_LEFT;
-    node = follow(map, on, nodeLength + 1);
+    step(nodeLength < length ? childLink(node, bits, nodeLength) : node + LPM_NODE_LEFT);
+    node = follow(map, link, nodeLength + 1);
     if (node === 0 && !live) corrupt(map, CORRUPT_TRIE);
   }
+  return 0;
 }
 
 /** Go towards a key. @returns the node that is the key's, or that it would stand above or beside; 0: behind a leaf */
 function walk(map: u32, key: u32): u32 {
-  compare(map, key);
+  let node = compare(map, key);
+  if (node !== 0) return node;
   const length = load<u32>(key);
-  parentLink = 0;
-  link = map + MAP_ROOT;
-  let node = follow(map, link, 0);
+  node = start(map);
   while (node !== 0) {
     const nodeLength = lengthOf(node);
     if (nodeLength > equalBits || nodeLength === length) break;
-    parentLink = link;
-    link = childLink(node, key + LENGTH_SIZE, nodeLength);
+    step(childLink(node, key + LENGTH_SIZE, nodeLength));
     node = follow(map, link, nodeLength + 1);
   }
   return node;
