@@ -8,7 +8,7 @@ import { ERRNO } from '../errors/index.ts';
 import { ELEM_FLAG, MAP_FLAG } from '../uapi/index.ts';
 import { indexOf } from './array.ts';
 import type { MapDeps, MapInfo } from './bpf-map.ts';
-import { deviceTarget } from './device-map.ts';
+import { PROGRAM_OFFSET, deviceTarget } from './device-map.ts';
 import { HashMap } from './hash.ts';
 import { ObjectHash } from './object-hash.ts';
 
@@ -17,7 +17,7 @@ export class DeviceHash extends ObjectHash {
   static create(info: MapInfo, deps: MapDeps): DeviceHash | number {
     // Elements are made when they are needed, as on Linux.
     const hash = HashMap.create({ ...info, flags: info.flags | MAP_FLAG.NO_PREALLOC }, deps);
-    return typeof hash === 'number' ? hash : new DeviceHash(info, deps, hash);
+    return typeof hash === 'number' ? hash : new DeviceHash(info, deps, hash, PROGRAM_OFFSET);
   }
 
   targetWord(index: number): number {
@@ -35,10 +35,7 @@ export class DeviceHash extends ObjectHash {
     const stored = new Uint8Array(this.userValueSize);
     const view = new DataView(stored.buffer);
     view.setUint32(0, target.word, true);
-    if (stored.length > 4) view.setUint32(4, target.program?.id ?? 0, true);
-    const result = this.hash.sysUpdate(key, stored, 0);
-    if (result < 0) target.program?.release();
-    else this.hold(key, target.program);
-    return result;
+    if (stored.length > PROGRAM_OFFSET) view.setUint32(PROGRAM_OFFSET, target.program?.word ?? 0, true);
+    return this.put(key, stored, 0, target.program);
   }
 }

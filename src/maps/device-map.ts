@@ -12,11 +12,13 @@ import type { Region } from '../memory/index.ts';
 import { ELEM_FLAG, MAP_TYPE } from '../uapi/index.ts';
 import { ArrayMap, build, indexOf } from './array.ts';
 import type { MapDeps, MapInfo, SlotObject } from './bpf-map.ts';
+import { HeldObjects } from './held-objects.ts';
 
 /** Most frames in a CPU's queue. */
 const MAX_QUEUE = 16384;
-/** Bytes of a value that has a program. */
+/** Bytes of a value that has a program, and where its id lies, which is also the word that stands for it. */
 const WITH_PROGRAM = 8;
+export const PROGRAM_OFFSET = 4;
 
 /** What user space wrote, checked. */
 export interface Target {
@@ -26,7 +28,7 @@ export interface Target {
 }
 
 export class DeviceMap extends ArrayMap {
-  readonly #programs = new Map<number, SlotObject>();
+  readonly #programs: HeldObjects;
 
   /** @returns the map, or -ENOMEM. */
   static override create(info: MapInfo, deps: MapDeps): DeviceMap | number {
@@ -35,6 +37,7 @@ export class DeviceMap extends ArrayMap {
 
   constructor(info: MapInfo, deps: MapDeps, header: Region, values: Region) {
     super(info, deps, header, values, 0);
+    this.#programs = new HeldObjects(deps.rcu);
   }
 
   targetWord(index: number): number {
@@ -85,7 +88,7 @@ export class DeviceMap extends ArrayMap {
   }
 
   override destroy(): void {
-    for (const index of [...this.#programs.keys()]) this.#put(index, { word: 0, program: undefined });
+    this.#programs.clear();
     super.destroy();
   }
 
@@ -105,14 +108,14 @@ export class DeviceMap extends ArrayMap {
   }
 
   #put(index: number, { word, program }: Target): void {
-    const before = this.#programs.get(index);
     const at = this.valueAt(index, 0);
     const { view } = this.deps.memory;
     view.setUint32(at, word, true);
-    if (this.info.valueSize === WITH_PROGRAM) view.setUint32(at + 4, program?.id ?? 0, true);
-    if (program) this.#programs.set(index, program);
-    else this.#programs.delete(index);
-    if (before) this.deps.rcu.defer(() => before.release());
+    if (this.info.valueSize !== WITH_PROGRAM) return;
+    const before = view.getUint32(at + PROGRAM_OFFSET, true);
+    view.setUint32(at + PROGRAM_OFFSET, program?.word ?? 0, true);
+    if (program) this.#programs.add(program);
+    this.#programs.drop(before);
   }
 }
 

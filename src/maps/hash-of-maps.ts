@@ -22,7 +22,7 @@ export class HashOfMaps extends ObjectHash {
   }
 
   constructor(info: MapInfo, deps: MapDeps, resolver: SlotResolver, hash: BpfMap) {
-    super(info, deps, hash);
+    super(info, deps, hash, 0);
     this.#resolver = resolver;
   }
 
@@ -39,8 +39,11 @@ export class HashOfMaps extends ObjectHash {
   }
 
   override sysLookup(key: Uint8Array, value: Uint8Array): number {
-    const object = this.heldBy(key);
-    if (object === undefined) return -ERRNO.ENOENT;
+    const word = this.wordOf(key);
+    if (word === 0) return -ERRNO.ENOENT;
+    const object = this.held.get(word);
+    if (object === undefined)
+      throw new InternalError(`the memory of map '${this.info.name}' is corrupt: a value is no map`);
     writeWord(value, object.id);
     return 0;
   }
@@ -50,10 +53,7 @@ export class HashOfMaps extends ObjectHash {
     if (typeof object === 'number') return object;
     const word = new Uint8Array(WORD);
     writeWord(word, object.word);
-    const result = this.hash.sysUpdate(key, word, flags);
-    if (result < 0) object.release();
-    else this.hold(key, object);
-    return result;
+    return this.put(key, word, flags, object);
   }
 }
 

@@ -7,12 +7,13 @@
  * Refuses: flags of updates (-EINVAL), an index beyond the end (-E2BIG; a look-up and a deletion find nothing, -ENOENT), a
  * descriptor of the wrong object (what the resolver answers), updates by programs (-ENOTSUPP).
  */
-import { ERRNO } from '../errors/index.ts';
+import { ERRNO, InternalError } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
 import { MAP_HEADER } from '../memory/index.ts';
 import { MAP_TYPE } from '../uapi/index.ts';
 import { indexOf, nextIndex } from './array.ts';
 import type { BpfMap, MapDeps, MapInfo, PerfEvent, SlotObject, SlotResolver } from './bpf-map.ts';
+import { HeldObjects } from './held-objects.ts';
 import { allocateHeader, allocateTable } from './storage.ts';
 
 const WORD = 4;
@@ -24,7 +25,7 @@ export class ObjectArray implements BpfMap {
   readonly #resolver: SlotResolver;
   readonly #header: Region;
   readonly #slots: Region;
-  readonly #held = new Map<number, SlotObject>();
+  readonly #held: HeldObjects;
 
   /** @returns the map, or -ENOMEM. */
   static create(info: MapInfo, deps: MapDeps): ObjectArray | number {
@@ -42,6 +43,7 @@ export class ObjectArray implements BpfMap {
     this.#resolver = resolver;
     this.#header = header;
     this.#slots = slots;
+    this.#held = new HeldObjects(deps.rcu);
     const { view } = deps.memory;
     view.setUint32(header.base + MAP_HEADER.ELEM_SIZE, WORD, true);
     view.setUint32(header.base + MAP_HEADER.VALUES, slots.base, true);
@@ -63,7 +65,7 @@ export class ObjectArray implements BpfMap {
 
   perfEventAt(index: number): PerfEvent | number {
     if (index >= this.info.maxEntries) return -ERRNO.E2BIG;
-    return this.#held.get(index)?.perfEvent ?? -ERRNO.ENOENT;
+    return this.#held.get(this.wordAt(index))?.perfEvent ?? -ERRNO.ENOENT;
   }
 
   lookupElem(key: number): number {
@@ -79,9 +81,12 @@ export class ObjectArray implements BpfMap {
   }
 
   sysLookup(key: Uint8Array, value: Uint8Array): number {
-    const object = this.#held.get(indexOf(key));
+    const word = this.wordAt(indexOf(key));
     if (this.info.type === MAP_TYPE.PERF_EVENT_ARRAY) return -ERRNO.ENOTSUPP;
-    if (object === undefined) return -ERRNO.ENOENT;
+    if (word === 0) return -ERRNO.ENOENT;
+    const object = this.#held.get(word);
+    if (object === undefined)
+      throw new InternalError(`the memory of map '${this.info.name}' is corrupt: a slot holds no object`);
     new DataView(value.buffer, value.byteOffset).setUint32(0, object.id, true);
     return 0;
   }
@@ -121,7 +126,9 @@ export class ObjectArray implements BpfMap {
 
   /** Empty every slot. */
   clear(): void {
-    for (const index of [...this.#held.keys()]) this.#put(index, undefined);
+    const { base, size } = this.#slots;
+    this.#deps.memory.bytes.fill(0, base, base + size);
+    this.#held.clear();
   }
 
   destroy(): void {
@@ -135,11 +142,10 @@ export class ObjectArray implements BpfMap {
 
   /** @returns whether something was there before. */
   #put(index: number, object: SlotObject | undefined): boolean {
-    const before = this.#held.get(index);
-    if (object) this.#held.set(index, object);
-    else this.#held.delete(index);
+    const before = this.wordAt(index);
     this.#deps.memory.view.setUint32(this.#slots.base + index * WORD, object?.word ?? 0, true);
-    if (before) this.#deps.rcu.defer(() => before.release());
-    return before !== undefined;
+    if (object) this.#held.add(object);
+    this.#held.drop(before);
+    return before !== 0;
   }
 }

@@ -5,20 +5,25 @@
  * Refuses: changes by programs and look-up-and-delete (-ENOTSUPP).
  */
 import { ERRNO } from '../errors/index.ts';
+import { indexOf } from './array.ts';
 import type { BpfMap, MapDeps, MapInfo, SlotObject } from './bpf-map.ts';
+import { HeldObjects } from './held-objects.ts';
 
 export abstract class ObjectHash implements BpfMap {
   readonly info: MapInfo;
   protected readonly deps: MapDeps;
   /** The elements, without what they hold. */
   protected readonly hash: BpfMap;
-  /** By the key's bytes as text. */
-  readonly #held = new Map<string, SlotObject>();
+  protected readonly held: HeldObjects;
+  /** Where in a value the word of its object lies. */
+  readonly #wordOffset: number;
 
-  constructor(info: MapInfo, deps: MapDeps, hash: BpfMap) {
+  constructor(info: MapInfo, deps: MapDeps, hash: BpfMap, wordOffset: number) {
     this.info = info;
     this.deps = deps;
     this.hash = hash;
+    this.held = new HeldObjects(deps.rcu);
+    this.#wordOffset = wordOffset;
   }
 
   get userValueSize(): number {
@@ -52,8 +57,9 @@ export abstract class ObjectHash implements BpfMap {
   abstract sysUpdate(key: Uint8Array, value: Uint8Array, flags: number): number;
 
   sysDelete(key: Uint8Array): number {
+    const before = this.wordOf(key);
     const result = this.hash.sysDelete(key);
-    if (result === 0) this.hold(key, undefined);
+    if (result === 0) this.held.drop(before);
     return result;
   }
 
@@ -70,27 +76,27 @@ export abstract class ObjectHash implements BpfMap {
   }
 
   destroy(): void {
-    const held = [...this.#held.values()];
-    this.#held.clear();
-    this.deps.rcu.defer(() => held.forEach((object) => object.release()));
+    this.held.clear();
     this.hash.destroy();
   }
 
-  /** What the element under a key holds. */
-  protected heldBy(key: Uint8Array): SlotObject | undefined {
-    return this.#held.get(this.#text(key));
+  /** The word of the object that the element under a key holds; 0: it holds none, or there is no element. */
+  protected wordOf(key: Uint8Array): number {
+    const value = new Uint8Array(this.info.valueSize);
+    const isThere = this.hash.sysLookup(key, value) === 0;
+    return isThere && value.length > this.#wordOffset ? indexOf(value.subarray(this.#wordOffset)) : 0;
   }
 
-  /** The element under a key holds this object from now on, or none. */
-  protected hold(key: Uint8Array, object: SlotObject | undefined): void {
-    const text = this.#text(key);
-    const before = this.#held.get(text);
-    if (object) this.#held.set(text, object);
-    else this.#held.delete(text);
-    if (before) this.deps.rcu.defer(() => before.release());
-  }
-
-  #text(key: Uint8Array): string {
-    return String.fromCharCode(...key.subarray(0, this.info.keySize));
+  /** The element under a key has a value with this object from now on, which was acquired for it. @returns 0 or -errno */
+  protected put(key: Uint8Array, value: Uint8Array, flags: number, object: SlotObject | undefined): number {
+    const before = this.wordOf(key);
+    const result = this.hash.sysUpdate(key, value, flags);
+    if (result < 0) {
+      object?.release();
+      return result;
+    }
+    if (object) this.held.add(object);
+    this.held.drop(before);
+    return result;
   }
 }
