@@ -14,6 +14,17 @@ const userFault: Fault = () => -ERRNO.EFAULT;
 /** The kernel has nothing in the lower half of the address space. */
 const kernelFault: Fault = (r) => (r[7] >>> 15 === 0 ? -ERRNO.ERANGE : -ERRNO.EFAULT);
 
+/** As Linux does: forwards, 8 bytes at a time, then 4, 2, 1. What overlaps is read after it was written. */
+function copy(bytes: Uint8Array, to: number, from: number, size: number): void {
+  if (to <= from || to >= from + size) {
+    bytes.copyWithin(to, from, from + size);
+    return;
+  }
+  let at = 0;
+  for (let step = 8; step > 0; step >>= 1)
+    for (; size - at >= step; at += step) bytes.copyWithin(to + at, from + at, from + at + step);
+}
+
 /** `(dst, size, from)` */
 function read(env: HelperEnv, r: Int32Array, slot: number, fault: Fault): void {
   const size = uint32(r, 2);
@@ -26,7 +37,7 @@ function read(env: HelperEnv, r: Int32Array, slot: number, fault: Fault): void {
     return returnInt(r, refused ? fault(r) : 0);
   }
   const isThere = r[7] === 0 && env.space.check(from, size, false) !== undefined;
-  if (isThere) bytes.copyWithin(to, from, from + size);
+  if (isThere) copy(bytes, to, from, size);
   else bytes.fill(0, to, to + size);
   returnInt(r, isThere ? 0 : fault(r));
 }

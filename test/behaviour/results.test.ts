@@ -259,6 +259,20 @@ onBackends('results', {
       ] as const)
         ledger(`${head} bytes before, ${name}`, leastLength(sys, `${change('skb_change_head', head)}\n${text}`, data));
   },
+  'probe reads of what they write': ({ sys, ledger }) => {
+    for (const size of [2, 7, 8, 9, 15, 16, 23, 24])
+      for (const ahead of [1, 2, 3, 4, 7, 8, 9, -3]) {
+        // Bytes 0 to 7 of the packet 5 times, copied over themselves; a sum that tells their order.
+        const fill = [0, 8, 16, 24, 32].map(
+          (at) => `r2 = ${0x01020304 + 0x10101010 * (at / 8)}\n*(u64 *)(r10 -${40 - at}) = r2`,
+        );
+        const words = [8, 16, 24, 32, 40].map((at) => `r2 = *(u64 *)(r10 -${at})\nr0 *= 31\nr0 += r2`);
+        const text = `${fill.join('\n')}
+          r1 = r10\nr1 += ${-36 + ahead}\nr2 = ${size}\nr3 = r10\nr3 += -36\n${call('probe_read_kernel')}
+          r0 = 0\n${words.join('\n')}\nr1 = r0\nr1 >>= 32\nr0 ^= r1\nexit`;
+        ledger(`${size} bytes, ${ahead} ahead`, run(sys, PROG_TYPE.SCHED_CLS, text).retval);
+      }
+  },
   'tags that are cut off': ({ sys, ledger }) => {
     const twoTags = frame('88a8', 'ed6f810001230800', 40);
     for (const [name, data] of [

@@ -23,6 +23,9 @@ function addToResults(g: Generator, results: number, reg: number): void {
   g.e.atomic(8, 0, 5, 0, reg);
 }
 
+/** LRU maps drop elements before they are full. */
+const entries = (type: string): number => (type.startsWith('lru') ? 256 : 8);
+
 const ORDERED = ['array', 'percpu_array'];
 const UNORDERED = ['hash', 'lru_hash', 'percpu_hash', 'lru_percpu_hash'];
 
@@ -71,7 +74,7 @@ function elements(g: Generator): void {
   const { e, r } = g;
   const ordered = g.chance(50);
   const type = r.pick(ordered ? ORDERED : UNORDERED);
-  const map = mapNamed(g, { type, key_size: 4, value_size: 16, max_entries: 8, name: `each_${type}` });
+  const map = mapNamed(g, { type, key_size: 4, value_size: 16, max_entries: entries(type), name: `each_${type}` });
   const results = mapNamed(g, RESULTS);
   const sum = g.slot(8);
   if (g.chance(60)) {
@@ -156,7 +159,7 @@ function writeRound(g: Generator, map: number, results: number): void {
 function rounds(g: Generator): void {
   const { e, r } = g;
   const type = r.pick(['array', 'hash', 'percpu_array', 'lru_hash']);
-  const map = mapNamed(g, { type, key_size: 4, value_size: 16, max_entries: 8, name: `rounds_${type}` });
+  const map = mapNamed(g, { type, key_size: 4, value_size: 16, max_entries: entries(type), name: `rounds_${type}` });
   const results = mapNamed(g, RESULTS);
   const state = g.slot(8);
   e.storeImm(8, FP, state, g.imm());

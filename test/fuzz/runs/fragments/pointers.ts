@@ -8,13 +8,16 @@ import { ARGUMENTS, idOf, mapNamed, mayCall, passKey, whileFound, whileLookedUp 
 
 const VALUE = 32;
 
+/** LRU maps drop elements before they are full. */
+const entries = (type: string): number => (type.startsWith('lru') ? 256 : 4);
+
 /** Numbers of CPUs: those that machines have, and others. */
 const CPUS = [0, 0, 1, 2, 7, 63, 0x7fffffff, -1];
 
 function ofCpu(g: Generator): void {
   const { e, r } = g;
   const type = r.pick(['percpu_array', 'percpu_hash', 'lru_percpu_hash']);
-  const map = mapNamed(g, { type, key_size: 4, value_size: VALUE, max_entries: 4, name: `cpu_${type}` });
+  const map = mapNamed(g, { type, key_size: 4, value_size: VALUE, max_entries: entries(type), name: `cpu_${type}` });
   if (g.chance(70)) e.mov(3, r.pick(CPUS));
   else e.copy(3, g.number());
   g.hold(3);
@@ -79,7 +82,7 @@ function writeThrough(g: Generator, inLoop: boolean): void {
 function throughStack(g: Generator): void {
   const { e, r } = g;
   const type = r.pick(['array', 'hash', 'percpu_array', 'lru_hash']);
-  const map = mapNamed(g, { type, key_size: 4, value_size: VALUE, max_entries: 4, name: `given_${type}` });
+  const map = mapNamed(g, { type, key_size: 4, value_size: VALUE, max_entries: entries(type), name: `given_${type}` });
   whileLookedUp(g, map, r.below(3), (value) => {
     const at = g.slot(16, 8);
     e.store(8, FP, at, g.number());

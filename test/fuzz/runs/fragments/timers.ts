@@ -17,7 +17,12 @@ const CLOCKS = [0, 1, 1, 1, 7, 2, 16];
 
 function timedMap(g: Generator): MapJson & { readonly name: string } {
   const type = g.r.pick(['array', 'hash', 'lru_hash']);
-  const shape = { key_size: 4, value_size: 32, max_entries: 4, fields: 'bpf_timer@0,u64@16,u64@24' };
+  const shape = {
+    key_size: 4,
+    value_size: 32,
+    max_entries: type === 'lru_hash' ? 256 : 4,
+    fields: 'bpf_timer@0,u64@16,u64@24',
+  };
   return { type, ...shape, name: 'timed', ...(type === 'hash' && { map_flags: g.r.pick([0, MAP_FLAG.NO_PREALLOC]) }) };
 }
 
