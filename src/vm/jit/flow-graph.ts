@@ -6,6 +6,7 @@
  */
 import { CLASS, JMP, LD_IMM64 } from '../../isa/index.ts';
 import { CANONICAL } from '../compile.ts';
+import type { Select } from './select.ts';
 
 /** The part of an executable that says where control goes. */
 export interface Slots {
@@ -20,6 +21,8 @@ export type BlockEnd =
   | 'goto'
   /** A conditional jump: successors are where it falls through to, and where it jumps. */
   | 'if'
+  /** A conditional jump around moves: see src/vm/jit/select.ts. */
+  | 'select'
   | 'exit'
   /** An instruction that cannot run. */
   | 'trap';
@@ -32,6 +35,7 @@ export interface Block {
   readonly end: BlockEnd;
   /** Numbers of blocks. */
   readonly successors: readonly number[];
+  readonly select?: Select;
 }
 
 export interface FlowGraph {
@@ -78,14 +82,21 @@ interface RawBlock {
 
 /** The graph of the function that starts at slot `entry`. */
 export function flowGraph(slots: Slots, entry: number): FlowGraph {
-  const raw = cutBlocks(slots, entry);
-  const order = reversePostorder(raw, entry);
-  const number = new Map(order.map((start, i) => [start, i]));
-  const blocks = order.map((start) => {
-    const { last, end, targets } = raw.get(start) as RawBlock;
-    return { start, last, end, successors: targets.map((target) => number.get(target) as number) };
-  });
-  return analyse(blocks);
+  const raw = [...cutBlocks(slots, entry).values()];
+  const number = new Map(raw.map(({ start }, i) => [start, i]));
+  const numberOf = (slot: number): number => number.get(slot) as number;
+  return connect(
+    raw.map(({ start, last, end, targets }) => ({ start, last, end, successors: targets.map(numberOf) })),
+    numberOf(entry),
+  );
+}
+
+/** The graph of blocks whose successors are their places in the list; those that cannot be reached are left out. */
+export function connect(blocks: readonly Block[], entry = 0): FlowGraph {
+  const order = reversePostorder(blocks, entry);
+  const number = new Map(order.map((block, i) => [block, i]));
+  const numberOf = (block: number): number => number.get(block) as number;
+  return analyse(order.map((block) => ({ ...blocks[block], successors: blocks[block].successors.map(numberOf) })));
 }
 
 /** Blocks by their first slot. */
@@ -133,21 +144,21 @@ function findLeaders({ op, off }: Slots, entry: number): Set<number> {
 }
 
 /** First slots of the blocks. Where a jump falls through comes before where it goes. */
-function reversePostorder(blocks: ReadonlyMap<number, RawBlock>, entry: number): number[] {
+function reversePostorder(blocks: readonly Block[], entry: number): number[] {
   const order: number[] = [];
   const seen = new Set([entry]);
-  const path: { readonly block: RawBlock; next: number }[] = [{ block: blocks.get(entry) as RawBlock, next: 0 }];
+  const path = [{ block: entry, next: 0 }];
   for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
-    const { targets } = top.block;
-    if (top.next === targets.length) {
-      order.push(top.block.start);
+    const { successors } = blocks[top.block];
+    if (top.next === successors.length) {
+      order.push(top.block);
       path.pop();
       continue;
     }
-    const target = targets[targets.length - ++top.next];
-    if (seen.has(target)) continue;
-    seen.add(target);
-    path.push({ block: blocks.get(target) as RawBlock, next: 0 });
+    const to = successors[successors.length - ++top.next];
+    if (seen.has(to)) continue;
+    seen.add(to);
+    path.push({ block: to, next: 0 });
   }
   return order.reverse();
 }
@@ -196,4 +207,31 @@ function dominators(predecessors: readonly (readonly number[])[]): Int32Array {
 function dominates(idom: Int32Array, a: number, b: number): boolean {
   while (b > a) b = idom[b];
   return a === b;
+}
+
+/** Head of the innermost loop around each block, its own where it is one; outside of loops the entry. */
+export function headOfBlocks(blocks: readonly Block[], isLoop: Uint8Array): Int32Array {
+  const predecessors: number[][] = blocks.map(() => []);
+  blocks.forEach(({ successors }, from) => {
+    for (const to of successors) predecessors[to].push(from);
+  });
+  const heads = new Int32Array(blocks.length).fill(-1);
+  // The head of what is known of a block's loops: a walk goes from an inner loop to its head at once.
+  const outermost = Int32Array.from(blocks, (_, block) => block);
+  const find = (block: number): number => {
+    while (outermost[block] !== block) block = outermost[block] = outermost[outermost[block]];
+    return block;
+  };
+  for (let head = blocks.length - 1; head >= 0; head--) {
+    if (!isLoop[head]) continue;
+    const work = predecessors[head].filter((from) => from >= head).map(find);
+    for (let block = work.pop(); block !== undefined; block = work.pop()) {
+      if (block === head || find(block) !== block) continue;
+      outermost[block] = head;
+      if (heads[block] < 0) heads[block] = head;
+      work.push(...predecessors[block].map(find));
+    }
+    heads[head] = head;
+  }
+  return heads.map((head) => Math.max(0, head));
 }

@@ -3,13 +3,15 @@
  * the start of a function those outside of loops. A loop of several entries counts each block.
  */
 import { ACCESS, OP } from '../../wasm/index.ts';
+import { headOfBlocks } from './flow-graph.ts';
 import type { FlowGraph } from './flow-graph.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { AREA } from './imports.ts';
+import type { Select } from './select.ts';
 
 /** What the start of each block takes; 0: nothing. */
 export function fuelOfBlocks({ blocks, isLoop, reducible }: FlowGraph): Int32Array {
-  const lengths = Int32Array.from(blocks, ({ start, last }) => last - start + 1);
+  const lengths = Int32Array.from(blocks, ({ start, last, select }) => last - start + 1 + movesOf(select));
   if (!reducible) return lengths;
   const heads = headOfBlocks(blocks, isLoop);
   const costs = new Int32Array(blocks.length);
@@ -17,31 +19,8 @@ export function fuelOfBlocks({ blocks, isLoop, reducible }: FlowGraph): Int32Arr
   return costs;
 }
 
-/** Head of the innermost loop around each block, its own where it is one; outside of loops the entry. */
-function headOfBlocks(blocks: FlowGraph['blocks'], isLoop: Uint8Array): Int32Array {
-  const predecessors: number[][] = blocks.map(() => []);
-  blocks.forEach(({ successors }, from) => {
-    for (const to of successors) predecessors[to].push(from);
-  });
-  const heads = new Int32Array(blocks.length).fill(-1);
-  // The head of what is known of a block's loops: a walk goes from an inner loop to its head at once.
-  const outermost = Int32Array.from(blocks, (_, block) => block);
-  const find = (block: number): number => {
-    while (outermost[block] !== block) block = outermost[block] = outermost[outermost[block]];
-    return block;
-  };
-  for (let head = blocks.length - 1; head >= 0; head--) {
-    if (!isLoop[head]) continue;
-    const work = predecessors[head].filter((from) => from >= head).map(find);
-    for (let block = work.pop(); block !== undefined; block = work.pop()) {
-      if (block === head || find(block) !== block) continue;
-      outermost[block] = head;
-      if (heads[block] < 0) heads[block] = head;
-      work.push(...predecessors[block].map(find));
-    }
-    heads[head] = head;
-  }
-  return heads.map((head) => Math.max(0, head));
+function movesOf(select: Select | undefined): number {
+  return select === undefined ? 0 : select.taken.length + select.passed.length;
 }
 
 /** Take `cost` at `slot`. */

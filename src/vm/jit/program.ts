@@ -34,6 +34,7 @@ import { KNOWN_OPCODES } from './known-opcodes.ts';
 import { RECLAIM, coreImports } from './map-calls.ts';
 import { isAccess, writeAtomic, writeLoad, writeStore } from './memory.ts';
 import type { JitOptions, PacketFields } from './options.ts';
+import { withSelects, writeSelect } from './select.ts';
 import { writeStructured } from './structure.ts';
 import type { BlockWriter } from './structure.ts';
 import { writeTailCall } from './tail-call.ts';
@@ -352,7 +353,7 @@ function writeMain(parts: ModuleParts, graph: FlowGraph, asCall = false): Code {
   }
   zeroFrame(f);
   loadFuel(f);
-  writeStructured(code, graph, new ProgramBlocks(f, graph));
+  writeBlocks(f, graph);
   return code;
 }
 
@@ -422,8 +423,14 @@ function writeLocal(parts: ModuleParts, graph: FlowGraph): Code {
   if (parts.options.mode === 'hardened') writeFrameGuard(f, registers[FRAME_POINTER], graph.blocks[0].start);
   zeroFrame(f);
   loadFuel(f);
-  writeStructured(code, graph, new ProgramBlocks(f, graph));
+  writeBlocks(f, graph);
   return code;
+}
+
+function writeBlocks(f: FunctionWriter, graph: FlowGraph): void {
+  // In mode `checked` each block is paid for by itself.
+  const written = f.options.mode === 'checked' ? graph : withSelects(f.program, graph);
+  writeStructured(f.code, written, new ProgramBlocks(f, written));
 }
 
 function factsOf({ program, options }: ModuleParts, graph: FlowGraph, frame: number): FunctionFacts | undefined {
@@ -468,7 +475,7 @@ class ProgramBlocks implements BlockWriter {
   }
 
   body(block: number): void {
-    const { start, last, end } = this.#graph.blocks[block];
+    const { start, last, end, select } = this.#graph.blocks[block];
     const { op } = this.#f.program;
     const behind = end === 'fall' ? last : last + 1;
     const cost = this.#fuel?.[block] ?? 0;
@@ -481,6 +488,7 @@ class ProgramBlocks implements BlockWriter {
       else writeInstruction(this.#f, at);
     }
     if (end !== 'fall' && paid === last) this.#pay(last, behind);
+    if (select !== undefined) writeSelect(this.#f, start, last, select);
   }
 
   condition(block: number): void {

@@ -233,7 +233,8 @@ export function readBits({ op, dst, src, imm }: Program, at: number): number {
       return code === LD_IMM64 ? 0 : (1 << (src[at] >> 1)) | (1 << 6);
     case CLASS.ALU:
     case CLASS.ALU64:
-      return (code & 0xf0) === ALU.MOV ? bits & ~(src[at] >> 1 === dst[at] >> 1 ? 0 : 1 << (dst[at] >> 1)) : bits;
+      if ((code & 0xf0) === ALU.MOV) return bits & ~(src[at] >> 1 === dst[at] >> 1 ? 0 : 1 << (dst[at] >> 1));
+      return (code & 0xf0) === ALU.NEG || (code & 0xf0) === ALU.END ? 1 << (dst[at] >> 1) : bits;
   }
   if (!isCall(code)) return bits;
   if (code === CANONICAL.TAIL_CALL) return TAIL_CALL_READS;

@@ -72,7 +72,7 @@ class Structure {
     const { end, successors } = this.#graph.blocks[block];
     this.#writer.body(block);
     const [next, target] = successors;
-    if (end === 'goto' || end === 'fall') return this.#branch(block, next);
+    if (end === 'goto' || end === 'fall' || end === 'select') return this.#branch(block, next);
     if (end !== 'if') return this.#writer.leave(block);
     this.#writer.condition(block);
     const [toNext, toTarget] = [this.#label(block, next), this.#label(block, target)];
