@@ -68,8 +68,8 @@ export interface KernelOptions {
   warmup?: number;
   /**
    * On engine `jit`, verified programs are held to memory that programs may touch, should the verifier be wrong: up to three
-   * times slower, and updates of maps more (docs/benchmarks.md). Without it even a wrong verifier cannot leave the one
-   * memory.
+   * times slower, and updates of maps more (docs/benchmarks.md). Arrays take whole pages of their own. Without it even a
+   * wrong verifier cannot leave the one memory.
    */
   hardened?: boolean;
   /**
@@ -351,7 +351,7 @@ class UserspaceKernel implements Kernel {
 
 function createHost(options: KernelOptions, possibleCpus: number, mapAt: Map<number, BpfMap>): Host {
   return {
-    space: new AddressSpace(options.memoryLimit),
+    space: new AddressSpace(options.memoryLimit, options.hardened),
     rcu: new Rcu(),
     clock: options.clock ?? hostClock,
     armed: options.timerArmed,

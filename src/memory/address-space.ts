@@ -89,8 +89,16 @@ export class AddressSpace {
   #bytes!: Uint8Array;
   #view!: DataView;
 
-  /** @param limit most bytes the memory may grow to; 4 GiB at most. */
-  constructor(limit = 0xffff0000) {
+  /** Whether regions that are open to programs share no pages. */
+  readonly #apart: boolean;
+
+  /**
+   * @param limit most bytes the memory may grow to; 4 GiB at most.
+   * @param apart what is open to programs has pages of its own, and a page of nobody's behind it, however small it is: who
+   *   runs over the end of one map's values, held to the table of pages only, does not get into another's.
+   */
+  constructor(limit = 0xffff0000, apart = false) {
+    this.#apart = apart;
     this.#limit = Math.floor(limit / WASM_PAGE);
     this.memory = new WebAssembly.Memory({ initial: Math.min(16, this.#limit), maximum: this.#limit });
     this.#end = GUARD / PAGE;
@@ -122,7 +130,8 @@ export class AddressSpace {
    * the memory is exhausted (-ENOMEM).
    */
   allocate(size: number, options: AllocateOptions): Region | undefined {
-    const shares = SHARING_KINDS.has(options.kind) && size <= MAX_SHARED && !options.ownPages;
+    const alone = options.ownPages || (this.#apart && openness(options) !== 0);
+    const shares = SHARING_KINDS.has(options.kind) && size <= MAX_SHARED && !alone;
     return shares ? this.#allocateShared(size, options) : this.#allocatePages(size, options);
   }
 

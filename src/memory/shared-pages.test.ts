@@ -64,6 +64,25 @@ it('values share pages and not their bounds', () => {
   expect(space.view.getBigUint64(values(true).base, true)).toBe(0n);
 });
 
+it('where they are to be apart, what is open to programs has pages of its own', () => {
+  const space = new AddressSpace(undefined, true);
+  const values = (options: Partial<Parameters<AddressSpace['allocate']>[1]> = {}): Region =>
+    space.allocate(24, { kind: 'map-value', name: 'values', ...options }) as Region;
+  const padded = { contains: () => true, padded: true };
+  const regions = [values(), values(), values({ writable: false }), values(padded), values(padded)];
+  const table = space.pageTable() as number;
+  for (const { base, reserved } of regions) {
+    expect([base % PAGE, reserved]).toEqual([0, PAGE]);
+    // The page behind is nobody's.
+    expect(space.regionAt(base + PAGE)).toBeUndefined();
+    expect(space.bytes[table + base / PAGE + 1]).toBe(0);
+  }
+  // What is checked exactly shares pages all the same.
+  const [a, b] = [values({ contains: () => true }), values({ contains: () => true })];
+  expect([b.base - a.base, a.reserved]).toEqual([64, 64]);
+  expect(header(space, 100).reserved).toBe(128);
+});
+
 it('the table of pages opens what programs may touch, before and after it is asked for', () => {
   const space = new AddressSpace();
   const make = (kind: 'map' | 'map-value', writable: boolean): Region =>

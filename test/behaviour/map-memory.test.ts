@@ -105,6 +105,18 @@ it.skipIf(!linux)(`as the running kernel says${linux ? '' : ` (skipped: ${whyNot
   }
 });
 
+it('small arrays share pages, but not where programs are held to whole pages', () => {
+  const bytes = (hardened: boolean): number => {
+    const kernel = createKernel({ hardened });
+    createMap(kernel, LINUX.array.attr);
+    const before = kernel.memoryBytes;
+    createMap(kernel, LINUX.array.attr);
+    return kernel.memoryBytes - before;
+  };
+  expect(bytes(false)).toBeLessThan(512);
+  expect(bytes(true)).toBeGreaterThanOrEqual(4096);
+});
+
 it('elements that are made when they are needed', () => {
   // Linux: 80 bytes an element beside the 912 of the map.
   for (const count of [1, 16, 64, 256]) {
