@@ -50,10 +50,13 @@ export function readDynptr(env: HelperEnv, r: Int32Array, n: number, slot: numbe
 }
 
 /** Why `length` bytes at `offset` cannot be reached; 0 where they can. */
-function refuse(ptr: Dynptr, offset: number, length: number, flags: number, write: boolean): number {
-  if (ptr.address === 0 || flags !== 0 || (write && ptr.readOnly)) return -ERRNO.EINVAL;
+function refuse(ptr: Dynptr, offset: number, length: number, write: boolean): number {
+  if (ptr.address === 0 || (write && ptr.readOnly)) return -ERRNO.EINVAL;
   return offset + length > ptr.size ? -ERRNO.E2BIG : 0;
 }
+
+/** No flags are known. */
+const badFlags = (flags: number): number => (flags === 0 ? 0 : -ERRNO.EINVAL);
 
 export const dynptrFamily: Family = {
   /** `(data, size, flags, out)` */
@@ -71,7 +74,7 @@ export const dynptrFamily: Family = {
     const [size, offset] = [uint32(r, 2), uint32(r, 4)];
     const out = memory(env.space, r, 1, size, true, slot);
     const ptr = readDynptr(env, r, 3, slot);
-    const error = refuse(ptr, offset, size, uint64(r, 5), false);
+    const error = badFlags(uint64(r, 5)) || refuse(ptr, offset, size, false);
     const from = ptr.address + offset;
     if (!error) env.space.bytes.copyWithin(out, from, from + size);
     returnInt(r, error);
@@ -81,7 +84,7 @@ export const dynptrFamily: Family = {
     const [offset, size] = [uint32(r, 2), uint32(r, 4)];
     const data = memory(env.space, r, 3, size, false, slot);
     const ptr = readDynptr(env, r, 1, slot);
-    const error = refuse(ptr, offset, size, uint64(r, 5), true);
+    const error = refuse(ptr, offset, size, true) || badFlags(uint64(r, 5));
     if (!error) env.space.bytes.copyWithin(ptr.address + offset, data, data + size);
     returnInt(r, error);
   },
@@ -89,7 +92,7 @@ export const dynptrFamily: Family = {
   dynptr_data(env, r, slot) {
     const [offset, size] = [uint32(r, 2), uint32(r, 3)];
     const ptr = readDynptr(env, r, 1, slot);
-    returnUint(r, refuse(ptr, offset, size, 0, true) ? 0 : ptr.address + offset);
+    returnUint(r, refuse(ptr, offset, size, true) ? 0 : ptr.address + offset);
   },
 
   /** `(map, function, ctx, flags)`: calls `function(dynptr, ctx)` for each record until it answers 1. @returns calls, or -errno */

@@ -16,6 +16,7 @@ import { ringbufFamily } from './ringbuf.ts';
 import { skbEditFamily } from './skb-edit.ts';
 import { skbRoomFamily } from './skb-room.ts';
 import { socketFamily } from './socket.ts';
+import { stackFamily } from './stack.ts';
 import { storageFamily } from './storage.ts';
 import { stringFamily } from './strings.ts';
 import { syncFamily } from './sync.ts';
@@ -49,6 +50,7 @@ const FAMILIES: readonly Family[] = [
   stringFamily,
   syncFamily,
   socketFamily,
+  stackFamily,
   storageFamily,
   dynptrFamily,
   ringbufFamily,

@@ -1,4 +1,4 @@
-/** Values that belong to sockets, tasks, inodes and cgroups; stacks, of which there are none. */
+/** Values that belong to sockets, tasks, inodes and cgroups. */
 import { ERRNO, Trap } from '../errors/index.ts';
 import type { HelperFn } from '../vm/index.ts';
 import type { Family, HelperEnv } from './env.ts';
@@ -25,8 +25,6 @@ const remove: HelperFn<HelperEnv> = (env, r, slot) => {
   returnInt(r, owner === 0 ? -ERRNO.EINVAL : map.dropOwner(owner));
 };
 
-const noStack: HelperFn<HelperEnv> = (_env, r) => returnInt(r, -ERRNO.EFAULT);
-
 export const storageFamily: Family = {
   sk_storage_get: get,
   sk_storage_delete: remove,
@@ -42,6 +40,4 @@ export const storageFamily: Family = {
     if (map.placeValue === undefined) throw new Trap('r1 is not a map of cgroup storage', slot);
     returnUint(r, map.placeValue(env.cpu));
   },
-  get_stackid: noStack,
-  get_stack: noStack,
 };

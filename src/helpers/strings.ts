@@ -54,13 +54,13 @@ function toNumber(env: HelperEnv, r: Int32Array, signed: boolean, slot: number):
   returnInt(r, length);
 }
 
-/** The arguments of `(…, data, size)` in r`n` and r`n + 1` as words; undefined where the size is wrong. */
+/** The arguments of `(…, data, size)` in r`n` and r`n + 1`, two words each; undefined where the size is wrong. */
 export function formatArguments(env: HelperEnv, r: Int32Array, n: number, slot: number): Int32Array | undefined {
   const size = uint32(r, n + 1);
   if (size % 8 !== 0 || size > MAX_ARGS * 8) return undefined;
   const at = memory(env.space, r, n, size, false, slot);
-  const words = new Int32Array(2 * MAX_ARGS);
-  for (let i = 0; i < size / 4; i++) words[i] = env.space.view.getInt32(at + 4 * i, true);
+  const words = new Int32Array(size / 4);
+  for (let i = 0; i < words.length; i++) words[i] = env.space.view.getInt32(at + 4 * i, true);
   return words;
 }
 
@@ -90,7 +90,14 @@ export const stringFamily: Family = {
     if (args === undefined) return returnInt(r, -ERRNO.EINVAL);
     const { bytes } = env.space;
     const format = uint32(r, 3);
-    const text = formatTrace(env.space, bytes.subarray(format, bytes.indexOf(0, format) + 1), args, 0, MAX_ARGS, size);
+    const text = formatTrace(
+      env.space,
+      bytes.subarray(format, bytes.indexOf(0, format) + 1),
+      args,
+      0,
+      args.length / 2,
+      size,
+    );
     if (text === undefined) return returnInt(r, -ERRNO.EINVAL);
     if (size > 0) {
       const kept = text.bytes.subarray(0, size - 1);

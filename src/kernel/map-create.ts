@@ -17,7 +17,7 @@ import { capable, mayCreateMap } from './capabilities.ts';
 import { MapObject } from './objects.ts';
 import type { BtfObject, MapTypes } from './objects.ts';
 import { ProgSlots } from './prog-array.ts';
-import { innerMaps, noSockets, perfEvents, targetPrograms } from './slot-objects.ts';
+import { innerMaps, noCgroups, noSockets, perfEvents, targetPrograms } from './slot-objects.ts';
 import type { Subsystem } from './subsystem.ts';
 
 export function mapCreate(sub: Subsystem, attr: MapCreateAttr): number {
@@ -78,6 +78,7 @@ function slotResolver(sub: Subsystem, type: number, inner: MapObject | undefined
   if (inner !== undefined) return innerMaps(sub, inner);
   if (type === MAP_TYPE.PROG_ARRAY) return new ProgSlots(sub);
   if (type === MAP_TYPE.PERF_EVENT_ARRAY) return perfEvents(sub);
+  if (type === MAP_TYPE.CGROUP_ARRAY) return noCgroups;
   return type === MAP_TYPE.XSKMAP || type === MAP_TYPE.SK_STORAGE ? noSockets(sub) : targetPrograms(sub, type);
 }
 

@@ -53,6 +53,9 @@ export function perfEvents(sub: Subsystem): SlotResolver {
   };
 }
 
+/** Nothing here is a cgroup. */
+export const noCgroups: SlotResolver = { acquire: () => -ERRNO.EBADF };
+
 /** Nothing here is a socket. */
 export function noSockets(sub: Subsystem): SlotResolver {
   return { acquire: (fd) => (sub.fds.get(fd) || sub.fds.isForeign(fd) ? -ERRNO.ENOTSOCK : -ERRNO.EBADF) };

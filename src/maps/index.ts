@@ -44,6 +44,7 @@ const TYPES: Readonly<Record<number, { create(info: MapInfo, deps: MapDeps): Bpf
   [MAP_TYPE.LRU_PERCPU_HASH]: HashMap,
   [MAP_TYPE.PROG_ARRAY]: ObjectArray,
   [MAP_TYPE.PERF_EVENT_ARRAY]: ObjectArray,
+  [MAP_TYPE.CGROUP_ARRAY]: ObjectArray,
   [MAP_TYPE.ARRAY_OF_MAPS]: ObjectArray,
   [MAP_TYPE.HASH_OF_MAPS]: HashOfMaps,
   [MAP_TYPE.DEVMAP]: DeviceMap,

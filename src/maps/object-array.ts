@@ -1,5 +1,5 @@
 /**
- * Arrays whose slots hold kernel objects: BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_PERF_EVENT_ARRAY. User space writes a
+ * Arrays whose slots hold kernel objects: BPF_MAP_TYPE_PROG_ARRAY, BPF_MAP_TYPE_ARRAY_OF_MAPS, BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_CGROUP_ARRAY. User space writes a
  * descriptor and reads an id; a program finds in the slot the word that stands for the object in the memory (the address of
  * an inner map, the number of a program), 0 where the slot is empty. A slot holds its object until it is replaced and
  * every program that was running has ended. @kernel prog_array_map_ops, array_of_maps_map_ops
@@ -17,6 +17,8 @@ import { HeldObjects } from './held-objects.ts';
 import { allocateHeader, allocateTable } from './storage.ts';
 
 const WORD = 4;
+/** Types whose slots user space cannot read. */
+const HIDDEN: readonly number[] = [MAP_TYPE.PERF_EVENT_ARRAY, MAP_TYPE.CGROUP_ARRAY];
 
 export class ObjectArray implements BpfMap {
   readonly info: MapInfo;
@@ -82,7 +84,7 @@ export class ObjectArray implements BpfMap {
 
   sysLookup(key: Uint8Array, value: Uint8Array): number {
     const word = this.wordAt(indexOf(key));
-    if (this.info.type === MAP_TYPE.PERF_EVENT_ARRAY) return -ERRNO.ENOTSUPP;
+    if (HIDDEN.includes(this.info.type)) return -ERRNO.ENOTSUPP;
     if (word === 0) return -ERRNO.ENOENT;
     const object = this.#held.get(word);
     if (object === undefined)
