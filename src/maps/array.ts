@@ -80,14 +80,14 @@ export class ArrayMap implements BpfMap {
   sysLookup(key: Uint8Array, value: Uint8Array): number {
     const from = this.valueAt(indexOf(key), 0);
     if (from === 0) return -ERRNO.ENOENT;
-    value.set(this.deps.memory.bytes.subarray(from, from + this.info.valueSize));
+    this.deps.memory.copyOut(from, value, this.info.valueSize);
     return 0;
   }
 
   sysUpdate(key: Uint8Array, value: Uint8Array, flags: number): number {
     const to = this.valueAt(indexOf(key), 0);
     const refused = refuseUpdate(to, flags);
-    if (refused === 0) this.deps.memory.bytes.set(value.subarray(0, this.info.valueSize), to);
+    if (refused === 0) this.deps.memory.copyIn(to, value, this.info.valueSize);
     return refused;
   }
 

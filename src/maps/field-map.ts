@@ -238,7 +238,7 @@ export class FieldMap implements BpfMap {
   /** Of a key in user space; local storages, whose keys are descriptors, find none. */
   #valuesOf(key: Uint8Array): Values {
     if (this.#map.ownerValue !== undefined) return [0];
-    const at = MapCore.of(this.#deps).stage(key.subarray(0, this.info.keySize));
+    const at = MapCore.of(this.#deps).stage(key, this.info.keySize);
     return at === 0 ? [0] : this.#valuesAt(at);
   }
 

@@ -212,7 +212,7 @@ export class HashMap implements BpfMap, CoreMap {
     return this.#command(key, undefined, (at) => {
       const from = this.#fn.find(this.address, at, 0) >>> 0;
       if (from === 0) return -ERRNO.ENOENT;
-      value.set(this.#deps.memory.bytes.subarray(from, from + this.userValueSize));
+      this.#deps.memory.copyOut(from, value, this.userValueSize);
       return 0;
     });
   }
@@ -234,8 +234,7 @@ export class HashMap implements BpfMap, CoreMap {
     return this.#command(key, undefined, (at) => {
       const elem = this.#fn.next(this.address, at) >>> 0;
       if (elem === 0) return -ERRNO.ENOENT;
-      const from = elem + HASH_ELEM.KEY;
-      nextKey.set(this.#deps.memory.bytes.subarray(from, from + this.info.keySize));
+      this.#deps.memory.copyOut(elem + HASH_ELEM.KEY, nextKey, this.info.keySize);
       return 0;
     });
   }
@@ -301,7 +300,7 @@ export class HashMap implements BpfMap, CoreMap {
     const { keySize } = this.info;
     let at = 0;
     if (key !== undefined) {
-      at = this.#core.stage(key.subarray(0, keySize), value?.subarray(0, this.userValueSize));
+      at = this.#core.stage(key, keySize, value, this.userValueSize);
       if (at === 0) return -ERRNO.ENOMEM;
     }
     rcu.enter();

@@ -102,7 +102,7 @@ export abstract class KeylessCoreMap extends KeylessMap implements CoreMap {
 
   /** Do something with a value's bytes, at an address in the memory. -ENOMEM */
   protected staged(value: Uint8Array, body: (at: number) => number): number {
-    const at = this.core.stage(value.subarray(0, this.info.valueSize));
+    const at = this.core.stage(value, this.info.valueSize);
     return at === 0 ? -ERRNO.ENOMEM : body(at);
   }
 

@@ -94,7 +94,7 @@ export class LpmTrieMap implements BpfMap, CoreMap {
     return this.#command(key, undefined, (at) => {
       const from = this.lookupElem(at);
       if (from === 0) return -ERRNO.ENOENT;
-      value.set(this.#deps.memory.bytes.subarray(from, from + this.info.valueSize));
+      this.#deps.memory.copyOut(from, value, this.info.valueSize);
       return 0;
     });
   }
@@ -176,7 +176,7 @@ export class LpmTrieMap implements BpfMap, CoreMap {
   ): number {
     const { rcu } = this.#deps;
     const { keySize, valueSize } = this.info;
-    const at = key === undefined ? 0 : this.#core.stage(key.subarray(0, keySize), value?.subarray(0, valueSize));
+    const at = key === undefined ? 0 : this.#core.stage(key, keySize, value, valueSize);
     if (key !== undefined && at === 0) return -ERRNO.ENOMEM;
     rcu.enter();
     try {

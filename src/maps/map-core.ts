@@ -131,14 +131,14 @@ export class MapCore {
   }
 
   /**
-   * Put the bytes of a command where the core can read them: `first` at the address that is returned, `second` behind it
-   * at a multiple of 8. Valid until the next call. @returns 0 where the memory is exhausted.
+   * Put the bytes of a command where the core can read them: the first `size` of `first` at the address that is returned, those
+   * of `second` behind them at a multiple of 8. Valid until the next call. @returns 0 where the memory is exhausted.
    */
-  stage(first: Uint8Array, second?: Uint8Array): number {
-    const at = this.#room(padded(first.length) + (second?.length ?? 0));
+  stage(first: Uint8Array, size: number, second?: Uint8Array, secondSize = 0): number {
+    const at = this.#room(padded(size) + secondSize);
     if (at === 0) return 0;
-    this.#memory.bytes.set(first, at);
-    if (second !== undefined) this.#memory.bytes.set(second, at + padded(first.length));
+    this.#memory.copyIn(at, first, size);
+    if (second !== undefined) this.#memory.copyIn(at + padded(size), second, secondSize);
     return at;
   }
 

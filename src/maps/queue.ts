@@ -50,7 +50,7 @@ export class QueueMap extends KeylessCoreMap {
   #into(value: Uint8Array, remove: boolean): number {
     return this.staged(value, (at) => {
       const result = this.take(at, remove);
-      if (result === 0) value.set(this.deps.memory.bytes.subarray(at, at + this.info.valueSize));
+      if (result === 0) this.deps.memory.copyOut(at, value, this.info.valueSize);
       return result;
     });
   }

@@ -12,6 +12,8 @@ export const PAGE = 4096;
 const PAGE_BITS = 12;
 const WASM_PAGE = 65536;
 const GUARD = WASM_PAGE;
+/** So many bytes are copied quicker one by one than through a view of them, which has to be made. */
+const FEW = 48;
 
 /** What compiled programs may do with a page at once; anything else is checked exactly. Bits of the table of pages. */
 export const PAGE_OPEN = { READ: 1, WRITE: 2 } as const;
@@ -118,6 +120,20 @@ export class AddressSpace {
   /** Bytes that live regions hold; guard pages and what is free of shared pages are left out. */
   get used(): number {
     return this.#used;
+  }
+
+  /** Copy `size` bytes at an address to the start of `to`, which has room. */
+  copyOut(address: number, to: Uint8Array, size: number): void {
+    const bytes = this.#bytes;
+    if (size > FEW) to.set(bytes.subarray(address, address + size));
+    else for (let i = 0; i < size; i++) to[i] = bytes[address + i];
+  }
+
+  /** Copy the first `size` bytes of `from` to an address. */
+  copyIn(address: number, from: Uint8Array, size: number): void {
+    const bytes = this.#bytes;
+    if (size > FEW) bytes.set(from.subarray(0, size), address);
+    else for (let i = 0; i < size; i++) bytes[address + i] = from[i];
   }
 
   #refresh(): void {
