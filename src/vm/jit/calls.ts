@@ -3,6 +3,7 @@
  * handed over as the interpreter does it, whatever an unverified program makes of them: a sub-program sees all of them and
  * gives r0-r5 back, and r1-r5 are POISON after a helper.
  */
+import { helperArgCount } from '../../contracts/index.ts';
 import { SIZE } from '../../isa/index.ts';
 import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
 import type { ValueType } from '../../wasm/index.ts';
@@ -56,25 +57,12 @@ export function callHelper(f: FunctionWriter, at: number): void {
   poison(f);
 }
 
+/** bpf_trace_printk: its format says how many arguments it has. */
 const TRACE_PRINTK = 6;
-/** Arguments of helpers that are called often and take fewer than five. */
-const FEW_ARGUMENTS: Readonly<Record<number, number>> = {
-  1: 2,
-  2: 4,
-  3: 2,
-  5: 0,
-  7: 0,
-  8: 0,
-  14: 0,
-  42: 0,
-  118: 0,
-  125: 0,
-};
 
 /** Arguments that a helper is given: what it takes, or all. */
 export function argumentsOf(mode: JitOptions['mode'], id: number): number {
-  if (mode === 'checked' || id === TRACE_PRINTK) return MAX_ARGUMENTS;
-  return FEW_ARGUMENTS[id] ?? MAX_ARGUMENTS;
+  return mode === 'checked' || id === TRACE_PRINTK ? MAX_ARGUMENTS : helperArgCount(id, 0);
 }
 
 /** Call of the helper whose number is in a register. */

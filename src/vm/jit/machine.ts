@@ -15,6 +15,7 @@ import { lookAtClock } from '../may-goto.ts';
 import { Meter } from '../meter.ts';
 import { packetAddress } from '../packet.ts';
 import { width } from './flow-graph.ts';
+import { helperFunction } from './helper-import.ts';
 import {
   ACCESS_NARROW,
   ACCESS_WRITE,
@@ -404,7 +405,9 @@ export class JitMachine<Env extends World> {
     Object.assign(imports, this.#functions(executable));
     for (const { id, slot, args } of helpers) {
       const helper = executable.helpers[slot];
-      if (helper !== undefined) imports[helperImport(id)] = this.#helper(helper, executable, args);
+      if (helper === undefined) continue;
+      const finish = (at: number): number => this.#finish(helper, executable, at);
+      imports[helperImport(id)] = helperFunction(this.#file, finish, args);
     }
     for (const name of core) if (options.core) imports[coreImport(name)] = options.core.functions[name];
     return imports;
@@ -532,36 +535,5 @@ export class JitMachine<Env extends World> {
     helper(this.env, r, slot, program);
     this.#space.view.setInt32(this.#area + AREA.HELPER_HIGH, r[1], true);
     return r[0];
-  }
-
-  /** The import of a helper: its number of words decides which form is quickest. */
-  #helper(helper: HelperFn<Env>, program: Executable<Env>, args: number): (...args: number[]) => number {
-    const r = this.#file;
-    switch (args) {
-      case 0:
-        return (slot) => this.#finish(helper, program, slot);
-      case 2:
-        return (slot, l1, h1, l2, h2) => {
-          r[2] = l1;
-          r[3] = h1;
-          r[4] = l2;
-          r[5] = h2;
-          return this.#finish(helper, program, slot);
-        };
-      default:
-        return (slot, l1, h1, l2, h2, l3, h3, l4, h4, l5 = 0, h5 = 0) => {
-          r[2] = l1;
-          r[3] = h1;
-          r[4] = l2;
-          r[5] = h2;
-          r[6] = l3;
-          r[7] = h3;
-          r[8] = l4;
-          r[9] = h4;
-          r[10] = l5;
-          r[11] = h5;
-          return this.#finish(helper, program, slot);
-        };
-    }
   }
 }
