@@ -159,8 +159,11 @@ function lookupKeys(map: BpfMap, attr: MapBatchAttr): number {
     result = map.sysGetNextKey(from, key);
     if (result !== 0) break;
     from = key;
-    if (map.sysLookup(key, value) < 0) continue; // an empty slot
-    if (!give(map, key, attr, done)) return -ERRNO.EFAULT;
+    const toKey = slice(attr.keys, done, keySize);
+    const toValue = slice(attr.values, done, map.userValueSize);
+    if (map.sysLookup(key, toValue ?? value) < 0) continue; // an empty slot
+    if (!toKey || !toValue) return -ERRNO.EFAULT;
+    toKey.set(key);
     done++;
   }
   attr.count = done;
