@@ -89,8 +89,9 @@ export function createImage(
     const map = maps[ref.map];
     return ref.valueOffset === undefined ? map.address : map.directValueAddress(ref.valueOffset);
   };
-  const { progType, stackDepth, inlinedLoops } = program;
-  const executable = compile(program.insns, { helpers: helperRegistry, resolve, lazy: true, inlinedLoops });
+  const { progType, stackDepth, inlinedLoops, guardedLoads } = program;
+  const options = { helpers: helperRegistry, resolve, lazy: true, inlinedLoops, guardedLoads };
+  const executable = compile(program.insns, options);
   const mapLoads = new Set(
     [...program.mapRefs].filter(([, ref]) => ref.valueOffset === undefined).map(([slot]) => slot),
   );

@@ -40,7 +40,8 @@ function image(progType: number, text: string): ProgramImage {
     maxCtxOffset: 0,
     recordLoads: new Map(),
     inlinedLoops: new Set(),
-    readsUntrusted: false,
+    guardedLoads: new Set(),
+    readsObjects: false,
     passesNull: false,
     stats: { insns: 0, maxStatesPerInsn: 0, totalStates: 0, peakStates: 0, stackDepth: '' },
   };

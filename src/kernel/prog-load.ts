@@ -182,12 +182,12 @@ function verifyInput(sub: Subsystem, attr: ProgLoadAttr, btf: ProgramBtf | undef
 const NOT_RUNNING: ReadonlySet<FieldKind> = new Set(['bpf_res_spin_lock', 'bpf_wq', 'bpf_task_work']);
 
 /** What a verified program needs that only the verifier knows, or that may fault: it cannot run here. */
-function notRunning({ helpers, maps, readsUntrusted, passesNull }: VerifiedProgram): string | undefined {
+function notRunning({ helpers, maps, readsObjects, passesNull }: VerifiedProgram): string | undefined {
   const missing = helpers.find((id) => id !== TAIL_CALL && helperRegistry(id) === undefined);
   if (missing !== undefined) return `running helper bpf_${HELPER_NAMES[missing]}`;
   const field = maps.flatMap(({ fields = [] }) => fields).find(({ kind }) => NOT_RUNNING.has(kind));
   if (field) return `running with ${field.kind} in a map's value`;
-  if (readsUntrusted) return 'running reads through pointers that may lead nowhere';
+  if (readsObjects) return 'running reads of kernel objects';
   return passesNull ? 'running with NULL for an argument that is never NULL' : undefined;
 }
 

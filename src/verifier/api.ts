@@ -72,8 +72,10 @@ export interface VerifiedProgram {
   readonly stackDepth: number;
   /** Calls of bpf_loop that Linux makes loops of: their flags are always 0, and their function is always the same. */
   readonly inlinedLoops: ReadonlySet<number>;
-  /** Whether it reads through pointers that are not trusted to lead anywhere: on Linux such a read gives 0 where it fails. */
-  readonly readsUntrusted: boolean;
+  /** Slots of the loads through pointers that are not trusted to lead anywhere: they give 0 where they fail. */
+  readonly guardedLoads: ReadonlySet<number>;
+  /** Whether it reads objects of the kernel. */
+  readonly readsObjects: boolean;
   /** Whether it passes NULL to a function for an argument that is tagged never to be: Linux accepts that, and may fault. */
   readonly passesNull: boolean;
   /** Bytes of context that it may touch: from the first to behind the last. */

@@ -95,8 +95,9 @@ export class Env implements Context {
 
   insnProcessed = 0;
   jmpsProcessed = 0;
-  /** Whether it reads where nothing may be: such reads give 0. */
-  readsUntrusted = false;
+  /** See VerifiedProgram. */
+  readonly guardedLoads = new Set<number>();
+  readsObjects = false;
   passesNull = false;
   /** @kernel bpf_prog_aux.max_ctx_offset */
   maxCtxOffset = 0;

@@ -127,7 +127,8 @@ function verified(env: Env, stats: VerifierStats) {
     maxCtxOffset: env.maxCtxOffset,
     recordLoads: env.recordLoads,
     inlinedLoops: new Set([...aux.inlinedLoops].flatMap(([at, callback]) => (callback >= 0 ? [at] : []))),
-    readsUntrusted: env.readsUntrusted,
+    guardedLoads: env.guardedLoads,
+    readsObjects: env.readsObjects,
     passesNull: env.passesNull,
     stats,
   };

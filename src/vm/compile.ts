@@ -24,6 +24,8 @@ export const CANONICAL = {
   CALL_LOCAL: 0x86,
   /** Helper 12. */
   TAIL_CALL: 0x96,
+  /** A load that gives 0 where there is nothing to read; its immediate is its opcode. */
+  GUARDED_LOAD: 0x21,
   /** The slot behind the program, and second slots. */
   NEVER: 0x00,
   /** Cannot run: `Executable.invalid` says why. */
@@ -47,6 +49,8 @@ export interface CompileOptions<Env> {
   readonly lazy?: boolean;
   /** As `Executable.inlinedLoops`; none. */
   readonly inlinedLoops?: ReadonlySet<number>;
+  /** Slots of loads that give 0 where there is nothing to read; none. */
+  readonly guardedLoads?: ReadonlySet<number>;
 }
 
 /** @throws Trap at the first instruction that cannot run. */
@@ -151,8 +155,7 @@ class Compiler<Env> {
       case CLASS.JMP32:
         return this.#jump(slot, insn);
       case CLASS.LDX:
-        this.#writes(slot, insn.dst);
-        return this.#put(slot, insn.opcode, insn, insn.src * 2);
+        return this.#load(slot, insn, insn.opcode);
       case CLASS.ST:
         return this.#put(slot, insn.opcode | CLASS.STX, insn, this.#constant(insn.imm, insn.imm >> 31));
       case CLASS.STX:
@@ -209,16 +212,20 @@ class Compiler<Env> {
     this.#put(slot, opcode, insn, 0);
   }
 
+  #load(slot: number, insn: Instruction, opcode: number): void {
+    this.#writes(slot, insn.dst);
+    const guarded = this.#options.guardedLoads?.has(slot) ?? false;
+    if (guarded) this.#put(slot, CANONICAL.GUARDED_LOAD, { ...insn, imm: opcode }, insn.src * 2);
+    else this.#put(slot, opcode, insn, insn.src * 2);
+  }
+
   #store(slot: number, insn: Instruction): void {
     const { opcode, imm } = insn;
     const size = opcode & 0x18;
     if ((opcode & 0xe0) === MODE.MEM) return this.#put(slot, opcode, insn, insn.src * 2);
     // One CPU sees its own accesses in program order: acquire and release are a plain load and store.
     if (imm === ATOMIC.STORE_REL) return this.#put(slot, CLASS.STX | size | MODE.MEM, insn, insn.src * 2);
-    if (imm === ATOMIC.LOAD_ACQ) {
-      this.#writes(slot, insn.dst);
-      return this.#put(slot, CLASS.LDX | size | MODE.MEM, insn, insn.src * 2);
-    }
+    if (imm === ATOMIC.LOAD_ACQ) return this.#load(slot, insn, CLASS.LDX | size | MODE.MEM);
     if (imm & ATOMIC.FETCH && imm !== ATOMIC.CMPXCHG) this.#writes(slot, insn.src);
     this.#put(slot, opcode, insn, insn.src * 2);
   }

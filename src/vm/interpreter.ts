@@ -8,7 +8,7 @@
  */
 import { Trap } from '../errors/index.ts';
 import type { AddressSpace } from '../memory/index.ts';
-import { checkedAddress } from './access.ts';
+import { checkedAddress, guardedLoad } from './access.ts';
 import { arsh64, divmod64, keepBytes, lsh64, mul64, rsh64, signedDivmod64, swapBytes } from './arithmetic.ts';
 import { atomic32, atomic64 } from './atomic.ts';
 import { CallStack } from './call-stack.ts';
@@ -469,14 +469,11 @@ export class Interpreter<Env extends World> {
           break;
 
         // loads
-        case 0x18: {
-          // dst = imm64, two slots
-          const low = r[s];
+        case 0x18: // dst = imm64, two slots
+          r[d] = r[s];
           r[d + 1] = r[s + 1];
-          r[d] = low;
           pc++;
           break;
-        }
         case 0x61: // dst = *(u32 *)(src + off)
           r[d] = view.getInt32(checkedAddress(space, r[s], r[s + 1], off[at], 4, false, at), true);
           r[d + 1] = 0;
@@ -525,6 +522,9 @@ export class Interpreter<Env extends World> {
           r[d + 1] = low >> 31;
           break;
         }
+        case 0x21: // any of these, or 0 where there is nothing
+          guardedLoad(space, r, imm[at], d, s, off[at]);
+          break;
 
         // stores
         case 0x63: {

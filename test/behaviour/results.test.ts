@@ -80,9 +80,9 @@ function leastLength(sys: BpfSys, before: string, data: Uint8Array = IPV4_FRAME)
 }
 
 /** r0 of a program with a function that begins at a slot. */
-function runWithFunction(sys: BpfSys, text: string, slot: number, ...params: string[]): number {
+function runWithFunction(sys: BpfSys, text: string, slot: number, linkage: string, ...params: string[]): number {
   const types = new FunctionBtf('sched_cls');
-  const ids = [types.add('main', 'global', ['ctx']), types.add('f', 'static', params)];
+  const ids = [types.add('main', 'global', ['ctx']), types.add('f', linkage, params)];
   const funcInfo = u32(0, ids[0] ?? 0, slot, ids[1] ?? 0);
   const progBtfFd = sys.bpf(BPF_CMD.BTF_LOAD, { btf: types.bytes() });
   const { insns } = assemble(text);
@@ -233,7 +233,7 @@ onBackends('results', {
         const half = (shift: number): number => {
           const before = `${setFlags}\nr1 = ${rounds} ll\nr2 = subprog[f]\nr3 = 0`;
           const text = `${before}\n${call('loop')}\nr0 >>= ${shift}\nexit\nf:\nr0 = 0\nexit`;
-          return runWithFunction(sys, text, assemble(text).insns.length - 2, 'u64', 'u64');
+          return runWithFunction(sys, text, assemble(text).insns.length - 2, 'static', 'u64', 'u64');
         };
         ledger(`${name} of ${rounds} rounds`, [half(32), half(0)]);
       }
@@ -273,6 +273,25 @@ onBackends('results', {
         ledger(`${size} bytes, ${ahead} ahead`, run(sys, PROG_TYPE.SCHED_CLS, text).retval);
       }
   },
+  'reads through pointers that may lead nowhere': ({ sys, ledger }) => {
+    const pointers = {
+      null: 'r1 = 0',
+      low: 'r1 = 8',
+      high: 'r1 = -256',
+      odd: 'r1 = 0x8000000000000000 ll',
+      stack: 'r1 = r10',
+    };
+    const loads = ['u8', 'u16', 'u32', 'u64', 's8', 's16', 's32'];
+    for (const [name, pointer] of Object.entries(pointers))
+      for (const load of loads)
+        for (const off of [-8, -16]) {
+          const fill = '*(u64 *)(r10 -8) = -2\n*(u64 *)(r10 -16) = 0x12345678';
+          const body = `r0 = *(${load} *)(r1 ${off})\nr2 = r0\nr2 >>= 32\nr0 ^= r2\nexit`;
+          const text = `${fill}\n${pointer}\ncall f\nexit\nf:\n${body}`;
+          const slot = name === 'odd' ? 6 : 5;
+          ledger(`${name}, ${load} at ${off}`, runWithFunction(sys, text, slot, 'global', 'ptr:u64/untrusted'));
+        }
+  },
   'tags that are cut off': ({ sys, ledger }) => {
     const twoTags = frame('88a8', 'ed6f810001230800', 40);
     for (const [name, data] of [
@@ -289,7 +308,7 @@ onBackends('results', {
   'packet loads that fail end their function': ({ sys, ledger }) => {
     for (const offset of [0, 100000]) {
       const text = `call f\nr0 = 1\nexit\nf:\nr6 = r1\nr0 = *(u8 *)skb[${offset}]\nr0 = 5\nexit`;
-      ledger(`offset ${offset}`, runWithFunction(sys, text, 3, 'ctx'));
+      ledger(`offset ${offset}`, runWithFunction(sys, text, 3, 'static', 'ctx'));
     }
   },
 

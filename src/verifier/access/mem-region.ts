@@ -20,7 +20,7 @@ export function checkMemRegion(env: Env, { ptr, size, write, value }: Access, of
     return env.fail(ERRNO.EACCES, `R${value} leaks addr into mem`);
   }
   if (reg.type & UNTRUSTED) {
-    env.readsUntrusted = true;
+    env.guardedLoads.add(env.insnIdx);
     // Of memory that may not be there any size may be read.
     if (value >= 0) env.regs[value] = env.unknown();
     return 0;

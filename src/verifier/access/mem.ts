@@ -125,7 +125,7 @@ function dispatch(env: Env, access: Access, reg: Reg, off: number): number {
     case REG.BUF:
       return checkBuf(env, ptr, off, size, write, value);
     case REG.BTF_ID:
-      env.readsUntrusted = true;
+      env.readsObjects = true;
       return checkBtfPointer(env, access, off);
     case REG.ARENA:
       throw new UnsupportedConstruct(`access through ${typeName(reg.type)}`);

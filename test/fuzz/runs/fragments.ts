@@ -59,7 +59,7 @@ const INTEGERS = [
   '12ab',
   '',
 ];
-const FORMATS = ['%d', '%u %x', '%lld|', '[%5d]', '%s', '%08llx', '%c%c', '%%', 'plain', '%i %lu', '%p', '%px', '%-4d'];
+const FORMATS = ['%d', '%u %x', '%lld|', '[%5d]', '%s', '%08llx', '%c%c', '%%', 'plain', '%i %lu', '%px', '%-4d'];
 
 const CALLS: readonly Call[] = [
   { helper: 'skb_load_bytes', weight: 3, args: (g) => sized(g, (n) => ['ctx', offset(g), { room: n }, n]) },
