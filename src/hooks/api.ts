@@ -23,6 +23,8 @@ export interface Host {
   readonly programs: ProgramNumbers<ProgramImage>;
   /** The run of a program has ended: what its maps keep for its socket and its place goes. */
   ended(socket: number): void;
+  /** A program was stopped half-way, and no other runs: what it had begun with maps ends. */
+  stopped(): void;
   /** A timer has been started: nanoseconds of the monotonic clock at which it is due. */
   readonly armed?: (expires: number) => void;
   /** Whether there is a network device with this index, which is positive. */

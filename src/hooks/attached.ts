@@ -65,6 +65,7 @@ export class AttachedProgram implements AttachedStats {
     try {
       result = this.#run(context);
     } catch (error) {
+      host.stopped();
       rcu.exit(); // a `finally` would cost as much as the rest
       throw error;
     }

@@ -18,6 +18,7 @@ const host: Host = {
   possibleCpus: 1,
   programs: new ProgramNumbers(),
   ended: () => {},
+  stopped: () => {},
   warmup: 0,
   hasDevice: () => true,
   mapAt: () => undefined,

@@ -11,6 +11,7 @@ import { Meter } from '../vm/index.ts';
 import type { CompileRequest, Context } from '../vm/index.ts';
 import type { Cpu, ProgramImage } from './api.ts';
 import { contextOf } from './context.ts';
+import { longestRun } from './program-facts.ts';
 
 /** Largest context that may be given, whatever its trailing zeros. */
 const MAX_CTX_IN = 4096;
@@ -50,6 +51,9 @@ export function runRepeated(cpu: Cpu, image: ProgramImage, attr: ProgTestRunAttr
     if (cpu.jit !== undefined && compiled?.ok)
       retval = cpu.jit.repeat(compiled, repeat, cpu.ctx.base, context, cpu.meter);
     else retval = interpret(cpu, image, repeat, context);
+  } catch (error) {
+    cpu.host.stopped();
+    throw error;
   } finally {
     rcu.exit();
     cpu.meter = undefined;
@@ -66,26 +70,32 @@ function interpret(cpu: Cpu, { executable }: ProgramImage, repeat: number, conte
 }
 
 /**
- * Call a function of a program as a run of its own, with the words of r1-r3 and no context.
- * @throws InternalError, Trap as `runRepeated`
+ * Call a function of a program as a run of its own, with the words of r1-r3 and no context. With `fuel` a program that may take
+ * longer is interpreted.
+ * @throws BudgetTrap: it took more than `fuel` instructions; InternalError, Trap as `runRepeated`
  */
 export function runCallback(
   cpu: Cpu,
   image: ProgramImage,
   entry: number,
   args: readonly [number, number, number],
+  fuel = Infinity,
 ): void {
-  const { rcu } = cpu.host;
+  const { rcu, clock } = cpu.host;
   cpu.env.progType = image.progType;
-  const compiled = compiledBy(cpu, image, contextOf(cpu, image), {});
+  const meter = fuel < longestRun(image) ? new Meter({ fuel }, () => clock.monotonic()) : undefined;
+  const compiled = meter ? undefined : compiledBy(cpu, image, contextOf(cpu, image), {});
   cpu.jit?.forget();
   rcu.enter();
   try {
     if (compiled?.ok && cpu.jit?.callback(compiled, entry, args)) return;
     const { interpreter } = cpu;
-    interpreter.start(image.executable, args[0], args[1], Infinity, undefined, undefined, 0, entry);
+    interpreter.start(image.executable, args[0], args[1], Infinity, undefined, meter, 0, entry);
     interpreter.registers[6] = args[2];
     interpreter.resume();
+  } catch (error) {
+    cpu.host.stopped();
+    throw error;
   } finally {
     rcu.exit();
   }

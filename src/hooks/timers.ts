@@ -114,15 +114,19 @@ export class TimerQueue implements Timers {
     return next;
   }
 
-  /** Run the callbacks of timers that are due at `now`, but not those that are started meanwhile. @returns how many ran */
-  run(now: number): number {
+  /**
+   * Run the callbacks of timers that are due at `now`, but not those that are started meanwhile.
+   * @param fuel instructions that each may take
+   * @returns how many ran
+   */
+  run(now: number, fuel?: number): number {
     const last = this.#lastOrder;
-    const due = [...this.#timers.values()].filter(({ expires }) => expires <= now);
+    const due = [...this.#timers.values()].filter(({ expires }) => expires !== Infinity && expires <= now);
     due.sort((a, b) => a.expires - b.expires || a.order - b.order);
     let count = 0;
     for (const timer of due) {
-      if (timer.expires > now || timer.order > last || !this.#isLive(timer)) continue;
-      this.#fire(timer);
+      if (timer.expires === Infinity || timer.expires > now || timer.order > last || !this.#isLive(timer)) continue;
+      this.#fire(timer, fuel);
       count++;
     }
     return count;
@@ -149,7 +153,7 @@ export class TimerQueue implements Timers {
     return timer?.field === field ? timer : undefined;
   }
 
-  #fire(timer: Timer): void {
+  #fire(timer: Timer, fuel: number | undefined): void {
     const { callback, map } = timer;
     timer.expires = Infinity;
     if (callback === undefined) return;
@@ -159,7 +163,7 @@ export class TimerQueue implements Timers {
     callback.image.owner?.hold();
     this.#running = timer;
     try {
-      runCallback(cpu, callback.image, callback.entry, [map.address, key, valueOf(timer)]);
+      runCallback(cpu, callback.image, callback.entry, [map.address, key, valueOf(timer)], fuel);
     } finally {
       this.#running = undefined;
       callback.image.owner?.drop();

@@ -190,6 +190,9 @@ class XdpBatch implements PacketBatch {
       const inPlace = compiled?.ok && this.#withoutPacket;
       if (inPlace && cpu.jit?.batch(compiled, cpu.ctx.base, this.#entry(first), count, cpu.meter)) return;
       for (let i = first; i < first + count; i++) this.#runOne(i, compiled);
+    } catch (error) {
+      cpu.host.stopped();
+      throw error;
     } finally {
       rcu.exit();
       cpu.meter = undefined;

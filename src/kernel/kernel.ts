@@ -10,6 +10,7 @@ import { BpfError, BudgetTrap, ERRNO, InternalError, Trap } from '../errors/inde
 import type { Clock, HelperEnv, Task } from '../helpers/index.ts';
 import { ProgramNumbers, inspectProgram, openXdpBatch, testRun } from '../hooks/index.ts';
 import type { EngineName, EventShape, Host, PacketBatch, ProgramInspection } from '../hooks/index.ts';
+import { endWalks } from '../maps/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import { AddressSpace, Rcu } from '../memory/index.ts';
 import type {
@@ -149,10 +150,11 @@ export interface Kernel extends BpfSys {
    * Run the callbacks of `bpf_timer`s that are due, in the order of their times, but not of those that are started meanwhile.
    * Nothing runs them otherwise: whoever owns the kernel calls this as time goes by, see `timerArmed`.
    * @param now nanoseconds of `clock.monotonic()`, its own answer by default; any other is for runs that repeat
+   * @param fuel instructions that each callback may take; no end. One that could take more is interpreted.
    * @returns how many ran
-   * @throws BpfError -EBUSY from inside a run
+   * @throws BpfError -EBUSY from inside a run; BudgetTrap: a callback took more, others may still be due
    */
-  runTimers(now?: number): number;
+  runTimers(now?: number, fuel?: number): number;
   /** When the next started `bpf_timer` is due: nanoseconds of `clock.monotonic()`; Infinity: none is started. */
   readonly nextTimer: number;
   /** Close every descriptor. */
@@ -281,10 +283,10 @@ class UserspaceKernel implements Kernel {
     return () => void this.#traced.delete(reader);
   }
 
-  runTimers(now?: number): number {
+  runTimers(now?: number, fuel?: number): number {
     const { host, cpu } = this.#sub;
     if (!host.rcu.idle) throw new BpfError(ERRNO.EBUSY, 'timers', 'a program runs');
-    return cpu.timers.run(now ?? host.clock.monotonic());
+    return cpu.timers.run(now ?? host.clock.monotonic(), fuel);
   }
 
   get nextTimer(): number {
@@ -350,8 +352,9 @@ class UserspaceKernel implements Kernel {
 }
 
 function createHost(options: KernelOptions, possibleCpus: number, mapAt: Map<number, BpfMap>): Host {
+  const space = new AddressSpace(options.memoryLimit, options.hardened);
   return {
-    space: new AddressSpace(options.memoryLimit, options.hardened),
+    space,
     rcu: new Rcu(),
     clock: options.clock ?? hostClock,
     armed: options.timerArmed,
@@ -365,6 +368,10 @@ function createHost(options: KernelOptions, possibleCpus: number, mapAt: Map<num
         map.dropOwner?.(socket);
         map.dropPlace?.();
       }
+    },
+    stopped: () => {
+      endWalks(space);
+      for (const map of mapAt.values()) map.runStopped?.();
     },
     hasDevice: (index) => options.devices?.includes(index) ?? index < 2 ** 31,
     random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),

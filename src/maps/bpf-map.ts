@@ -96,6 +96,9 @@ export interface BpfMap {
   readonly readable?: boolean;
   takeWake?(): boolean;
 
+  /** Rings: a program was stopped half-way: the records that it has not committed are discarded, its drain ends. */
+  runStopped?(): void;
+
   /** Rings: what user space maps of it; -EPERM, -EINVAL. */
   mapping?(offset: number, length: number): Mapping | number;
 

@@ -36,7 +36,19 @@ export function elementsOf(map: BpfMap, world: ElementWorld): Generator<Element,
 }
 
 /** Places for keys: one for each walk that is under way. Programs may read a key there, and nothing of an element's header. */
-const places = new WeakMap<AddressSpace, Region[]>();
+interface Places {
+  readonly free: Region[];
+  readonly taken: Set<Region>;
+}
+const placesOf = new WeakMap<AddressSpace, Places>();
+
+/** The walks that are under way have been left: a program was stopped half-way. */
+export function endWalks(space: AddressSpace): void {
+  const places = placesOf.get(space);
+  if (places === undefined) return;
+  places.free.push(...places.taken);
+  places.taken.clear();
+}
 
 /** Call `walk` with a place for keys of the map, which is given back when the walk has ended. */
 function* withPlace(
@@ -44,18 +56,20 @@ function* withPlace(
   { space }: ElementWorld,
   walk: (place: number) => Generator<Element, void, void>,
 ): Generator<Element, undefined, undefined> {
-  const free = places.get(space) ?? [];
-  places.set(space, free);
+  const places = placesOf.get(space) ?? { free: [], taken: new Set() };
+  placesOf.set(space, places);
+  const { free, taken } = places;
   const { keySize } = map.info;
   const at = free.findIndex(({ reserved }) => reserved >= keySize);
   const [place = space.allocate(keySize, { kind: 'mem', name: 'key', writable: false })] =
     at < 0 ? [] : free.splice(at, 1);
   if (place === undefined) throw new InternalError('no memory for a key');
   place.size = keySize;
+  taken.add(place);
   try {
     yield* walk(place.base);
   } finally {
-    free.push(place);
+    if (taken.delete(place)) free.push(place);
   }
   return undefined;
 }

@@ -27,7 +27,7 @@ export type { Piece } from './perf-ring.ts';
 export { FieldMap } from './field-map.ts';
 export type { ValueField } from './field-map.ts';
 export { DescribedMap } from './described.ts';
-export { elementsOf } from './elements.ts';
+export { elementsOf, endWalks } from './elements.ts';
 export type { Element } from './elements.ts';
 export { BloomFilterMap } from './bloom-filter.ts';
 export { QueueMap } from './queue.ts';

@@ -8,9 +8,14 @@
 import { ERRNO } from '../errors/index.ts';
 import type { Region } from '../memory/index.ts';
 import { PAGE, RING } from '../memory/index.ts';
+import { readU64 } from '../util/index.ts';
 import type { MapDeps, MapInfo, Mapping } from './bpf-map.ts';
 import { KeylessCoreMap } from './keyless-map.ts';
 import { allocateValues, writeHeader } from './storage.ts';
+import { wholeRecord } from './user-ringbuf.ts';
+
+/** @kernel BPF_RB_FORCE_WAKEUP */
+const FORCE_WAKEUP = 2;
 
 export class RingbufMap extends KeylessCoreMap {
   readonly #size: number;
@@ -56,6 +61,18 @@ export class RingbufMap extends KeylessCoreMap {
   /** Helper 134. */
   query(what: number): number {
     return this.call(() => this.fn.ringbuf_query(this.address, what)) >>> 0;
+  }
+
+  runStopped(): void {
+    const { view } = this.deps.memory;
+    const [pending, written] = [RING.PENDING, RING.PRODUCER].map((field) => readU64(view, this.address + field));
+    // Positions are the program's to corrupt: no more is looked at than there is.
+    for (let at = pending; at < written && at < pending + this.info.maxEntries;) {
+      const header = this.address + RING.DATA + ((at % this.info.maxEntries) & -8);
+      const length = view.getUint32(header, true);
+      if (length >= RING.BUSY) this.commit(header + RING.RECORD_HEADER, FORCE_WAKEUP, true);
+      at += wholeRecord(length % RING.DISCARD);
+    }
   }
 
   get readable(): boolean {

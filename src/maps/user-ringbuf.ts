@@ -69,6 +69,10 @@ export class UserRingbufMap extends KeylessMap {
     this.#draining = false;
   }
 
+  runStopped(): void {
+    this.endDrain();
+  }
+
   /**
    * The next record, 'discarded' for one to skip.
    * @returns -ENODATA at the end, -EBUSY: it is being written, -EINVAL, -E2BIG: it cannot be one
@@ -109,4 +113,5 @@ export class UserRingbufMap extends KeylessMap {
   }
 }
 
-const wholeRecord = (length: number): number => Math.ceil((length + RINGBUF.HEADER) / 8) * 8;
+/** Bytes that a record of `length` bytes takes. */
+export const wholeRecord = (length: number): number => Math.ceil((length + RINGBUF.HEADER) / 8) * 8;

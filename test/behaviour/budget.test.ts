@@ -6,7 +6,12 @@ import { createKernel } from '../../src/kernel/index.ts';
 import type { EngineName, Kernel } from '../../src/kernel/index.ts';
 import { loadCollectionSpec } from '../../src/loader/index.ts';
 import type { Collection, Program, RunOptions } from '../../src/loader/index.ts';
-import { update, u32 } from './support.ts';
+import { assemble } from '../../src/asm/index.ts';
+import { RingbufReader, UserRingbufWriter } from '../../src/events/index.ts';
+import { LD_IMM64, encode } from '../../src/isa/index.ts';
+import { BPF_CMD, HELPER_NAMES, MAP_TYPE, PROG_TYPE, PSEUDO } from '../../src/uapi/index.ts';
+import { FunctionBtf } from '../function-btf.ts';
+import { createMap, filled, load, loadBtf, update, u32 } from './support.ts';
 
 const bytes = new Uint8Array(readFileSync(new URL('../objects/control.o', import.meta.url)));
 const spec = loadCollectionSpec(bytes, { file: 'control.o' });
@@ -68,3 +73,92 @@ for (const engine of ['interp', 'jit'] as const) {
     });
   });
 }
+
+const call = (name: string): string => `call ${HELPER_NAMES.indexOf(name)}`;
+/** Go round so often, which takes two instructions a round. */
+const rounds = (count: string): string[] => [`r1 = ${count}`, 'r2 = subprog[round]', 'r3 = 0', 'r4 = 0', call('loop')];
+
+/** A classifier with the function `round` and, where there are `lines` for it, `callback`; `map[m]` is the map. */
+function withFunctions(kernel: Kernel, mapFd: number, main: readonly string[], callback?: readonly string[]): number {
+  const rest = callback ? ['callback:', ...callback] : [];
+  const { insns, mapRefs } = assemble([...main, 'round:', 'r0 = 0', 'exit', ...rest].join('\n'));
+  const starts = insns.flatMap(({ opcode, src, imm }, slot) =>
+    opcode === LD_IMM64 && src === PSEUDO.FUNC ? [slot + imm + 1] : [],
+  );
+  const types = new FunctionBtf('sched_cls');
+  const records = [0, ...[...new Set(starts)].sort((a, b) => a - b)].flatMap((start, i) => [
+    start,
+    types.add(`f${i}`, i === 0 ? 'global' : 'static', i === 0 ? ['ctx'] : []) ?? 0,
+  ]);
+  const patched = insns.map((insn, slot) =>
+    mapRefs.some((ref) => ref.insn === slot) ? { ...insn, src: 1, imm: mapFd } : insn,
+  );
+  const fd = load(kernel, {
+    progType: PROG_TYPE.SCHED_CLS,
+    insns: encode(patched),
+    progBtfFd: loadBtf(kernel, types.bytes()),
+    funcInfo: u32(...records),
+    funcInfoRecSize: 8,
+  });
+  expect(fd).toBeGreaterThan(2);
+  return fd;
+}
+
+describe.each(['interp', 'jit'] as const)('what a stopped program had begun ends, on %s', (engine) => {
+  const enough = { dataIn: data };
+  const little = { dataIn: data, fuel: 1000 };
+  const kernel = createKernel({ engine });
+  const run = (progFd: number, options: { dataIn: Uint8Array; fuel?: number }): number => {
+    const attr = { progFd, retval: 0, ...options };
+    expect(kernel.bpf(BPF_CMD.PROG_TEST_RUN, attr)).toBe(0);
+    return attr.retval | 0;
+  };
+
+  it('records that it has reserved are discarded', () => {
+    const mapFd = createMap(kernel, { mapType: MAP_TYPE.RINGBUF, keySize: 0, valueSize: 0, maxEntries: 4096 });
+    // A long packet has many rounds.
+    const progFd = withFunctions(kernel, mapFd, [
+      ...['r7 = r1', 'r1 = map[m]', 'r2 = 8', 'r3 = 0', call('ringbuf_reserve'), 'if r0 == 0 goto none', 'r6 = r0'],
+      ...rounds('*(u32 *)(r7 + 0)'),
+      ...['r1 = r6', 'r2 = 0', call('ringbuf_submit'), 'none:', 'r0 = 0', 'exit'],
+    ]);
+    const reader = RingbufReader.open(kernel, mapFd, 4096);
+    for (const _ of Array(600)) {
+      expect(() => run(progFd, { ...little, dataIn: new Uint8Array(1500) })).toThrow(BudgetTrap);
+      run(progFd, enough);
+      expect([...reader.read()].length).toBe(1);
+    }
+    reader.close();
+  });
+
+  it('a drain ends, and goes on with the same record', () => {
+    const mapFd = createMap(kernel, { mapType: MAP_TYPE.USER_RINGBUF, keySize: 0, valueSize: 0, maxEntries: 4096 });
+    const progFd = withFunctions(
+      kernel,
+      mapFd,
+      ['r1 = map[m]', 'r2 = subprog[callback]', 'r3 = 0', 'r4 = 0', call('user_ringbuf_drain'), 'exit'],
+      [...rounds('10000'), 'r0 = 0', 'exit'],
+    );
+    const writer = UserRingbufWriter.open(kernel, mapFd, 4096);
+    for (const byte of [1, 2]) expect(writer.write(filled(8, byte))).toBe(true);
+    for (const _ of [1, 2]) expect(() => run(progFd, little)).toThrow(BudgetTrap);
+    expect(run(progFd, enough)).toBe(2);
+    writer.close();
+  });
+
+  it('the memory of walks is used again', () => {
+    const mapFd = createMap(kernel, { mapType: MAP_TYPE.HASH });
+    expect(update(kernel, mapFd, u32(1), u32(1, 1))).toBe('ok');
+    const progFd = withFunctions(
+      kernel,
+      mapFd,
+      ['r1 = map[m]', 'r2 = subprog[callback]', 'r3 = 0', 'r4 = 0', call('for_each_map_elem'), 'exit'],
+      [...rounds('10000'), 'r0 = 0', 'exit'],
+    );
+    expect(() => run(progFd, little)).toThrow(BudgetTrap);
+    const before = kernel.memoryBytes;
+    for (const _ of Array(100)) expect(() => run(progFd, little)).toThrow(BudgetTrap);
+    expect(kernel.memoryBytes).toBe(before);
+    expect(run(progFd, enough)).toBe(1);
+  });
+});

@@ -1,6 +1,7 @@
 /** Timers and locks in map values, compiled by clang: what programs and callbacks find on both backends. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { BudgetTrap } from '../../src/errors/index.ts';
 import { LiveTimers, createKernel } from '../../src/kernel/index.ts';
 import type { EngineName, Kernel } from '../../src/kernel/index.ts';
 import { loadCollectionSpec } from '../../src/loader/index.ts';
@@ -103,6 +104,23 @@ describe.each(['interp', 'jit'] as const)('timers on a clock of the test, %s', (
     expect(seen(kernel, loaded.maps['seen'].fd)[0]).toBe('1');
   });
 
+  it('callbacks have a budget, each of its own', () => {
+    const { kernel } = stopped(engine);
+    using _ = kernel;
+    using loaded = spec().load(kernel, { programs: ['runs_hash', 'runs_lru'] });
+    run(kernel, loaded.programs['runs_hash'].fd);
+    run(kernel, loaded.programs['runs_lru'].fd);
+    let traps = 0;
+    while (kernel.nextTimer < Infinity) {
+      expect(() => kernel.runTimers(Infinity, 1)).toThrow(BudgetTrap);
+      traps++;
+    }
+    expect(traps).toBeGreaterThan(1);
+    expect(kernel.runTimers(Infinity)).toBe(0);
+    run(kernel, loaded.programs['runs_hash'].fd);
+    expect(kernel.runTimers(Infinity, 1000)).toBe(1);
+  });
+
   it('an element that an LRU hash has given away has none', () => {
     const { kernel } = stopped(engine);
     using _ = kernel;
@@ -129,4 +147,15 @@ it('timers of the host run them as time goes by', async () => {
   run(kernel, loaded.programs['runs_far'].fd);
   expect(kernel.nextTimer).toBeLessThan(Infinity);
   live.stop();
+});
+
+it('a callback that takes too long is stopped, and nothing else', async () => {
+  const traps: string[] = [];
+  const live = new LiveTimers(setTimeout, clearTimeout, { fuel: 1, stopped: ({ reason }) => traps.push(reason) });
+  const kernel: Kernel = createKernel({ timerArmed: () => live.follow(kernel) });
+  using _ = kernel;
+  using loaded = spec().load(kernel, { programs: ['runs_again'] });
+  run(kernel, loaded.programs['runs_again'].fd);
+  await expect.poll(() => traps[0]).toBe('the instruction budget is used up');
+  expect(kernel.nextTimer).toBe(Infinity);
 });
