@@ -12,7 +12,9 @@ import type { Subsystem } from './subsystem.ts';
 
 /** For a map of maps that was made with `inner`. */
 export function innerMaps(sub: Subsystem, inner: MapObject): SlotResolver {
+  const { type, keySize, valueSize, fields = [] } = inner;
   return {
+    inner: { type, keySize, valueSize, hasFields: fields.length > 0 },
     acquire(fd) {
       const descriptor = sub.get(fd, 'map');
       if (typeof descriptor === 'number') return descriptor;

@@ -50,8 +50,16 @@ export interface SlotObject {
   release(): void;
 }
 
+/** What the maps in a map of maps have in common. */
+export interface InnerShape extends Pick<MapInfo, 'type' | 'keySize' | 'valueSize'> {
+  /** Whether their values have fields that the kernel keeps. */
+  readonly hasFields: boolean;
+}
+
 /** Turns what user space writes into a slot, a descriptor, into the object; one for each map. */
 export interface SlotResolver {
+  /** For a map of maps: what each of them is like. */
+  readonly inner?: InnerShape;
   /** Hold the object behind `fd`. @returns -EBADF or -EINVAL where it may not be in this map. */
   acquire(fd: number): SlotObject | number;
 }

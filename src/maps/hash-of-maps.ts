@@ -9,6 +9,7 @@ import { indexOf } from './array.ts';
 import type { BpfMap, MapDeps, MapInfo, SlotResolver } from './bpf-map.ts';
 import { HashMap } from './hash.ts';
 import { ObjectHash } from './object-hash.ts';
+import { writeInnerShape } from './storage.ts';
 
 const WORD = 4;
 
@@ -24,6 +25,7 @@ export class HashOfMaps extends ObjectHash {
   constructor(info: MapInfo, deps: MapDeps, resolver: SlotResolver, hash: BpfMap) {
     super(info, deps, hash, 0);
     this.#resolver = resolver;
+    if (resolver.inner !== undefined) writeInnerShape(deps, hash.address, resolver.inner);
   }
 
   override lookupElem(key: number, cpu: number): number {

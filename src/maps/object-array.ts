@@ -14,7 +14,7 @@ import { MAP_TYPE } from '../uapi/index.ts';
 import { indexOf, nextIndex } from './array.ts';
 import type { BpfMap, MapDeps, MapInfo, PerfEvent, SlotObject, SlotResolver } from './bpf-map.ts';
 import { HeldObjects } from './held-objects.ts';
-import { allocateHeader, allocateTable } from './storage.ts';
+import { allocateHeader, allocateTable, writeInnerShape } from './storage.ts';
 
 const WORD = 4;
 /** Types whose slots user space cannot read. */
@@ -49,6 +49,7 @@ export class ObjectArray implements BpfMap {
     const { view } = deps.memory;
     view.setUint32(header.base + MAP_HEADER.ELEM_SIZE, WORD, true);
     view.setUint32(header.base + MAP_HEADER.VALUES, slots.base, true);
+    if (resolver.inner !== undefined) writeInnerShape(deps, header.base, resolver.inner);
   }
 
   get address(): number {

@@ -1,8 +1,8 @@
 /** The regions of memory that maps are made of. Every function answers undefined when the memory is exhausted. */
 import type { Region } from '../memory/index.ts';
-import { MAP_HEADER } from '../memory/index.ts';
+import { FIELDS, MAP_HEADER } from '../memory/index.ts';
 import { MAP_FLAG } from '../uapi/index.ts';
-import type { MapDeps, MapInfo } from './bpf-map.ts';
+import type { InnerShape, MapDeps, MapInfo } from './bpf-map.ts';
 
 /** The header, its common fields filled in, with `extra` bytes behind it; programs may touch none of it. */
 export function allocateHeader(info: MapInfo, deps: MapDeps, extra: number): Region | undefined {
@@ -25,6 +25,14 @@ export function writeHeader(info: MapInfo, deps: MapDeps, address: number): void
   view.setUint32(address + MAP_HEADER.VALUE_SIZE, info.valueSize, true);
   view.setUint32(address + MAP_HEADER.MAX_ENTRIES, info.maxEntries, true);
   view.setUint32(address + MAP_HEADER.FLAGS, info.flags, true);
+}
+
+/** What the header of a map of maps says of the maps in it. */
+export function writeInnerShape({ memory: { view } }: MapDeps, address: number, inner: InnerShape): void {
+  const type = inner.type | (inner.hasFields ? FIELDS : 0);
+  view.setUint32(address + MAP_HEADER.INNER_TYPE, type, true);
+  view.setUint32(address + MAP_HEADER.INNER_KEY_SIZE, inner.keySize, true);
+  view.setUint32(address + MAP_HEADER.INNER_VALUE_SIZE, inner.valueSize, true);
 }
 
 /**

@@ -71,6 +71,10 @@ export const MAP_HEADER = {
   BRANCHES: 116,
   /** Hash: no bucket before this one has an element, so that whoever empties a map from its first key on looks at each once. */
   FIRST_BUCKET: 120,
+  /** Map of maps, in the places of ROOT, HASHES and BRANCHES: TYPE, KEY_SIZE and VALUE_SIZE of each map in it. */
+  INNER_TYPE: 108,
+  INNER_KEY_SIZE: 112,
+  INNER_VALUE_SIZE: 116,
   SIZE: 128,
 } as const;
 

@@ -52,6 +52,64 @@ const FIND_INNER = `
   exit
 `;
 
+/** The inner map under key 1: what is there under KEY, how an update goes, what is there then, how a deletion goes. */
+const USE_INNER = (key: number): string => `
+  *(u32 *)(r10 - 4) = 1
+  *(u64 *)(r10 - 16) = ${key}
+  *(u64 *)(r10 - 24) = 5
+  r2 = r10
+  r2 += -4
+  r1 = map[m]
+  call 1
+  r7 = 77
+  if r0 == 0 goto +31
+  r6 = r0
+  r7 = 0
+  r1 = r6
+  r2 = r10
+  r2 += -16
+  call 1
+  if r0 == 0 goto +1
+  r7 = *(u64 *)(r0 + 0)
+  r1 = r6
+  r2 = r10
+  r2 += -16
+  r3 = r10
+  r3 += -24
+  r4 = 0
+  call 2
+  r7 <<= 8
+  r7 += r0
+  r1 = r6
+  r2 = r10
+  r2 += -16
+  call 1
+  r7 <<= 8
+  if r0 == 0 goto +2
+  r0 = *(u64 *)(r0 + 0)
+  r7 += r0
+  r1 = r6
+  r2 = r10
+  r2 += -16
+  call 3
+  r7 <<= 8
+  r7 += r0
+  r0 = r7
+  exit
+`;
+
+/** Maps of each type that programs look up in: a key that fits and one that does not. */
+const INSIDE: Readonly<Record<string, { readonly attr: Partial<MapCreateAttr>; readonly keys: readonly number[] }>> = {
+  array: { attr: { mapType: MAP_TYPE.ARRAY }, keys: [3, 4] },
+  'array of small values': { attr: { mapType: MAP_TYPE.ARRAY, valueSize: 12 }, keys: [3, 4] },
+  'per-CPU array': { attr: { mapType: MAP_TYPE.PERCPU_ARRAY }, keys: [3, 4] },
+  hash: { attr: { mapType: MAP_TYPE.HASH }, keys: [3, 4] },
+  'hash of long keys': { attr: { mapType: MAP_TYPE.HASH, keySize: 7 }, keys: [3, 4] },
+  'per-CPU hash': { attr: { mapType: MAP_TYPE.PERCPU_HASH, keySize: 8 }, keys: [3, 4] },
+  'LRU hash': { attr: { mapType: MAP_TYPE.LRU_HASH }, keys: [3, 4] },
+  trie: { attr: { mapType: MAP_TYPE.LPM_TRIE, keySize: 8, mapFlags: MAP_FLAG.NO_PREALLOC }, keys: [32, 33] },
+};
+
 onBackends('maps-of-maps', {
   creation: ({ sys, ledger }) => {
     const inner = createMap(sys);
@@ -159,6 +217,34 @@ onBackends('maps-of-maps', {
       ledger(`${name}: replaced`, run(sys, prog));
       remove(sys, fd, u32(1));
       ledger(`${name}: removed`, run(sys, prog));
+    }
+  },
+
+  'a program uses the inner map': ({ sys, ledger }) => {
+    for (const [name, mapType] of Object.entries(OUTER)) {
+      for (const [what, { attr, keys }] of Object.entries(INSIDE)) {
+        const inner = createMap(sys, { maxEntries: 4, ...attr });
+        const fd = outerMap(sys, mapType, inner);
+        const programs = keys.map((key) => program(sys, USE_INNER(key), fd));
+        const runs = (): number[] => [...programs, ...programs].map((prog) => run(sys, prog));
+        ledger(`${name}, ${what}: empty`, runs());
+        update(sys, fd, u32(1), u32(inner));
+        ledger(`${name}, ${what}: used`, runs());
+      }
+    }
+  },
+
+  'a program finds inner arrays of other lengths': ({ sys, ledger }) => {
+    for (const [name, mapType] of Object.entries(OUTER)) {
+      const shape = { mapType: MAP_TYPE.ARRAY, mapFlags: MAP_FLAG.INNER_MAP };
+      const arrays = [1, 2, 4].map((maxEntries) => createMap(sys, { ...shape, maxEntries }));
+      const fd = outerMap(sys, mapType, arrays[0]);
+      const programs = [0, 1, 2, 3, 4].map((key) => program(sys, USE_INNER(key), fd));
+      arrays.forEach((array, i) => {
+        update(sys, fd, u32(1), u32(array));
+        const results = programs.map((prog) => run(sys, prog));
+        ledger(`${name}: array ${i}`, results);
+      });
     }
   },
 });

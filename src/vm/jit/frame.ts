@@ -14,7 +14,7 @@ import type { FlowGraph } from './flow-graph.ts';
 import { REGISTERS } from './function-writer.ts';
 import type { Program } from './function-writer.ts';
 import { ARRAY_KEY, CALL_HELPER, isArrayLookup } from './lookup.ts';
-import type { JitOptions, MapShapes } from './options.ts';
+import type { JitOptions } from './options.ts';
 import { KIND, isCall, isWord, knownAtBlocks, liveAtBlocks, step } from './registers.ts';
 import type { Known, KnownAtBlocks } from './registers.ts';
 import { wideLoads } from './wide-loads.ts';
@@ -28,6 +28,8 @@ export interface FunctionFacts {
   readonly slots: number;
   /** Header address of the map in r1, by the slot of a helper's call. */
   readonly maps: ReadonlyMap<number, number>;
+  /** Header address of the map of maps that the map in r1 was looked up in, by the slot of a helper's call. */
+  readonly outerMaps: ReadonlyMap<number, number>;
   /** Header address of the map in r2, by the slot of a tail call. */
   readonly tables: ReadonlyMap<number, number>;
   /** First slot of the function in r2, by the slot of a call of a helper that calls it. */
@@ -44,11 +46,11 @@ export interface FunctionFacts {
 
 /** @param frame bytes of the frame that the function may use at most */
 export function functionFacts(program: Program, graph: FlowGraph, options: JitOptions, frame: number): FunctionFacts {
-  const { mapLoads, maps: shapes } = options;
-  const known = knownAtBlocks(program, graph, mapLoads);
+  const known = knownAtBlocks(program, graph, options);
   const now = { kind: new Uint8Array(REGISTERS), value: new Int32Array(REGISTERS) };
-  const use = new FrameUse(program, shapes, frame);
+  const use = new FrameUse(program, options, frame);
   const maps = new Map<number, number>();
+  const outerMaps = new Map<number, number>();
   const tables = new Map<number, number>();
   const callbacks = new Map<number, number>();
   const words = new Set<number>();
@@ -59,10 +61,11 @@ export function functionFacts(program: Program, graph: FlowGraph, options: JitOp
       use.instruction(at, now);
       if (isCall(program.op[at])) {
         if (now.kind[1] === KIND.MAP) maps.set(at, now.value[1]);
+        if (now.kind[1] === KIND.INNER) outerMaps.set(at, now.value[1]);
         if (now.kind[2] === KIND.MAP) tables.set(at, now.value[2]);
         if (now.kind[2] === KIND.FUNCTION) callbacks.set(at, now.value[2]);
       }
-      step(program, at, now, mapLoads);
+      step(program, at, now, options);
     }
     const { end, last } = block;
     if (end === 'if' && now.kind[program.dst[last] >> 1] === KIND.WORD && isWord(program, last, now)) words.add(last);
@@ -72,7 +75,7 @@ export function functionFacts(program: Program, graph: FlowGraph, options: JitOp
   const { promoted } = frameUse;
   const wide: WideLoads =
     options.mode === 'verified' && !options.narrow ? wideLoads(program, graph, promoted) : new Map();
-  return { ...frameUse, maps, tables, callbacks, words, wide };
+  return { ...frameUse, maps, outerMaps, tables, callbacks, words, wide };
 }
 
 /** Whether a live register holds an address of the frame at the end of a block, and the next does not know which. */
@@ -100,15 +103,15 @@ interface Access {
 
 class FrameUse {
   readonly #program: Program;
-  readonly #maps: MapShapes;
+  readonly #options: JitOptions;
   readonly #frame: number;
   readonly #accesses: Access[] = [];
   /** Everything from here up to r10 may be touched by others. */
   #escaped = 0;
 
-  constructor(program: Program, maps: MapShapes, frame: number) {
+  constructor(program: Program, options: JitOptions, frame: number) {
     this.#program = program;
-    this.#maps = maps;
+    this.#options = options;
     this.#frame = frame;
   }
 
@@ -137,11 +140,17 @@ class FrameUse {
         return;
     }
     if (!isCall(code) || code === CANONICAL.TAIL_CALL) return;
-    if (kind[1] === KIND.MAP && kind[2] === KIND.FRAME && isArrayLookup(this.#program, at, value[1], this.#maps))
+    if (kind[2] === KIND.FRAME && this.#isIndexed(at, kind[1], value[1]))
       return this.#access(at, value[2], true, ARRAY_KEY);
     const local = code === CANONICAL.CALL_LOCAL || CALLING_HELPERS.has(imm[at]);
     const args = code === CALL_HELPER ? argumentsOf('verified', imm[at]) : 5;
     for (let n = 1; n <= args; n++) if (kind[n] === KIND.FRAME) this.escape(local ? -MAX_BPF_STACK : value[n]);
+  }
+
+  /** Whether the call at `at`, with r1 as it is known, is compiled as a look-up by an index that a local may hold. */
+  #isIndexed(at: number, kind: number, value: number): boolean {
+    const map = kind === KIND.MAP || kind === KIND.INNER ? this.#options.maps(value) : undefined;
+    return isArrayLookup(this.#program, at, kind === KIND.INNER ? map?.inner : map, this.#options);
   }
 
   /** Whether what is known of an address of the frame follows it through an instruction. */

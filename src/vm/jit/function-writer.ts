@@ -38,7 +38,7 @@ export interface ModuleParts {
   readonly functions: ReadonlyMap<number, Index>;
   /** First slots of the functions whose address is loaded. */
   readonly callbacks: readonly number[];
-  /** Look-up functions of hashes by the map's address, made when first called. */
+  /** Look-up functions of hashes by the map's address (of hashes in a map of maps by minus its address), made when first called. */
   readonly lookups: Map<number, Index>;
   /** The same that replace elements. */
   readonly updates: Map<number, Index>;

@@ -56,9 +56,9 @@ class Replacement {
   /** Returns 0 where the element was replaced; goes on behind where the core must do it. */
   write(): void {
     const code = this.#code;
-    const { keySize, bucketMask, buckets, maxEntries } = this.#shape;
+    const { keySize, seed, bucketMask, buckets, maxEntries } = this.#shape;
     const steps = this.#count;
-    hashKey(code, KEY, this.#shape, this.#hash);
+    hashKey(code, KEY, keySize, () => code.i32(seed), this.#hash);
     code.get(this.#hash);
     code.i32(bucketMask);
     code.op(OP.i32_and);

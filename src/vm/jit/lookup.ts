@@ -1,16 +1,16 @@
 /**
- * `bpf_map_lookup_elem` in WebAssembly, where the JIT knows which map it is: an array's value is computed, a hash has a
- * function of its own, made for its key size, and so have their per-CPU and LRU kinds. All read memory as
- * src/memory/layout.ts says. Other maps are looked up by the core, and a hash whose chain has more elements than the map
- * may by the helper, which says what is wrong.
+ * `bpf_map_lookup_elem` in WebAssembly, where the JIT knows which map it is, or which map of maps it was looked up in: an
+ * array's value is computed, a hash has a function of its own, made for its key size, and so have the per-CPU and LRU kinds
+ * of a map that is known. All read memory as src/memory/layout.ts says. Other maps are looked up by the core, and a hash whose
+ * chain has more elements than the map may by the helper, which says what is wrong.
  */
-import { HASH_ELEM, HASH_FACTOR, HASH_SHIFT, LRU_NODE } from '../../memory/index.ts';
+import { HASH_ELEM, HASH_FACTOR, HASH_SHIFT, LRU_NODE, MAP_HEADER, padded } from '../../memory/index.ts';
 import { MAP_TYPE } from '../../uapi/index.ts';
 import { ACCESS, Code, OP, TYPE } from '../../wasm/index.ts';
 import type { Index } from '../../wasm/index.ts';
 import type { FunctionWriter, ModuleParts, Program } from './function-writer.ts';
 import { AREA } from './imports.ts';
-import type { MapShape, MapShapes } from './options.ts';
+import type { InnerShape, JitOptions, MapShape } from './options.ts';
 
 export const CALL_HELPER = 0x85;
 const MAP_LOOKUP_ELEM = 1;
@@ -19,33 +19,113 @@ export const ARRAY_KEY = 4;
 /** Longest key that a hash's own function is made for. */
 export const MAX_KEY = 64;
 
-/** Whether the call at `at` is compiled as a look-up in an array. */
-export function isArrayLookup({ op, imm }: Program, at: number, map: number, maps: MapShapes): boolean {
-  return op[at] === CALL_HELPER && imm[at] === MAP_LOOKUP_ELEM && maps(map).type === MAP_TYPE.ARRAY;
+export function isMapOfMaps(type: number): boolean {
+  return type === MAP_TYPE.ARRAY_OF_MAPS || type === MAP_TYPE.HASH_OF_MAPS;
+}
+
+/** Arrays that are looked up here by a machine that knows the map core. */
+const OTHER_ARRAYS: ReadonlySet<number> = new Set([MAP_TYPE.PERCPU_ARRAY, MAP_TYPE.ARRAY_OF_MAPS]);
+
+/**
+ * Whether the call at `at` is compiled as a look-up in an array.
+ * @param map what is known of the map in r1: all, or what it has in common with the others of a map of maps
+ */
+export function isArrayLookup(
+  { op, imm }: Program,
+  at: number,
+  map: MapShape | InnerShape | undefined,
+  { core }: Pick<JitOptions, 'core'>,
+): boolean {
+  if (op[at] !== CALL_HELPER || imm[at] !== MAP_LOOKUP_ELEM || map === undefined) return false;
+  if (map.type === MAP_TYPE.ARRAY) return 'address' in map || core !== undefined;
+  return OTHER_ARRAYS.has(map.type) && core !== undefined;
 }
 
 /** Write the call at `at` as a look-up. @returns false: it is not one that is known here */
 export function writeLookup(f: FunctionWriter, at: number): boolean {
+  if (f.program.imm[at] !== MAP_LOOKUP_ELEM) return false;
   const address = f.facts?.maps.get(at);
-  if (address === undefined || f.program.imm[at] !== MAP_LOOKUP_ELEM) return false;
-  const shape = f.options.maps(address);
-  if (shape.type === MAP_TYPE.ARRAY || (shape.type === MAP_TYPE.PERCPU_ARRAY && f.options.core !== undefined)) {
-    lookupArray(f, at, shape);
-    return true;
+  const outer = f.facts?.outerMaps.get(at);
+  if (address !== undefined) return writeKnownLookup(f, at, f.options.maps(address));
+  return outer !== undefined && f.options.core !== undefined && writeInnerLookup(f, at, outer);
+}
+
+/** A look-up in a map that is known. */
+function writeKnownLookup(f: FunctionWriter, at: number, shape: MapShape): boolean {
+  if (isArrayLookup(f.program, at, shape, f.options)) {
+    lookupArray(f, at, shape.elemSize, (field) => f.code.i32(shape[field]), shape.cpuStride !== 0);
+  } else {
+    const known = shape.type === MAP_TYPE.HASH || (OTHER_HASHES.has(shape.type) && f.options.core !== undefined);
+    if (!known || shape.keySize > MAX_KEY) return false;
+    f.getRegister(2);
+    f.op(OP.i32_wrap_i64);
+    f.code.call(hashLookup(f.parts, shape.address, shape.keySize, shape));
+    if (shape.cpuStride !== 0 || shape.nodeOffset !== 0) finishHash(f, shape);
   }
-  const isHash = shape.type === MAP_TYPE.HASH || (OTHER_HASHES.has(shape.type) && f.options.core !== undefined);
-  if (!isHash || shape.keySize > MAX_KEY) return false;
-  f.getRegister(2);
-  f.op(OP.i32_wrap_i64);
-  f.code.call(hashLookup(f.parts, shape));
-  if (shape.type !== MAP_TYPE.HASH) finishHash(f, shape);
+  if (isMapOfMaps(shape.type)) loadInner(f);
   f.op(OP.i64_extend_i32_u);
   f.setRegister(0);
   return true;
 }
 
+/** The address on the stack of a map's address becomes that; 0 stays 0. */
+function loadInner(f: FunctionWriter): void {
+  const { code } = f;
+  const value = f.scratch(TYPE.I32);
+  code.tee(value);
+  code.if(TYPE.I32);
+  code.get(value);
+  code.access(ACCESS.i32_load, 0);
+  code.else();
+  code.i32(0);
+  code.end();
+}
+
+/** A look-up in a map of the map of maps at `outer`: what they do not have in common is read from the header at r1. */
+function writeInnerLookup(f: FunctionWriter, at: number, outer: number): boolean {
+  const { inner } = f.options.maps(outer);
+  if (inner === undefined) return false;
+  const map = (): void => {
+    f.getRegister(1);
+    f.op(OP.i32_wrap_i64);
+  };
+  if (isArrayLookup(f.program, at, inner, f.options)) {
+    const load = (field: ShapeField): void => {
+      map();
+      f.code.access(ACCESS.i32_load, FIELD_OFFSETS[field]);
+    };
+    lookupArray(f, at, padded(inner.valueSize), load, inner.type === MAP_TYPE.PERCPU_ARRAY);
+  } else {
+    if (inner.type !== MAP_TYPE.HASH || inner.keySize > MAX_KEY) return false;
+    f.getRegister(2);
+    f.op(OP.i32_wrap_i64);
+    map();
+    f.code.call(hashLookup(f.parts, outer, inner.keySize));
+  }
+  f.op(OP.i64_extend_i32_u);
+  f.setRegister(0);
+  return true;
+}
+
+/** Fields of a map that may be constants or not. */
+type ShapeField = 'maxEntries' | 'values' | 'cpuStride' | 'buckets' | 'bucketMask' | 'seed' | 'valueOffset';
+const FIELD_OFFSETS: Readonly<Record<ShapeField, number>> = {
+  maxEntries: MAP_HEADER.MAX_ENTRIES,
+  values: MAP_HEADER.VALUES,
+  cpuStride: MAP_HEADER.CPU_STRIDE,
+  buckets: MAP_HEADER.BUCKETS,
+  bucketMask: MAP_HEADER.BUCKET_MASK,
+  seed: MAP_HEADER.SEED,
+  valueOffset: MAP_HEADER.VALUE_OFFSET,
+};
+
 /** Hashes whose look-up goes on behind `hashLookup`; who runs on another CPU says so to a machine that knows the map core. */
-const OTHER_HASHES: ReadonlySet<number> = new Set([MAP_TYPE.PERCPU_HASH, MAP_TYPE.LRU_HASH, MAP_TYPE.LRU_PERCPU_HASH]);
+const OTHER_HASHES: ReadonlySet<number> = new Set([
+  MAP_TYPE.PERCPU_HASH,
+  MAP_TYPE.LRU_HASH,
+  MAP_TYPE.LRU_PERCPU_HASH,
+  MAP_TYPE.HASH_OF_MAPS,
+]);
 
 /** The value on the stack, of CPU 0: what its element was used, and the value of the CPU that runs. 0 stays 0. */
 function finishHash(f: FunctionWriter, { cpuStride, valueOffset, nodeOffset }: MapShape): void {
@@ -59,25 +139,30 @@ function finishHash(f: FunctionWriter, { cpuStride, valueOffset, nodeOffset }: M
     code.access(ACCESS.i32_store, nodeOffset - valueOffset + LRU_NODE.USED);
   }
   code.get(value);
-  addCpu(f, cpuStride);
+  if (cpuStride !== 0) addCpu(f, () => code.i32(cpuStride));
   code.else();
   code.i32(0);
   code.end();
 }
 
 /** An address on the stack of CPU 0 becomes that of the CPU that runs. */
-function addCpu(f: FunctionWriter, cpuStride: number): void {
+function addCpu(f: FunctionWriter, cpuStride: () => void): void {
   const { code } = f;
-  if (cpuStride === 0) return;
   code.i32(f.options.area);
   code.access(ACCESS.i32_load, AREA.CPU);
-  code.i32(cpuStride);
+  cpuStride();
   f.op(OP.i32_mul);
   f.op(OP.i32_add);
 }
 
-/** r0 = index below the end ? address of the value : 0 */
-function lookupArray(f: FunctionWriter, at: number, { maxEntries, elemSize, values, cpuStride }: MapShape): void {
+/** On the stack: index below the end ? address of the value : 0 */
+function lookupArray(
+  f: FunctionWriter,
+  at: number,
+  elemSize: number,
+  field: (name: ShapeField) => void,
+  perCpu: boolean,
+): void {
   const { code } = f;
   const index = f.scratch(TYPE.I32);
   const key = f.promoted(at);
@@ -90,41 +175,55 @@ function lookupArray(f: FunctionWriter, at: number, { maxEntries, elemSize, valu
     f.op(OP.i32_wrap_i64);
   }
   code.tee(index);
-  code.i32(maxEntries);
+  field('maxEntries');
   f.op(OP.i32_lt_u);
   code.if(TYPE.I32);
   code.get(index);
   code.i32(elemSize);
   f.op(OP.i32_mul);
-  code.i32(values);
+  field('values');
   f.op(OP.i32_add);
-  addCpu(f, cpuStride);
+  if (perCpu) addCpu(f, () => field('cpuStride'));
   code.else();
   code.i32(0);
   code.end();
-  f.op(OP.i64_extend_i32_u);
-  f.setRegister(0);
 }
 
-/** The function that takes a key's address and gives the value's, or 0. */
-function hashLookup(parts: ModuleParts, shape: MapShape): Index {
-  const known = parts.lookups.get(shape.address);
+/**
+ * The function that takes a key's address and gives the value's, or 0. Without `shape` it takes a map's address, too, of a
+ * hash that was looked up in the map at `address`.
+ */
+function hashLookup(parts: ModuleParts, address: number, keySize: number, shape?: MapShape): Index {
+  const id = shape === undefined ? -address : address;
+  const known = parts.lookups.get(id);
   if (known !== undefined) return known;
   const { module, imports } = parts;
-  const fn = module.function(module.type([TYPE.I32], [TYPE.I32]));
-  parts.lookups.set(shape.address, fn);
-  const key = 0;
-  const code = new Code(1);
+  const params = shape === undefined ? [TYPE.I32, TYPE.I32] : [TYPE.I32];
+  const fn = module.function(module.type(params, [TYPE.I32]));
+  parts.lookups.set(id, fn);
+  const [key, map] = [0, 1];
+  const code = new Code(params.length);
+  const field = (name: ShapeField): void => {
+    if (shape !== undefined) return code.i32(shape[name]);
+    code.get(map);
+    code.access(ACCESS.i32_load, FIELD_OFFSETS[name]);
+  };
   const [hash, elem, steps] = [code.local(TYPE.I32), code.local(TYPE.I32), code.local(TYPE.I32)];
-  hashKey(code, key, shape, hash);
+  hashKey(code, key, keySize, () => field('seed'), hash);
   code.get(hash);
-  code.i32(shape.bucketMask);
+  field('bucketMask');
   code.op(OP.i32_and);
   code.i32(2);
   code.op(OP.i32_shl);
-  code.access(ACCESS.i32_load, shape.buckets);
+  if (shape === undefined) {
+    field('buckets');
+    code.op(OP.i32_add);
+  }
+  code.access(ACCESS.i32_load, shape?.buckets ?? 0);
   code.set(elem);
-  code.i32(shape.maxEntries + 1);
+  field('maxEntries');
+  code.i32(1);
+  code.op(OP.i32_add);
   code.set(steps);
   const again = code.loop();
   code.get(elem);
@@ -139,9 +238,9 @@ function hashLookup(parts: ModuleParts, shape: MapShape): Index {
   code.get(hash);
   code.op(OP.i32_ne);
   code.brIf(differs);
-  compareKeys(code, key, elem, shape.keySize, () => code.brIf(differs));
+  compareKeys(code, key, elem, keySize, () => code.brIf(differs));
   code.get(elem);
-  code.i32(shape.valueOffset);
+  field('valueOffset');
   code.op(OP.i32_add);
   code.op(OP.return);
   code.end();
@@ -154,7 +253,10 @@ function hashLookup(parts: ModuleParts, shape: MapShape): Index {
   code.tee(steps);
   code.brIf(again);
   code.end();
-  for (const word of [0, shape.address, 0]) code.i32(word);
+  code.i32(0);
+  if (shape === undefined) code.get(map);
+  else code.i32(address);
+  code.i32(0);
   code.get(key);
   code.i32(0);
   code.call(imports.helper(MAP_LOOKUP_ELEM));
@@ -163,12 +265,7 @@ function hashLookup(parts: ModuleParts, shape: MapShape): Index {
 }
 
 /** Low word of the key's hash, as the map core computes it: see HASH_FACTOR. */
-export function hashKey(
-  code: Code,
-  key: Index,
-  { keySize, seed }: Pick<MapShape, 'keySize' | 'seed'>,
-  hash: Index,
-): void {
+export function hashKey(code: Code, key: Index, keySize: number, seed: () => void, hash: Index): void {
   const word = code.local(TYPE.I64);
   const multiply = (): void => {
     code.i64(HASH_FACTOR.LOW | 0, HASH_FACTOR.HIGH | 0);
@@ -182,7 +279,8 @@ export function hashKey(
     code.op(OP.i64_shr_u);
     code.op(OP.i64_xor);
   };
-  code.i64(seed | 0, 0);
+  seed();
+  code.op(OP.i64_extend_i32_u);
   code.i64(keySize, 0);
   multiply();
   code.op(OP.i64_xor);

@@ -36,6 +36,7 @@ import {
 } from './imports.ts';
 import type { FunctionName } from './imports.ts';
 import type { CompileRequest, CompiledProgram, NotCompiled } from './compiled.ts';
+import { isMapOfMaps } from './lookup.ts';
 import type { JitOptions, MapShape } from './options.ts';
 import type { MapWorld } from './map-calls.ts';
 import { NO_PROGRAMS, ProgramTable } from './other-programs.ts';
@@ -366,9 +367,10 @@ export class JitMachine<Env extends World> {
   #mapShape(address: number): MapShape {
     const { view } = this.#space;
     const field = (offset: number): number => view.getUint32(address + offset, true);
+    const type = field(MAP_HEADER.TYPE) & ~FIELDS;
     return {
       address,
-      type: field(MAP_HEADER.TYPE) & ~FIELDS,
+      type,
       hasFields: (field(MAP_HEADER.TYPE) & FIELDS) !== 0,
       keySize: field(MAP_HEADER.KEY_SIZE),
       valueSize: field(MAP_HEADER.VALUE_SIZE),
@@ -381,6 +383,14 @@ export class JitMachine<Env extends World> {
       valueOffset: field(MAP_HEADER.VALUE_OFFSET),
       cpuStride: field(MAP_HEADER.CPU_STRIDE),
       nodeOffset: field(MAP_HEADER.LIST_COUNT) === 0 ? 0 : field(MAP_HEADER.NODE_OFFSET),
+      inner: isMapOfMaps(type)
+        ? {
+            type: field(MAP_HEADER.INNER_TYPE) & ~FIELDS,
+            hasFields: (field(MAP_HEADER.INNER_TYPE) & FIELDS) !== 0,
+            keySize: field(MAP_HEADER.INNER_KEY_SIZE),
+            valueSize: field(MAP_HEADER.INNER_VALUE_SIZE),
+          }
+        : undefined,
     };
   }
 

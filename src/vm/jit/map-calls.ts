@@ -164,8 +164,10 @@ export function writeMapCall(f: FunctionWriter, at: number): boolean {
   if (helper === undefined || f.options.mode !== 'verified' || f.options.core === undefined) return false;
   const address = f.facts?.maps.get(at);
   const shape = address === undefined ? undefined : f.options.maps(address);
-  const callee = shape === undefined ? helper.any : helper.types[shape.type];
-  if (callee === undefined || (shape?.hasFields && !helper.address)) return false;
+  const outer = f.facts?.outerMaps.get(at);
+  const known = shape ?? (outer === undefined ? undefined : f.options.maps(outer).inner);
+  const callee = known === undefined ? helper.any : helper.types[known.type];
+  if (callee === undefined || (known?.hasFields && !helper.address)) return false;
   const replace = callee.name === 'hash_update' && shape !== undefined ? hashReplace(f.parts, shape) : undefined;
   for (const arg of callee.args) if (replace === undefined || arg !== MAP) writeArgument(f, arg, address);
   f.code.call(replace ?? f.parts.imports.core(callee.name));

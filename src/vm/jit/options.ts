@@ -9,6 +9,9 @@ export interface NarrowContextRange {
   readonly size: number;
 }
 
+/** What is known of a map before it is: of those in a map of maps. */
+export type InnerShape = Pick<MapShape, 'type' | 'hasFields' | 'keySize' | 'valueSize'>;
+
 /** A map that look-ups may be compiled for: fields of its header (MAP_HEADER), which never change. */
 export interface MapShape {
   readonly address: number;
@@ -28,6 +31,8 @@ export interface MapShape {
   readonly cpuStride: number;
   /** LRU hash: bytes from an element to its LRU_NODE; 0 elsewhere. */
   readonly nodeOffset: number;
+  /** Map of maps: what each map in it is like. */
+  readonly inner?: InnerShape;
 }
 
 /** The map whose header is at an address. */

@@ -11,17 +11,22 @@ import { width } from './flow-graph.ts';
 import type { Block, FlowGraph } from './flow-graph.ts';
 import { FRAME_POINTER, REGISTERS } from './function-writer.ts';
 import type { Program } from './function-writer.ts';
+import type { MapOptions } from './options.ts';
 
-/** UNSEEN: no path has come here yet. WORD: a number whose upper 32 bits are 0. */
-export const KIND = { UNSEEN: 0, OTHER: 1, MAP: 2, FRAME: 3, FUNCTION: 4, WORD: 5 } as const;
+/**
+ * UNSEEN: no path has come here yet. WORD: a number whose upper 32 bits are 0. INNER: what a look-up in a map of maps gave, the
+ * address of a map's header or 0.
+ */
+export const KIND = { UNSEEN: 0, OTHER: 1, MAP: 2, FRAME: 3, FUNCTION: 4, WORD: 5, INNER: 6 } as const;
 
-/** A map's header address, an offset from r10, or a function's first slot; 0 of other kinds. */
+/** A map's header address, an offset from r10, a function's first slot, or where it was looked up; 0 of other kinds. */
 export interface Known {
   readonly kind: Uint8Array;
   readonly value: Int32Array;
 }
 
 const CALL_HELPER = 0x85;
+const MAP_LOOKUP_ELEM = 1;
 /** In canonical form: of a division that it is signed, of a move that it extends a sign. */
 const IS_SIGNED = 0x08;
 
@@ -32,7 +37,7 @@ export interface KnownAtBlocks {
 }
 
 /** @param mapLoads slots that load a map's header */
-export function knownAtBlocks(program: Program, graph: FlowGraph, mapLoads: ReadonlySet<number>): KnownAtBlocks {
+export function knownAtBlocks(program: Program, graph: FlowGraph, maps: MapOptions): KnownAtBlocks {
   const starts = graph.blocks.map(unseen);
   const ends = graph.blocks.map(unseen);
   starts[0].kind.fill(KIND.OTHER);
@@ -41,7 +46,7 @@ export function knownAtBlocks(program: Program, graph: FlowGraph, mapLoads: Read
     changed = false;
     for (let i = 0; i < starts.length; i++) {
       const block = graph.blocks[i];
-      runThrough(program, block, starts[i], ends[i], mapLoads);
+      runThrough(program, block, starts[i], ends[i], maps);
       for (const to of block.successors) changed = meet(starts[to], ends[i]) || changed;
     }
   }
@@ -53,16 +58,10 @@ function unseen(): Known {
 }
 
 /** `out` becomes what the registers hold behind a block. */
-function runThrough(
-  program: Program,
-  { start, last }: Block,
-  known: Known,
-  out: Known,
-  mapLoads: ReadonlySet<number>,
-): void {
+function runThrough(program: Program, { start, last }: Block, known: Known, out: Known, maps: MapOptions): void {
   out.kind.set(known.kind);
   out.value.set(known.value);
-  for (let at = start; at < last; at += width(program.op[at])) step(program, at, out, mapLoads);
+  for (let at = start; at < last; at += width(program.op[at])) step(program, at, out, maps);
 }
 
 /** What holds on both ways. @returns whether `into` changed */
@@ -79,14 +78,14 @@ function meet(into: Known, from: Known): boolean {
 }
 
 /** Bring what is known over one instruction. */
-export function step(program: Program, at: number, known: Known, mapLoads: ReadonlySet<number>): void {
+export function step(program: Program, at: number, known: Known, maps: MapOptions): void {
   const { op, dst, src, file } = program;
   const { kind, value } = known;
   const d = dst[at] >> 1;
   const constant = src[at] >= REGISTER_WORDS;
   switch (op[at]) {
     case LD_IMM64:
-      kind[d] = mapLoads.has(at)
+      kind[d] = maps.mapLoads.has(at)
         ? KIND.MAP
         : program.functionLoads.has(at)
           ? KIND.FUNCTION
@@ -104,11 +103,20 @@ export function step(program: Program, at: number, known: Known, mapLoads: Reado
         return;
       }
   }
+  const outer = kind[1] === KIND.MAP && isInnerLookup(program, at, value[1], maps) ? value[1] : 0;
   const result = numberKind(makesWord(program, at, known));
   for (const n of written(program, at)) {
     kind[n] = n === d ? result : KIND.OTHER;
     value[n] = 0;
   }
+  if (outer === 0) return;
+  kind[0] = KIND.INNER;
+  value[0] = outer;
+}
+
+/** Whether an instruction looks up a map in a map of maps. */
+function isInnerLookup({ op, imm }: Program, at: number, map: number, { maps }: MapOptions): boolean {
+  return op[at] === CALL_HELPER && imm[at] === MAP_LOOKUP_ELEM && maps(map).inner !== undefined;
 }
 
 function numberKind(isWord: boolean): number {
