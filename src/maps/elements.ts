@@ -94,9 +94,9 @@ function hashElements(map: BpfMap, world: ElementWorld): Generator<Element, unde
   const mask = field(MAP_HEADER.BUCKET_MASK);
   const toValue = field(MAP_HEADER.VALUE_OFFSET) + cpu * field(MAP_HEADER.CPU_STRIDE);
   return withPlace(map, world, function* (key) {
-    // Elements that are added meanwhile come to the front of their chain: no chain goes on for ever.
-    let left = 2 * maxEntries + 1;
     for (let bucket = 0; bucket <= mask; bucket++) {
+      // Elements that are added meanwhile come to the front of their chain: no chain goes on for ever.
+      let left = 2 * maxEntries + 1;
       let elem = word(field(MAP_HEADER.BUCKETS) + 4 * bucket);
       for (; elem !== 0; elem = word(elem + HASH_ELEM.NEXT)) {
         if (left-- === 0 || elem + toValue + valueSize > space.view.byteLength)

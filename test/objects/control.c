@@ -152,6 +152,87 @@ SEC("xdp") int each_flags(struct xdp_md *ctx) {
   return bpf_for_each_map_elem(&table, drop, &s, 1);
 }
 
+static long (*bpf_probe_read_kernel)(void *to, __u32 size, const void *from) = (void *)113;
+struct name { __u8 bytes[13]; };
+struct long_name { __u8 bytes[70]; };
+struct MAP(BPF_MAP_TYPE_HASH, struct name, __u32, 8) names SEC(".maps");
+struct MAP(BPF_MAP_TYPE_HASH, struct long_name, __u32, 8) long_names SEC(".maps");
+
+/* What the functions are given stays what it is, whatever else is gone through meanwhile. */
+static long inner_element(void *map, __u32 *key, __u64 *value, struct sum *s) {
+  s->rounds += *key + 1;
+  return 0;
+}
+static long outer_element(void *map, __u32 *key, __u64 *value, struct sum *s) {
+  bpf_for_each_map_elem(&percpu, inner_element, s, 0);
+  s->sum = s->sum * 10 + *key;
+  return 0;
+}
+SEC("xdp") int each_nested(struct xdp_md *ctx) {
+  struct sum s = {};
+  long n = bpf_for_each_map_elem(&numbers, outer_element, &s, 0);
+  return n * 100000 + s.sum + s.rounds;
+}
+static long replace(void *map, __u64 *key, __u32 *value, struct sum *s) {
+  __u64 k = *key;
+  __u32 v = *value + 100;
+  bpf_map_update_elem(map, &k, &v, EXIST);
+  s->sum += *value * 10 + *key;
+  return 0;
+}
+SEC("xdp") int each_replaces(struct xdp_md *ctx) {
+  struct sum s = {};
+  for (__u64 k = 0; k < 10; k++) {
+    __u32 v = k + 1;
+    bpf_map_update_elem(&table, &k, &v, 0);
+  }
+  long n = bpf_for_each_map_elem(&table, replace, &s, 0);
+  n = n * 100 + bpf_for_each_map_elem(&table, replace, &s, 0);
+  return n * 10000 + s.sum;
+}
+static long read_name(void *map, struct name *key, __u32 *value, struct sum *s) {
+  struct name copy = {};
+  s->sum += bpf_probe_read_kernel(&copy, sizeof copy, key);
+  for (int i = 0; i < 13; i++) s->sum += copy.bytes[i] * (key->bytes[i] + i) + *value;
+  return 0;
+}
+static __always_inline void put_name(__u32 i) {
+  struct name name = {.bytes = {1 + i, 7, i * 31, [12] = i * 7}};
+  bpf_map_update_elem(&names, &name, &i, 0);
+}
+SEC("xdp") int each_name(struct xdp_md *ctx) {
+  struct sum s = {};
+  put_name(0), put_name(1), put_name(2);
+  return bpf_for_each_map_elem(&names, read_name, &s, 0) * 1000000 + s.sum;
+}
+static long read_long_name(void *map, struct long_name *key, __u32 *value, struct sum *s) {
+  s->sum += key->bytes[0] + key->bytes[69] * *value;
+  return 0;
+}
+static __always_inline void put_long_name(__u32 i) {
+  struct long_name name = {.bytes = {i, [69] = i * 3}};
+  bpf_map_update_elem(&long_names, &name, &i, 0);
+}
+SEC("xdp") int each_long_name(struct xdp_md *ctx) {
+  struct sum s = {};
+  put_long_name(1), put_long_name(2), put_long_name(3);
+  return bpf_for_each_map_elem(&long_names, read_long_name, &s, 0) * 1000000 + s.sum;
+}
+static long either_element(void *map, __u32 *key, __u64 *value, struct sum *s) {
+  s->sum += *key * 2 + 1;
+  return s->sum > 10;
+}
+/* Neither the map nor the function is the same each time. */
+SEC("xdp") int each_either(struct xdp_md *ctx) {
+  struct sum s = {};
+  long n = 0;
+  for (int i = 0; i < 4; i++) {
+    void *map = i & 1 ? (void *)&numbers : (void *)&percpu;
+    n = n * 10 + bpf_for_each_map_elem(map, minus_one(ctx) + i > 1 ? either_element : inner_element, &s, 0);
+  }
+  return n * 1000 + s.sum + s.rounds;
+}
+
 static __noinline int call(struct xdp_md *ctx, __u32 index) {
   volatile __u64 kept = 5;
   bpf_tail_call(ctx, &progs, index);
@@ -168,3 +249,11 @@ SEC("xdp") int functions(struct xdp_md *ctx) {
 SEC("xdp") int two_levels(struct xdp_md *ctx) { return call(ctx, 2) * 10 + 3; }
 SEC("xdp") int again(struct xdp_md *ctx) { return call(ctx, 1) + 1; }
 SEC("xdp") int in_array_2(struct xdp_md *ctx) { return call(ctx, 0) + 60; }
+/* Goes through elements in a frame of its own, behind a tail call that finds nothing. */
+static __noinline int go_through(struct xdp_md *ctx) {
+  struct sum s = {};
+  bpf_tail_call(ctx, &progs, 3);
+  return bpf_for_each_map_elem(&numbers, outer_element, &s, 0) + s.sum + s.rounds;
+}
+SEC("xdp") int each_in_function(struct xdp_md *ctx) { return go_through(ctx); }
+char _license[] SEC("license") = "GPL";

@@ -1,15 +1,16 @@
 /**
- * Helpers that call functions of the program. `bpf_loop` is a loop that calls the function directly; for the others the
- * machine says before each call which registers it gets. A function's address is its first slot.
+ * Helpers that call functions of the program. `bpf_loop` and, in elements.ts, `bpf_for_each_map_elem` are loops that call the
+ * function directly; for the others the machine says before each call which registers it gets. A function's address is
+ * its first slot.
  */
 import { ERRNO } from '../../errors/index.ts';
 import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
-import { CALLING_HELPERS, LOOP, MAX_LOOPS } from '../callbacks.ts';
-import { convention, poison } from './calls.ts';
-import { loadFuel, saveFuel } from './fuel.ts';
-import { FRAME_POINTER } from './function-writer.ts';
+import { CALLING_HELPERS, FOR_EACH_MAP_ELEM, LOOP, MAX_LOOPS } from '../callbacks.ts';
+import { callFunction } from './call-function.ts';
+import { poison } from './calls.ts';
+import { writeElements } from './elements.ts';
 import type { FunctionWriter } from './function-writer.ts';
-import { AREA, FRAME_STRIDE, MAX_ARGUMENTS } from './imports.ts';
+import { AREA, MAX_ARGUMENTS } from './imports.ts';
 
 export function isCallingHelper(id: number): boolean {
   return CALLING_HELPERS.has(id);
@@ -18,6 +19,7 @@ export function isCallingHelper(id: number): boolean {
 /** The call at `at` of a helper that calls. */
 export function writeCallingHelper(f: FunctionWriter, at: number): void {
   if (f.program.imm[at] === LOOP && f.options.mode !== 'checked') return writeLoop(f, at);
+  if (f.program.imm[at] === FOR_EACH_MAP_ELEM && writeElements(f, at)) return;
   const { code } = f;
   const target = code.local(TYPE.I32);
   code.i32(at);
@@ -110,62 +112,4 @@ function writeLoop(f: FunctionWriter, at: number): void {
   code.get(round);
   f.setRegister(0);
   code.end();
-}
-
-/**
- * Call the function whose first slot `target` leaves, with the registers that `argument` leaves, and r0 into a local.
- * @param known its first slot, where that is known before the run
- */
-function callFunction(
-  f: FunctionWriter,
-  at: number,
-  target: () => void,
-  argument: (n: number) => void,
-  returned: number,
-  known?: number,
-): void {
-  const { code, parts } = f;
-  const { params, results } = convention(f.options.mode);
-  const call = (entry: number): void => {
-    for (const n of params) {
-      if (n === FRAME_POINTER) continue;
-      if (n >= 1 && n <= MAX_ARGUMENTS) argument(n);
-      else f.getRegister(n);
-    }
-    calleeFrame(f, at);
-    saveFuel(f);
-    code.call(parts.functions.get(entry) as number);
-    loadFuel(f);
-    // r0 lies deepest, all others are lost.
-    for (let n = results.length; n > 1; n--) f.op(OP.drop);
-    code.set(returned);
-  };
-  if (known !== undefined) return call(known);
-  const done = code.block();
-  for (const entry of parts.callbacks) {
-    target();
-    code.i32(entry);
-    f.op(OP.i32_eq);
-    code.if();
-    call(entry);
-    code.br(done);
-    code.end();
-  }
-  code.i32(at);
-  code.call(parts.imports.of('invalid'));
-  code.unreachable();
-  code.end();
-}
-
-/** Top of the callee's frame. */
-export function calleeFrame(f: FunctionWriter, at: number): void {
-  if (f.options.mode === 'checked') {
-    f.code.i32(at);
-    f.code.call(f.parts.imports.of('enter'));
-    f.op(OP.i64_extend_i32_u);
-  } else {
-    f.getRegister(FRAME_POINTER);
-    f.code.i64(FRAME_STRIDE, 0);
-    f.op(OP.i64_add);
-  }
 }

@@ -182,8 +182,8 @@ class Replacement {
   }
 }
 
-/** Copy `size` bytes from the address in `from` to `offset` behind that in `to`. */
-function copyBytes(code: Code, to: Index, offset: number, from: Index, size: number): void {
+/** Copy `size` bytes from `fromOffset` behind the address in `from` to `offset` behind that in `to`. */
+export function copyBytes(code: Code, to: Index, offset: number, from: Index, size: number, fromOffset = 0): void {
   for (let at = 0; at < size;) {
     const left = size - at;
     const [piece, load, store] =
@@ -196,7 +196,7 @@ function copyBytes(code: Code, to: Index, offset: number, from: Index, size: num
             : ([1, ACCESS.i32_load8_u, ACCESS.i32_store8] as const);
     code.get(to);
     code.get(from);
-    code.access(load, at);
+    code.access(load, fromOffset + at);
     code.access(store, offset + at);
     at += piece;
   }

@@ -57,6 +57,9 @@ export const AREA = {
 /** Bytes from one stack frame to the next one's: a page for the frame and one that belongs to nobody. */
 export const FRAME_STRIDE = 8192;
 
+/** Bytes of the place that each frame has for the key of an element. */
+export const KEY_PLACE = 64;
+
 /** Bits of `check`'s argument `access`, above the size in bytes. */
 export const ACCESS_WRITE = 0x10;
 /** A load that a narrow context field may send elsewhere. */
@@ -97,6 +100,8 @@ export const FUNCTIONS = {
   firstCall: [12, true],
   /** (r0's low word) → the same for the next call. */
   nextCall: [1, true],
+  /** (map's address) an error: it has a chain that does not end. */
+  endlessChain: [1, false],
   /** (slot, low and high word of the number, words of r1-r5) → low word of r0: the helper whose number is in a register. */
   callRegister: [13, true],
 } as const satisfies Record<string, readonly [number, boolean]>;

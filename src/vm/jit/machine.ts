@@ -14,6 +14,7 @@ import type { Context, World } from '../interpreter.ts';
 import { lookAtClock } from '../may-goto.ts';
 import { Meter } from '../meter.ts';
 import { packetAddress } from '../packet.ts';
+import { callsWithElements } from './elements.ts';
 import { width } from './flow-graph.ts';
 import { helperFunction } from './helper-import.ts';
 import {
@@ -25,6 +26,7 @@ import {
   ENTER,
   ENTRY,
   FRAME_STRIDE,
+  KEY_PLACE,
   MAIN,
   MEMORY,
   MODULE,
@@ -74,6 +76,8 @@ export class JitMachine<Env extends World> {
   /** The stack that is in use. */
   #frames: Region;
   readonly #area: number;
+  /** Places for keys of elements, one for each frame; made for the first program that goes through elements. */
+  #keys: Region | undefined;
   readonly #maps: MapWorld | undefined;
   /** r0-r5 of helper calls. */
   readonly #file = new Int32Array(REGISTER_WORDS);
@@ -137,6 +141,17 @@ export class JitMachine<Env extends World> {
     });
   }
 
+  /** Programs may read a key there, and nothing of an element's header. @returns 0: there is no memory */
+  #keyPlaces(): number {
+    this.#keys ??= this.#space.allocate(DEEP_FRAMES * KEY_PLACE, {
+      kind: 'mem',
+      name: 'keys',
+      writable: false,
+      contains: (offset, size) => (offset % KEY_PLACE) + size <= KEY_PLACE,
+    });
+    return this.#keys?.base ?? 0;
+  }
+
   /** Compile a program for this machine. */
   compile(executable: Executable<Env>, request: CompileRequest): CompiledProgram | NotCompiled {
     let stack: Region | undefined = this.#stack;
@@ -158,6 +173,7 @@ export class JitMachine<Env extends World> {
       mapLoads: request.mapLoads ?? new Set(),
       maps: (address) => this.#mapShape(address),
       area: this.#area,
+      keys: request.mode === 'verified' && callsWithElements(executable) ? this.#keyPlaces() : 0,
       core: request.mode === 'hardened' ? undefined : this.#maps?.core(),
       frameTop: stack.base + MAX_BPF_STACK,
     };
@@ -453,6 +469,11 @@ export class JitMachine<Env extends World> {
       leave: () => {
         this.#depth--;
         this.#nested--;
+      },
+      endlessChain: (map) => {
+        throw new InternalError(
+          `the memory of the map at 0x${(map >>> 0).toString(16)} is corrupt: a chain without an end`,
+        );
       },
       invalid: (slot) => {
         throw new Trap(executable.invalid.get(slot) ?? 'the program ran over its end', slot);

@@ -64,6 +64,8 @@ export interface JitOptions extends MapOptions {
   readonly frames: number;
   /** Address of the engine's own page, see `AREA`. */
   readonly area: number;
+  /** Address of the places for keys, KEY_PLACE bytes for each frame; 0: there are none. */
+  readonly keys: number;
   /** Top of the main program's stack frame. */
   readonly frameTop: number;
   /** Mode `verified`: bytes of the main program's frame that it may use. Mode `checked` zeroes all of it. */

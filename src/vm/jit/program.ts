@@ -201,7 +201,7 @@ function neededFunctions(program: Program, options: JitOptions): FunctionName[] 
   if (has(program, (op) => op === (CLASS.JMP | JMP.JCOND))) names.push('mayGoto');
   if (options.mode === 'checked' && hasTailCalls(program)) names.push('tailCall');
   if (has(program, (op, slot) => op === CALL_HELPER && isCallingHelper(program.imm[slot])))
-    names.push('firstCall', 'nextCall');
+    names.push('firstCall', 'nextCall', 'endlessChain');
   if (has(program, (op) => op === CALL_REGISTER)) names.push('callRegister');
   if (has(program, (op, slot) => op === CALL_HELPER && program.helpers[slot] === undefined))
     names.push('unknownHelper');
