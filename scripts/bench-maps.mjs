@@ -1,5 +1,5 @@
-// Nanoseconds of a map operation inside a program: hashes with 16-byte keys and 8-byte values, few entries and many, on the
-// JIT and, where it can be reached, on Linux; and the memory that each takes for the same map.
+// Nanoseconds of a map operation inside a program: hashes and tries with 16-byte keys and 8-byte values, few entries and many,
+// on the JIT and, where it can be reached, on Linux; and the memory that each takes for the same map.
 // Usage: npm run bench:maps [-- --entries 1000,1000000] [--json]. Each program does 16 operations on keys in random order; the same
 // program without them is subtracted. Minimum over interleaved rounds, in processor time.
 import { readFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { assemble } from '../dist/asm/index.js';
 import { encode } from '../dist/isa/index.js';
 import { createKernel } from '../dist/kernel/index.js';
 import { openLinux } from '../dist/linux/index.js';
-import { BPF_CMD, MAP_TYPE, MAP_TYPE_NAMES, PROG_TYPE } from '../dist/uapi/index.js';
+import { BPF_CMD, MAP_FLAG, MAP_TYPE, MAP_TYPE_NAMES, PROG_TYPE } from '../dist/uapi/index.js';
 
 const OPERATIONS = 16;
 const ROUNDS = 9;
@@ -19,6 +19,11 @@ const LONG = 60;
 const CALLS = {
   nothing: [],
   lookup: ['r1 = map[hash]', 'r2 = r10', 'r2 += -16', 'call 1', 'if r0 == 0x0 goto pc+1', 'r0 = *(u64 *)(r0 +0)'],
+  // A key that was never there before.
+  insert: [
+    ...['*(u64 *)(r10 -16) = r7', 'r1 = map[hash]', 'r2 = r10', 'r2 += -16'],
+    ...['r3 = r10', 'r3 += -24', 'r4 = 0', 'call 2'],
+  ],
   update: ['r1 = map[hash]', 'r2 = r10', 'r2 += -16', 'r3 = r10', 'r3 += -24', 'r4 = 0', 'call 2'],
   'delete, insert': [
     ...['r1 = map[hash]', 'r2 = r10', 'r2 += -16', 'call 3'],
@@ -34,15 +39,27 @@ const ROWS = [
   ['per-CPU update', MAP_TYPE.PERCPU_HASH, 'update', 0],
   ['LRU lookup, hit', MAP_TYPE.LRU_HASH, 'lookup', 0],
   ['LRU update', MAP_TYPE.LRU_HASH, 'update', 0],
+  ['LRU insert when full', MAP_TYPE.LRU_HASH, 'insert', 1],
+  ['per-CPU LRU insert', MAP_TYPE.LRU_PERCPU_HASH, 'insert', 1],
+  ['trie lookup', MAP_TYPE.LPM_TRIE, 'lookup', 0],
+  ['trie update', MAP_TYPE.LPM_TRIE, 'update', 0],
+  ['trie delete, insert', MAP_TYPE.LPM_TRIE, 'delete, insert', 0],
 ];
 
+/** Bits of a trie's keys: all of the 12 bytes behind the length. */
+const TRIE_BITS = 96;
+
 /** `entries` must be a power of two for the order of keys: the next one below is used. */
-function programText(call, entries, salt) {
+function programText(mapType, call, entries, salt) {
+  const trie = mapType === MAP_TYPE.LPM_TRIE;
+  const key = trie
+    ? [`r1 = ${TRIE_BITS}`, '*(u32 *)(r10 -16) = r1', '*(u32 *)(r10 -12) = r8']
+    : ['*(u64 *)(r10 -16) = r8'];
   const mask = 2 ** Math.floor(Math.log2(entries)) - 1;
   const lines = ['r6 = map[state][0]+0', 'r7 = *(u64 *)(r6 +0)', '*(u64 *)(r10 -24) = r7', 'r9 = ' + salt];
   for (let i = 0; i < OPERATIONS; i++) {
     lines.push('r7 += 1', 'w8 = w7', `w8 *= ${0x9e3779b1 | 0}`, `w8 &= ${mask}`);
-    lines.push('*(u64 *)(r10 -16) = r8', '*(u64 *)(r10 -8) = r9', ...CALLS[call]);
+    lines.push(...key, '*(u64 *)(r10 -8) = r9', ...CALLS[call]);
   }
   return [...lines, '*(u64 *)(r6 +0) = r7', 'r0 = 0', 'exit'].join('\n');
 }
@@ -67,8 +84,11 @@ class Bench {
     if (fd !== undefined) return fd;
     const { sys, entries } = this;
     const before = sys.memoryBytes;
-    fd = must(sys.bpf(BPF_CMD.MAP_CREATE, { mapType, keySize: 16, valueSize: 8, maxEntries: entries }), 'map');
-    const key = new BigUint64Array(2);
+    const trie = mapType === MAP_TYPE.LPM_TRIE;
+    const sizes = { keySize: 16, valueSize: 8, maxEntries: entries, mapFlags: trie ? MAP_FLAG.NO_PREALLOC : 0 };
+    fd = must(sys.bpf(BPF_CMD.MAP_CREATE, { mapType, ...sizes }), 'map');
+    const key = new Uint32Array(4);
+    if (trie) key[0] = TRIE_BITS;
     const percpu = mapType === MAP_TYPE.PERCPU_HASH || mapType === MAP_TYPE.LRU_PERCPU_HASH;
     const attr = {
       mapFd: fd,
@@ -76,7 +96,7 @@ class Bench {
       value: new Uint8Array(8 * (percpu ? sys.possibleCpus : 1)),
     };
     for (let i = 0; i < entries; i++) {
-      key[0] = BigInt(i);
+      key[trie ? 1 : 0] = i;
       must(sys.bpf(BPF_CMD.MAP_UPDATE_ELEM, attr), 'fill');
     }
     this.maps.set(mapType, fd);
@@ -84,7 +104,7 @@ class Bench {
     return fd;
   }
   program(mapType, call, salt) {
-    const { insns, mapRefs } = assemble(programText(call, this.entries, salt));
+    const { insns, mapRefs } = assemble(programText(mapType, call, this.entries, salt));
     const fds = { hash: call === 'nothing' ? 0 : this.map(mapType), state: this.state };
     const patched = insns.map((insn, slot) => {
       const ref = mapRefs.find((r) => r.insn === slot);

@@ -150,6 +150,11 @@ function isExact(node: u32, key: u32): bool {
   return node !== 0 && equalBits === lengthOf(node) && equalBits === load<u32>(key);
 }
 
+/** Bits of a key, 64 at once: those from `64 * index` on, the first one highest. */
+function windowAt(bits: u32, index: u32): u64 {
+  return bswap<u64>(load<u64>(bits + (index << 3)));
+}
+
 /** Address of the value of the longest prefix, or 0. */
 export function lpm_lookup(map: u32, key: u32): u32 {
   const length = load<u32>(key);
@@ -157,17 +162,29 @@ export function lpm_lookup(map: u32, key: u32): u32 {
   const bits = key + LENGTH_SIZE;
   let found: u32 = 0;
   let same: u32 = 0;
-  let node = follow(map, map + MAP_ROOT, 0);
-  while (node !== 0) {
+  let above: u32 = 0;
+  // Each step waits for the one before, so it is short: a shift takes the bit out of a local.
+  let index: u32 = 0;
+  let window = windowAt(bits, index);
+  for (let node = load<u32>(map, MAP_ROOT); node !== 0;) {
+    const state = load<u32>(node, ELEM_STATE);
     const nodeLength = lengthOf(node);
-    if (nodeLength > length) break;
-    if (isLive(map, node)) {
+    if (nodeLength < above) corrupt(map, CORRUPT_TRIE);
+    if (state !== (map | STATE_BRANCH)) {
+      if (state !== (map | STATE_LIVE)) corrupt(map, CORRUPT_TRIE);
+      if (nodeLength > length) break;
       same = common(node + LPM_NODE_BITS, bits, same, nodeLength);
       if (same < nodeLength) break;
       found = node;
     }
-    if (nodeLength === length) break;
-    node = follow(map, childLink(node, bits, nodeLength), nodeLength + 1);
+    if (nodeLength >= length) break;
+    if (nodeLength >> 6 !== index) {
+      index = nodeLength >> 6;
+      window = windowAt(bits, index);
+    }
+    above = nodeLength + 1;
+    const right = <u32>((window << nodeLength) >> 63);
+    node = load<u32>(node + LPM_NODE_LEFT + right * (LPM_NODE_RIGHT - LPM_NODE_LEFT));
   }
   return found !== 0 ? found + load<u32>(map, MAP_VALUE_OFFSET) : 0;
 }
