@@ -4,17 +4,18 @@
  * docs/parity/results.md says what is left out. `--type NAME` has more programs with that fragment.
  */
 import type { Campaign } from './campaign.ts';
-import { fragmentsWith, makeCase } from './runs/cases.ts';
+import { makeCase, muchOf } from './runs/cases.ts';
+import type { Ingredients } from './runs/cases.ts';
 import { resultsCampaign } from './runs/results.ts';
 
-let fragments: ReturnType<typeof fragmentsWith> | undefined;
+let ingredients: Ingredients | undefined;
 
 export const campaign: Campaign = resultsCampaign(
   {
     name: 'runs',
     summary: 'accepted programs run: interpreter, JIT, hardened JIT and the kernel give the same results',
     defaultCount: 100_000,
-    choose: (name) => void (fragments = fragmentsWith(name)),
+    choose: (name) => void (ingredients = muchOf(name)),
   },
-  (seed, n) => makeCase(seed, n, fragments),
+  (seed, n) => makeCase(seed, n, ingredients),
 );

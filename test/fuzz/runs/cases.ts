@@ -51,19 +51,35 @@ export interface Case {
 /** A fragment that comes this many times as often as else. */
 const OFTEN = 30;
 
-/** All fragments, one of them often. @throws RangeError for a name that none has */
-export function fragmentsWith(often: string): readonly Fragment[] {
-  if (!RESULT_FRAGMENTS.some(({ name }) => name === often))
-    throw new RangeError(`no fragment ${often}: ${RESULT_FRAGMENTS.map(({ name }) => name).join(', ')}`);
-  return RESULT_FRAGMENTS.map((one) => (one.name === often ? { ...one, weight: OFTEN * one.weight } : one));
+/** Types that alone have what a fragment needs; others: all. */
+const TYPES_OF: Readonly<Record<string, readonly number[]>> = {
+  'storage of a cgroup': [PROG_TYPE.CGROUP_SKB],
+  'storage of a socket': [PROG_TYPE.SCHED_CLS, PROG_TYPE.SCHED_ACT, PROG_TYPE.CGROUP_SKB],
+};
+
+/** What programs are made of. */
+export interface Ingredients {
+  readonly fragments: readonly Fragment[];
+  readonly types: typeof TYPES;
 }
 
-export function makeCase(seed: number, n: number, fragments = RESULT_FRAGMENTS): Case {
+const ALL: Ingredients = { fragments: RESULT_FRAGMENTS, types: TYPES };
+
+/** All fragments, one of them often. @throws RangeError for a name that none has */
+export function muchOf(often: string): Ingredients {
+  if (!RESULT_FRAGMENTS.some(({ name }) => name === often))
+    throw new RangeError(`no fragment ${often}: ${RESULT_FRAGMENTS.map(({ name }) => name).join(', ')}`);
+  return {
+    fragments: RESULT_FRAGMENTS.map((one) => (one.name === often ? { ...one, weight: OFTEN * one.weight } : one)),
+    types: TYPES.filter(([type]) => TYPES_OF[often]?.includes(type) ?? true),
+  };
+}
+
+export function makeCase(seed: number, n: number, ingredients = ALL): Case {
   const random = new Random(caseSeed(seed, n));
   const careful = random.oneIn(4);
   const { object, names } = generate(random.u32(), `${seed}/${n}`, {
-    fragments,
-    types: TYPES,
+    ...ingredients,
     helpers: careful ? helpersOfAll : comparedHelpers,
     care: random.oneIn(10) ? 60 : 0,
     epilogue: noteAll,

@@ -24,10 +24,10 @@ const PRINTED = { type: 'array', key_size: 4, value_size: 192, max_entries: 1, n
 /** What is printed; memory is 16 bytes on the stack. */
 function print(g: Generator): void {
   const { e, r } = g;
-  // Memory, arguments, and room for the text.
-  const memory = g.slot(72, 8);
-  const data = memory + 16;
-  const to = memory + 40;
+  // Arguments, memory, and room for the text: what is read beyond the memory is no pointer.
+  const data = g.slot(72, 8);
+  const memory = data + 24;
+  const to = memory + 16;
   const text = r.pick(['hello', '', 'exactly 16 bytes', '\xff\x80']);
   const bytes = new Uint8Array(16);
   bytes.set(Buffer.from(text, 'latin1').subarray(0, 16));
@@ -50,11 +50,11 @@ function print(g: Generator): void {
   }
   if (r.oneIn(30)) format += r.pick(REFUSED);
   const inMap = NEEDS_ROOM.test(format);
+  for (let at = 0; at < 32; at += 8) e.storeImm(8, FP, to + at, 0);
   if (inMap) {
     e.map(1, mapNamed(g, PRINTED), 0);
     e.mov(2, PRINTED.value_size);
   } else {
-    for (let at = 0; at < 32; at += 8) e.storeImm(8, FP, to + at, 0);
     e.copy(1, FP);
     e.add(1, to);
     e.mov(2, r.pick([1, 2, 8, 24, 32]));
