@@ -1,4 +1,5 @@
 /** What a helper may touch: everything of the world around a running program comes through here, so that runs repeat. */
+import { Trap } from '../errors/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import type { AddressSpace } from '../memory/index.ts';
 import type { Executable, HelperFn } from '../vm/index.ts';
@@ -61,3 +62,15 @@ export interface HelperEnv {
 
 /** A family's helpers by name, without `bpf_`. */
 export type Family = Readonly<Record<string, HelperFn<HelperEnv>>>;
+
+/** Helpers of programs that run on a packet. The verifier proves that there is one; an unverified program traps. */
+export function onPacket(family: Family): Family {
+  const guarded = Object.entries(family).map(([name, helper]): [string, HelperFn<HelperEnv>] => [
+    name,
+    (env, r, slot, program) => {
+      if (env.packet === undefined) throw new Trap('there is no packet', slot);
+      return helper(env, r, slot, program);
+    },
+  ]);
+  return Object.fromEntries(guarded);
+}

@@ -3,7 +3,8 @@
  * the packet is one piece and belongs to nobody else. After each the context shows where the packet lies now.
  */
 import { ERRNO } from '../errors/index.ts';
-import type { Family, HelperEnv } from './env.ts';
+import { onPacket } from './env.ts';
+import type { HelperEnv } from './env.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 import { memory, returnInt, returnUint, uint32, uint64 } from './registers.ts';
 
@@ -103,7 +104,7 @@ function takeTag(env: HelperEnv, packet: PacketBuffer): PacketBuffer['vlan'] {
   return tag;
 }
 
-export const skbEditFamily: Family = {
+export const skbEditFamily = onPacket({
   skb_store_bytes(env, r, slot) {
     const packet = skb(env);
     const [offset, size, flags] = [uint32(r, 2), uint32(r, 4), uint64(r, 5)];
@@ -168,7 +169,7 @@ export const skbEditFamily: Family = {
     packet.changed();
     returnUint(r, packet.hash);
   },
-};
+});
 
 /** Of the bytes from the network header on that name a flow: addresses, protocol, ports. Never 0. */
 function flowHash(env: HelperEnv, packet: PacketBuffer): number {

@@ -6,7 +6,8 @@
  * second header around the packet (-EALREADY), cuts of more than there is, growth beyond Linux's memory (-ENOMEM).
  */
 import { ERRNO } from '../errors/index.ts';
-import type { Family, HelperEnv } from './env.ts';
+import { onPacket } from './env.ts';
+import type { HelperEnv } from './env.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 import { isVlan } from './skb-edit.ts';
 import { int32, memory, returnInt, returnUint, uint32 } from './registers.ts';
@@ -129,7 +130,7 @@ function markCongestion({ view }: HelperEnv['space'], packet: PacketBuffer): num
   return 0;
 }
 
-export const skbRoomFamily: Family = {
+export const skbRoomFamily = onPacket({
   /** `(ctx, change, mode, flags)` */
   skb_adjust_room(env, r) {
     const packet = env.packet as PacketBuffer;
@@ -147,4 +148,4 @@ export const skbRoomFamily: Family = {
     if (map === undefined || cpu >= env.cpus) return returnUint(r, 0);
     returnUint(r, map.lookupElem(memory(env.space, r, 2, map.info.keySize, false, slot), cpu));
   },
-};
+});

@@ -3,7 +3,8 @@
  * one page with 256 bytes before it, as Linux's test run makes it; measured there.
  */
 import { ERRNO } from '../errors/index.ts';
-import type { Family, HelperEnv } from './env.ts';
+import { onPacket } from './env.ts';
+import type { HelperEnv } from './env.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 import { int32, memory, returnInt, returnUint, uint32 } from './registers.ts';
 
@@ -48,7 +49,7 @@ function transfer(env: HelperEnv, r: Int32Array, write: boolean, slot: number): 
   returnInt(r, 0);
 }
 
-export const xdpFamily: Family = {
+export const xdpFamily = onPacket({
   xdp_adjust_head(env, r) {
     const packet = frame(env);
     const delta = int32(r, 2);
@@ -90,4 +91,4 @@ export const xdpFamily: Family = {
   xdp_store_bytes(env, r, slot) {
     transfer(env, r, true, slot);
   },
-};
+});

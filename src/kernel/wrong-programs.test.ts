@@ -73,6 +73,16 @@ const BESIDE = [-24, -16, -12, -8, -1, 8, 4096].map((at) => `${FOUND}*(u8 *)(r0 
 const RECORD = 'r1 = map[m]\nr2 = 16\nr3 = 0\ncall 131\n';
 const NO_RECORD = 'r1 = r10\nr1 += -8\nr2 = 0\ncall 132\nr0 = 0\nexit';
 
+it.each(['interp', 'jit'] as const)('what needs a packet is stopped where there is none [%s]', (engine) => {
+  const kernel = createKernel({ engine });
+  for (const id of [18, 19, 31, 34, 38, 39, 43, 44, 48, 50, 54, 65, 97, 188, 189]) {
+    const insns = encode(assemble(`call ${id}\nr0 = 0\nexit`).insns);
+    const progFd = kernel.loadUnverified({ progType: PROG_TYPE.SYSCALL, progFlags: 16, insns, license: 'GPL' });
+    const run = () => kernel.bpf(BPF_CMD.PROG_TEST_RUN, { progFd, ctxIn: new Uint8Array(8) });
+    expect(run, `helper ${id}`).toThrow(new Trap('there is no packet', 0));
+  }
+});
+
 describe.each(['interp', 'jit'] as const)('programs that aim beside the values [%s]', (engine) => {
   it.each(Object.keys(TYPES) as Name[])('%s', (name) => {
     const kernel = createKernel({ engine });
