@@ -51,9 +51,9 @@ export function writeAlu(f: FunctionWriter, at: number): void {
     case ALU.MOV:
       return wide ? move64(f, at) : move32(f, at);
     case ALU.NEG:
-      return negate(f, at, wide);
+      return negate(f, at, wide && !f.facts?.lowWords.has(at));
   }
-  if (wide) {
+  if (wide && !f.facts?.lowWords.has(at)) {
     f.dst64(at);
     f.src64(at);
     f.op(SIMPLE[code][1]);
@@ -212,18 +212,33 @@ function byteOrder(f: FunctionWriter, at: number, op: number): void {
       f.op(OP.i32_and);
     }
   } else if (bits === 16) {
-    swap16(f);
+    swap16(f, f.facts?.halves.has(at));
   } else {
     swap32(f);
   }
   f.setDst32(at);
 }
 
-/** Swap the bytes of the low half of the i32 on the stack, and clear the high half. */
-export function swap16(f: FunctionWriter): void {
-  swap32(f);
-  f.code.i32(16);
+/**
+ * Swap the bytes of the low half of the i32 on the stack, and clear the high half.
+ * @param isHalf whether it is clear already
+ */
+export function swap16(f: FunctionWriter, isHalf = false): void {
+  const { code } = f;
+  const value = f.scratch(TYPE.I32);
+  const mask = (bits: number): void => {
+    code.i32(bits);
+    f.op(OP.i32_and);
+  };
+  code.tee(value);
+  code.i32(8);
   f.op(OP.i32_shr_u);
+  if (!isHalf) mask(0xff);
+  code.get(value);
+  code.i32(8);
+  f.op(OP.i32_shl);
+  mask(0xff00);
+  f.op(OP.i32_or);
 }
 
 /** Swap the bytes of the i32 on the stack. */

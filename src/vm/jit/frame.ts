@@ -14,6 +14,7 @@ import type { FlowGraph } from './flow-graph.ts';
 import { REGISTERS } from './function-writer.ts';
 import type { Program } from './function-writer.ts';
 import { ARRAY_KEY, CALL_HELPER, isArrayLookup } from './lookup.ts';
+import { lowWordOperations } from './low-words.ts';
 import type { JitOptions } from './options.ts';
 import { KIND, isCall, isWord, knownAtBlocks, liveAtBlocks, step } from './registers.ts';
 import type { Known, KnownAtBlocks } from './registers.ts';
@@ -36,6 +37,10 @@ export interface FunctionFacts {
   readonly callbacks: ReadonlyMap<number, number>;
   /** Jumps that compare two numbers whose upper 32 bits are 0, by slot. */
   readonly words: ReadonlySet<number>;
+  /** Byte swaps of 16 bits where there are no others, by slot. */
+  readonly halves: ReadonlySet<number>;
+  /** 64-bit operations of which only the low word is looked at, by slot. */
+  readonly lowWords: ReadonlySet<number>;
   /** Loads of bytes that one load takes the place of. */
   readonly wide: WideLoads;
   /** Loads and stores of the function's own frame that stay memory. */
@@ -54,6 +59,7 @@ export function functionFacts(program: Program, graph: FlowGraph, options: JitOp
   const tables = new Map<number, number>();
   const callbacks = new Map<number, number>();
   const words = new Set<number>();
+  const halves = new Set<number>();
   graph.blocks.forEach((block, i) => {
     now.kind.set(known.starts[i].kind);
     now.value.set(known.starts[i].value);
@@ -65,6 +71,7 @@ export function functionFacts(program: Program, graph: FlowGraph, options: JitOp
         if (now.kind[2] === KIND.MAP) tables.set(at, now.value[2]);
         if (now.kind[2] === KIND.FUNCTION) callbacks.set(at, now.value[2]);
       }
+      if (isHalf(program, at, now)) halves.add(at);
       step(program, at, now, options);
     }
     const { end, last } = block;
@@ -75,7 +82,21 @@ export function functionFacts(program: Program, graph: FlowGraph, options: JitOp
   const { promoted } = frameUse;
   const wide: WideLoads =
     options.mode === 'verified' && !options.narrow ? wideLoads(program, graph, promoted) : new Map();
-  return { ...frameUse, maps, outerMaps, tables, callbacks, words, wide };
+  const lowWords = lowWordOperations(program, graph, words);
+  return { ...frameUse, maps, outerMaps, tables, callbacks, words, halves, lowWords, wide };
+}
+
+/** Whether an instruction changes the byte order of a number that has 16 bits. */
+function isHalf({ op, dst, imm }: Program, at: number, { kind, value }: Known): boolean {
+  const isArithmetic = (op[at] & 7) === CLASS.ALU || (op[at] & 7) === CLASS.ALU64;
+  const register = dst[at] >> 1;
+  return (
+    isArithmetic &&
+    (op[at] & 0xf0) === ALU.END &&
+    imm[at] === 16 &&
+    kind[register] === KIND.WORD &&
+    value[register] <= 16
+  );
 }
 
 /** Whether a live register holds an address of the frame at the end of a block, and the next does not know which. */

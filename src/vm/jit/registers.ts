@@ -19,7 +19,10 @@ import type { MapOptions } from './options.ts';
  */
 export const KIND = { UNSEEN: 0, OTHER: 1, MAP: 2, FRAME: 3, FUNCTION: 4, WORD: 5, INNER: 6 } as const;
 
-/** A map's header address, an offset from r10, a function's first slot, or where it was looked up; 0 of other kinds. */
+/**
+ * A map's header address, an offset from r10, a function's first slot, where a map was looked up, or how many bits a WORD has at
+ * most; 0 of other kinds.
+ */
 export interface Known {
   readonly kind: Uint8Array;
   readonly value: Int32Array;
@@ -69,9 +72,16 @@ function meet(into: Known, from: Known): boolean {
   let changed = false;
   for (let n = 0; n < REGISTERS; n++) {
     const kind = into.kind[n];
-    if (kind === KIND.OTHER || (kind === from.kind[n] && into.value[n] === from.value[n])) continue;
-    into.kind[n] = kind === KIND.UNSEEN ? from.kind[n] : KIND.OTHER;
-    into.value[n] = kind === KIND.UNSEEN ? from.value[n] : 0;
+    const value = from.value[n];
+    const alike = kind === from.kind[n];
+    if (kind === KIND.OTHER || (alike && into.value[n] === value)) continue;
+    if (alike && kind === KIND.WORD) {
+      if (into.value[n] > value) continue;
+      into.value[n] = value;
+    } else {
+      into.kind[n] = kind === KIND.UNSEEN ? from.kind[n] : KIND.OTHER;
+      into.value[n] = kind === KIND.UNSEEN ? value : 0;
+    }
     changed = true;
   }
   return changed;
@@ -90,11 +100,11 @@ export function step(program: Program, at: number, known: Known, maps: MapOption
         : program.functionLoads.has(at)
           ? KIND.FUNCTION
           : numberKind(isWord(program, at, known));
-      value[d] = kind[d] === KIND.MAP || kind[d] === KIND.FUNCTION ? file[src[at]] : 0;
+      value[d] = kind[d] === KIND.WORD ? 32 : kind[d] === KIND.OTHER ? 0 : file[src[at]];
       return;
     case CLASS.ALU64 | ALU.MOV:
       kind[d] = constant ? numberKind(isWord(program, at, known)) : kind[src[at] >> 1];
-      value[d] = constant ? 0 : value[src[at] >> 1];
+      value[d] = !constant ? value[src[at] >> 1] : kind[d] === KIND.WORD ? 32 : 0;
       return;
     case CLASS.ALU64 | ALU.ADD:
     case CLASS.ALU64 | ALU.SUB:
@@ -107,7 +117,7 @@ export function step(program: Program, at: number, known: Known, maps: MapOption
   const result = numberKind(makesWord(program, at, known));
   for (const n of written(program, at)) {
     kind[n] = n === d ? result : KIND.OTHER;
-    value[n] = 0;
+    value[n] = kind[n] === KIND.WORD ? bitsOf(program, at) : 0;
   }
   if (outer === 0) return;
   kind[0] = KIND.INNER;
@@ -117,6 +127,12 @@ export function step(program: Program, at: number, known: Known, maps: MapOption
 /** Whether an instruction looks up a map in a map of maps. */
 function isInnerLookup({ op, imm }: Program, at: number, map: number, { maps }: MapOptions): boolean {
   return op[at] === CALL_HELPER && imm[at] === MAP_LOOKUP_ELEM && maps(map).inner !== undefined;
+}
+
+/** How many bits a WORD has at most behind an instruction. */
+function bitsOf({ op, imm }: Program, at: number): number {
+  if ((op[at] & 7) === CLASS.LDX) return 8 * accessSize(op[at]);
+  return (op[at] & 0xf0) === ALU.END ? Math.min(32, imm[at]) : 32;
 }
 
 function numberKind(isWord: boolean): number {
