@@ -150,9 +150,9 @@ function isExact(node: u32, key: u32): bool {
   return node !== 0 && equalBits === lengthOf(node) && equalBits === load<u32>(key);
 }
 
-/** Bits of a key, 64 at once: those from `64 * index` on, the first one highest. */
-function windowAt(bits: u32, index: u32): u64 {
-  return bswap<u64>(load<u64>(bits + (index << 3)));
+/** Bits of a key, 32 at once: those from `32 * index` on, the first one highest. */
+function windowAt(bits: u32, index: u32): u32 {
+  return bswap<u32>(load<u32>(bits + (index << 2)));
 }
 
 /** Address of the value of the longest prefix, or 0. */
@@ -178,12 +178,12 @@ export function lpm_lookup(map: u32, key: u32): u32 {
       found = node;
     }
     if (nodeLength >= length) break;
-    if (nodeLength >> 6 !== index) {
-      index = nodeLength >> 6;
+    if (nodeLength >> 5 !== index) {
+      index = nodeLength >> 5;
       window = windowAt(bits, index);
     }
     above = nodeLength + 1;
-    const right = <u32>((window << nodeLength) >> 63);
+    const right = (window << nodeLength) >> 31;
     node = load<u32>(node + LPM_NODE_LEFT + right * (LPM_NODE_RIGHT - LPM_NODE_LEFT));
   }
   return found !== 0 ? found + load<u32>(map, MAP_VALUE_OFFSET) : 0;
