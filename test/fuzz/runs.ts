@@ -1,7 +1,7 @@
 /**
  * Generated programs that user space and the kernel accept, run on random packets and contexts on the interpreter, on
  * both modes of the JIT and on the kernel: results, packets, contexts, maps and records must be the same everywhere.
- * docs/parity/results.md says what is left out. `--type NAME` has more programs with that fragment.
+ * docs/parity/results.md says what is left out. `--type NAME+NAME…` has more of these fragments.
  */
 import type { Campaign } from './campaign.ts';
 import { makeCase, muchOf } from './runs/cases.ts';

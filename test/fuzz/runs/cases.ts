@@ -48,8 +48,9 @@ export interface Case {
   readonly names?: ReadonlySet<string>;
 }
 
-/** A fragment that comes this many times as often as else. */
+/** How many times as often as else one fragment comes, and each of several at least. */
 const OFTEN = 30;
+const OFTEN_EACH = 5;
 
 /** Types that alone have what a fragment needs; others: all. */
 const TYPES_OF: Readonly<Record<string, readonly number[]>> = {
@@ -65,13 +66,16 @@ export interface Ingredients {
 
 const ALL: Ingredients = { fragments: RESULT_FRAGMENTS, types: TYPES };
 
-/** All fragments, one of them often. @throws RangeError for a name that none has */
+/** All fragments, some of them often: their names with `+` between them. @throws RangeError for a name that none has */
 export function muchOf(often: string): Ingredients {
-  if (!RESULT_FRAGMENTS.some(({ name }) => name === often))
-    throw new RangeError(`no fragment ${often}: ${RESULT_FRAGMENTS.map(({ name }) => name).join(', ')}`);
+  const names = often.split('+');
+  const known = RESULT_FRAGMENTS.map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new RangeError(`no fragment ${unknown}: ${known.join(', ')}`);
+  const times = Math.max(OFTEN_EACH, Math.round(OFTEN / names.length));
   return {
-    fragments: RESULT_FRAGMENTS.map((one) => (one.name === often ? { ...one, weight: OFTEN * one.weight } : one)),
-    types: TYPES.filter(([type]) => TYPES_OF[often]?.includes(type) ?? true),
+    fragments: RESULT_FRAGMENTS.map((one) => (names.includes(one.name) ? { ...one, weight: times * one.weight } : one)),
+    types: TYPES.filter(([type]) => names.every((name) => TYPES_OF[name]?.includes(type) ?? true)),
   };
 }
 
