@@ -4,6 +4,7 @@ import { convention } from './calls.ts';
 import { loadFuel, saveFuel } from './fuel.ts';
 import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter } from './function-writer.ts';
+import { inlineCall } from './inline.ts';
 import { FRAME_STRIDE, MAX_ARGUMENTS } from './imports.ts';
 
 /**
@@ -21,6 +22,11 @@ export function callFunction(
   const { code, parts } = f;
   const { params, results } = convention(f.options.mode);
   const call = (entry: number): void => {
+    const result = inlineCall(f, entry, argument);
+    if (result !== undefined) {
+      code.get(result);
+      return code.set(returned);
+    }
     for (const n of params) {
       if (n === FRAME_POINTER) continue;
       if (n >= 1 && n <= MAX_ARGUMENTS) argument(n);

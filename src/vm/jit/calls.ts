@@ -14,6 +14,7 @@ import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { guardLookup } from './guard.ts';
 import { AREA, FRAME_STRIDE, MAX_ARGUMENTS } from './imports.ts';
+import { inlineCall } from './inline.ts';
 import { writeLookup } from './lookup.ts';
 import { writeMapCall } from './map-calls.ts';
 import type { JitOptions } from './options.ts';
@@ -87,6 +88,11 @@ export function poison(f: FunctionWriter): void {
 /** Call of a sub-program. */
 export function callLocal(f: FunctionWriter, at: number): void {
   const { code, parts } = f;
+  const result = inlineCall(f, f.program.off[at], (n) => f.getRegister(n));
+  if (result !== undefined) {
+    code.get(result);
+    return f.setRegister(0);
+  }
   const { params, results } = convention(f.options.mode);
   for (const n of params) if (n !== FRAME_POINTER) f.getRegister(n);
   if (f.options.mode === 'checked') {
@@ -106,6 +112,7 @@ export function callLocal(f: FunctionWriter, at: number): void {
 
 /** `exit`. */
 export function writeExit(f: FunctionWriter): void {
+  if (f.end !== undefined) return f.code.br(f.end);
   saveFuel(f);
   if (f.isMain) return endProgram(f);
   const { mode } = f.options;

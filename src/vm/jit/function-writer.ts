@@ -3,9 +3,10 @@
  * executable's constants. The files that translate instructions write through this.
  */
 import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
-import type { Code, Index, ModuleWriter, Op } from '../../wasm/index.ts';
+import type { Code, Index, Label, ModuleWriter, Op } from '../../wasm/index.ts';
 import type { Executable } from '../executable.ts';
 import { REGISTER_WORDS } from '../executable.ts';
+import type { FlowGraph } from './flow-graph.ts';
 import type { FunctionFacts } from './frame.ts';
 import type { Imports } from './imports.ts';
 import type { JitOptions } from './options.ts';
@@ -38,11 +39,25 @@ export interface ModuleParts {
   readonly functions: ReadonlyMap<number, Index>;
   /** First slots of the functions whose address is loaded. */
   readonly callbacks: readonly number[];
+  /** Functions that may be written where they are called, by first slots: see inline.ts. */
+  readonly inlined: ReadonlyMap<number, FlowGraph>;
+  /** Write such a function, whose exits go to `end`, with its registers set. */
+  readonly writeInlined: (caller: FunctionWriter, end: Label, registers: readonly Index[], graph: FlowGraph) => void;
   /** Look-up functions of hashes by the map's address (of hashes in a map of maps by minus its address), made when first called. */
   readonly lookups: Map<number, Index>;
   /** The same that replace elements. */
   readonly updates: Map<number, Index>;
 }
+
+/** Where a function is written that is not called. */
+export interface InlinedAt {
+  readonly caller: FunctionWriter;
+  /** What its exits branch to, with r0 set. */
+  readonly end: Label;
+}
+
+/** Calls that one function of WebAssembly has inlined at most: V8 limits its locals. */
+const MAX_INLINED = 64;
 
 export class FunctionWriter {
   readonly code: Code;
@@ -54,6 +69,10 @@ export class FunctionWriter {
   /** Local of each register. */
   readonly registers: readonly Index[];
   readonly facts: FunctionFacts | undefined;
+  /** What `exit` branches to in a function that is written where it is called. */
+  readonly end: Label | undefined;
+  /** Calls that may still be inlined. */
+  readonly inlining: { left: number };
   /** Local of each promoted stack slot. */
   readonly #slots: readonly Index[];
   readonly #scratch: (Index | undefined)[] = [];
@@ -69,6 +88,7 @@ export class FunctionWriter {
     isMain: boolean,
     registers: readonly Index[],
     facts: FunctionFacts | undefined,
+    inlinedAt?: InlinedAt,
   ) {
     this.code = code;
     this.parts = parts;
@@ -77,7 +97,10 @@ export class FunctionWriter {
     this.isMain = isMain;
     this.registers = registers;
     this.facts = facts;
-    this.fuel = parts.options.fuel ? code.local(TYPE.I64) : undefined;
+    this.end = inlinedAt?.end;
+    this.inlining = inlinedAt?.caller.inlining ?? { left: MAX_INLINED };
+    if (inlinedAt !== undefined) this.fuel = inlinedAt.caller.fuel;
+    else this.fuel = parts.options.fuel ? code.local(TYPE.I64) : undefined;
     this.#slots = Array.from({ length: facts?.slots ?? 0 }, () => code.local(TYPE.I64));
   }
 
@@ -85,6 +108,14 @@ export class FunctionWriter {
   promoted(at: number): Index | undefined {
     const slot = this.facts?.promoted.get(at);
     return slot === undefined ? undefined : this.#slots[slot];
+  }
+
+  /** Promoted slots are 0 where a function starts; in a loop they would keep what the last round left. */
+  clearSlots(): void {
+    for (const slot of this.#slots) {
+      this.code.i64(0, 0);
+      this.code.set(slot);
+    }
   }
 
   op(op: Op): void {

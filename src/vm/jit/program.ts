@@ -5,7 +5,7 @@
 import { CLASS, JMP, LD_IMM64, MODE } from '../../isa/index.ts';
 import { MAX_BPF_STACK } from '../../uapi/index.ts';
 import { ACCESS, Code, ModuleWriter, OP, TYPE } from '../../wasm/index.ts';
-import type { Index } from '../../wasm/index.ts';
+import type { Index, Label } from '../../wasm/index.ts';
 import { CANONICAL } from '../compile.ts';
 import { writeAlu, writeExtension } from './alu.ts';
 import { isCallingHelper, writeCallingHelper } from './callbacks.ts';
@@ -30,6 +30,7 @@ import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
 import type { ModuleParts, Program } from './function-writer.ts';
 import { AREA, BATCH, BATCH_ENTRY, CALL, ENTER, ENTRY, Imports, MAIN, REPEAT, callbackExport } from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
+import { inlinedFunctions } from './inline.ts';
 import { KNOWN_OPCODES } from './known-opcodes.ts';
 import { RECLAIM, coreImports } from './map-calls.ts';
 import { isAccess, writeAtomic, writeLoad, writeStore } from './memory.ts';
@@ -104,6 +105,8 @@ export function translate(program: Program, options: JitOptions): Translation {
     callbacks: [...new Set(callbacks)].filter((entry) => functions.has(entry)),
     lookups,
     updates: new Map(),
+    inlined: options.mode === 'verified' ? inlinedFunctions(program, graphs.main, graphs.locals) : new Map(),
+    writeInlined,
   };
   const bodies: [Index, Code][] = [[main, writeMain(parts, graphs.main)]];
   for (const [entry, graph] of graphs.locals) bodies.push([functions.get(entry) as Index, writeLocal(parts, graph)]);
@@ -425,6 +428,16 @@ function writeLocal(parts: ModuleParts, graph: FlowGraph): Code {
   loadFuel(f);
   writeBlocks(f, graph);
   return code;
+}
+
+/** A function in the place of a call, with its registers set. */
+function writeInlined(caller: FunctionWriter, end: Label, registers: readonly Index[], graph: FlowGraph): void {
+  const { code, parts } = caller;
+  const facts = factsOf(parts, graph, MAX_BPF_STACK);
+  const f = new FunctionWriter(code, parts, false, registers, facts, { caller, end });
+  f.clearSlots();
+  zeroFrame(f);
+  writeBlocks(f, graph);
 }
 
 function writeBlocks(f: FunctionWriter, graph: FlowGraph): void {
