@@ -16,7 +16,7 @@ import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
 import { bucketKeys } from './buckets.ts';
 import { MapCore } from './map-core.ts';
 import type { CoreFunctions, CoreMap } from './map-core.ts';
-import { allocateValues, writeHeader } from './storage.ts';
+import { allocateValues, retainedElements, writeHeader } from './storage.ts';
 
 /** The core's functions for one type. All take (map, key), lookups a CPU, updates (value, flags, CPU). */
 interface Operations {
@@ -65,8 +65,6 @@ function operations(type: number, core: CoreFunctions): Operations {
 /** Most and least bytes of a slab that is added to a map. */
 const MAX_SLAB = 1 << 20;
 const MIN_SLAB = 512;
-/** Bytes of retired elements beyond which the oldest is reused. */
-const RETAIN_BYTES = 4 << 20;
 /** Elements start at a line of the processor's cache. */
 const CACHE_LINE = 64;
 
@@ -160,7 +158,7 @@ export class HashMap implements BpfMap, CoreMap {
     this.#setHeader('SEED', info.flags & MAP_FLAG.ZERO_SEED ? 0 : deps.random() >>> 0);
     this.#setHeader('VALUE_OFFSET', shape.valueOffset);
     this.#setHeader('COPIES', shape.copies);
-    this.#setHeader('RETAIN', Math.ceil(RETAIN_BYTES / shape.elemSize));
+    this.#setHeader('RETAIN', retainedElements(info, shape.elemSize));
     this.#writeLists(region.base + MAP_HEADER.SIZE + 4 * shape.buckets);
     this.#addElements(region.base + shape.elements, shape.preallocated);
     this.#core.add(this.address, this);

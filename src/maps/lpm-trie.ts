@@ -11,13 +11,11 @@ import { ELEM_STATE, HASH_ELEM, LPM_NODE, MAP_HEADER, padded, reservedBytes } fr
 import type { BpfMap, MapDeps, MapInfo } from './bpf-map.ts';
 import { MapCore } from './map-core.ts';
 import type { CoreFunctions, CoreMap } from './map-core.ts';
-import { allocateHeader, allocateValues } from './storage.ts';
+import { allocateHeader, allocateValues, retainedElements } from './storage.ts';
 
 /** Least and most bytes of a slab that is added to a map. */
 const MIN_SLAB = 256;
 const MAX_SLAB = 1 << 20;
-/** Bytes of retired elements beyond which the oldest is reused. */
-const RETAIN_BYTES = 4 << 20;
 /** Bytes of a prefix's length before its bits. */
 const LENGTH_SIZE = 4;
 
@@ -66,7 +64,7 @@ export class LpmTrieMap implements BpfMap, CoreMap {
     const { elemSize, valueOffset } = this.#shape;
     this.#setHeader('ELEM_SIZE', elemSize);
     this.#setHeader('VALUE_OFFSET', valueOffset);
-    this.#setHeader('RETAIN', Math.ceil(RETAIN_BYTES / elemSize));
+    this.#setHeader('RETAIN', retainedElements(info, elemSize));
     this.#core.add(this.address, this);
   }
 

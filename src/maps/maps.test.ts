@@ -271,6 +271,25 @@ describe('hash', () => {
     expect(walk(map)).toHaveLength(1);
   });
 
+  it('stays small when it is small', () => {
+    for (const type of [MAP_TYPE.HASH, MAP_TYPE.LRU_HASH]) {
+      const d = deps();
+      const map = make(d, type, { maxEntries: 16 });
+      const put = scratch(d);
+      const before = map.memoryBytes;
+      d.rcu.enter();
+      const [first] = [0, 1000].map((i) => {
+        for (let n = i; n < i + 1000; n++) map.updateElem(put(u32(n % 16)), put(u32(n), 64), 0, 0);
+        return map.lookupElem(put(u32(i % 16)), 0);
+      });
+      expect(d.memory.bytes[first]).toBe(992 & 0xff); // a thousand updates ago
+      for (let n = 0; n < 100_000; n++) map.updateElem(put(u32(n % 16)), put(u32(n), 64), 0, 0);
+      d.rcu.exit();
+      expect(map.memoryBytes - before).toBeLessThan(1024 * 64);
+      expect(walk(map)).toHaveLength(16);
+    }
+  });
+
   it('copies a value out of the element that is being replaced', () => {
     const d = deps();
     const map = make(d, MAP_TYPE.HASH);

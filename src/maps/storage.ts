@@ -57,6 +57,19 @@ export function allocateValues(
   });
 }
 
+/** Most bytes of retired elements in a map. */
+const RETAINED_BYTES = 4 << 20;
+/** Retired elements that there may be even in a small map. */
+const RETAINED_ELEMENTS = 1024;
+
+/**
+ * How many elements a program may replace or delete in one run before it sees the first of them change: what the map has room
+ * for, so that a small map stays small.
+ */
+export function retainedElements({ maxEntries }: MapInfo, elemSize: number): number {
+  return Math.ceil(Math.min(RETAINED_BYTES / elemSize, Math.max(RETAINED_ELEMENTS, maxEntries)));
+}
+
 /** `size` bytes of a map that programs may not touch. */
 export function allocateTable(info: MapInfo, deps: MapDeps, size: number): Region | undefined {
   return deps.memory.allocate(size, { kind: 'map', name: `map ${info.name}`, writable: false, contains: () => false });
