@@ -80,8 +80,9 @@ async function compile(files) {
   return Buffer.from(binary);
 }
 
+/** As hexadecimal digits: compressed they take less than base 64, whose digits stand for no whole bytes. */
 function moduleText(bytes) {
-  const lines = bytes.toString('base64').match(new RegExp(`.{1,${LINE - 4}}`, 'g'));
+  const lines = bytes.toString('hex').match(new RegExp(`.{1,${LINE - 4}}`, 'g'));
   const text = lines.map((line) => `  '${line}'`).join(' +\n');
   return `${HEADER}// The map core as WebAssembly, ${bytes.length} bytes.\n\nexport const MAP_CORE =\n${text};\n`;
 }

@@ -187,7 +187,7 @@ export class MapCore {
   }
 
   #instantiate(): CoreFunctions {
-    compiled ??= new WebAssembly.Module(decodeBase64(MAP_CORE));
+    compiled ??= new WebAssembly.Module(hexBytes(MAP_CORE));
     const imports = {
       grow: (map: number) => Number(this.#maps.get(map >>> 0)?.grow() ?? false),
       corrupt: (map: number, what: number) => {
@@ -202,16 +202,6 @@ export class MapCore {
   }
 }
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
-  const digits = text.replace(/=+$/, '');
-  const bytes = new Uint8Array(Math.floor((digits.length * 3) / 4));
-  let bits = 0;
-  let at = 0;
-  for (let i = 0; i < digits.length; i++) {
-    bits = (bits << 6) | ALPHABET.indexOf(digits[i]);
-    if (i % 4 > 0) bytes[at++] = bits >>> (6 - 2 * (i % 4));
-  }
-  return bytes;
+function hexBytes(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: text.length / 2 }, (_, i) => parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }
