@@ -41,7 +41,7 @@ export function checkFunctionsWalked(env: Env): number {
  */
 function isFoundAgain(env: Env, start: number): boolean {
   const { flags, subprogs } = env.aux;
-  const isGone = (slot: number): boolean => !(flags[slot] & (AUX.SEEN | AUX.IMM64_TAIL));
+  const isGone = (slot: number): boolean => !(flags[flags[slot] & AUX.IMM64_TAIL ? slot - 1 : slot] & AUX.SEEN);
   if (isWalked(env, subprogs[subprogAt(env, start)])) return true;
   const before = new Set(subprogs.map((subprog) => subprog.start));
   let target = start;
