@@ -1,6 +1,6 @@
 /**
- * Random commands on LPM tries, given to user space and to Linux side by side: every answer, every value and the order of keys
- * equal, for prefixes of 8 to 2,048 bits that share long beginnings. A failure prints the seed. Without the kernel it is
+ * Random commands on LPM tries and look-ups by programs, given to user space and to Linux side by side: every answer, every value
+ * and the order of keys equal, for prefixes of 8 to 2,048 bits that share long beginnings. A failure prints the seed. Without the kernel it is
  * skipped; test/fuzz/maps.ts has the same against a model.
  */
 import fc from 'fast-check';
@@ -9,8 +9,8 @@ import { createKernel } from '../../src/kernel/index.ts';
 import { LinuxUnavailableError, openLinux } from '../../src/linux/index.ts';
 import type { LinuxSys } from '../../src/linux/index.ts';
 import type { BpfSys } from '../../src/sys/index.ts';
-import { MAP_FLAG, MAP_TYPE } from '../../src/uapi/index.ts';
-import { createMap, hex, lookup, nextKey, remove, u32, update } from './support.ts';
+import { BPF_CMD, MAP_FLAG, MAP_TYPE } from '../../src/uapi/index.ts';
+import { createMap, hex, lookup, nextKey, program, remove, u32, update } from './support.ts';
 
 let linux: LinuxSys | undefined;
 let whyNot = '';
@@ -31,7 +31,7 @@ const shape = fc.record({
 type Shape = typeof shape extends fc.Arbitrary<infer T> ? T : never;
 
 const command = fc.record({
-  op: fc.constantFrom('update', 'update', 'remove', 'lookup', 'next'),
+  op: fc.constantFrom('update', 'update', 'remove', 'lookup', 'run', 'run', 'next'),
   address: fc.nat(4),
   /** A bit that is turned over. */
   flip: fc.nat(2048),
@@ -57,20 +57,64 @@ function keysOf(sys: BpfSys, fd: number, size: number): string[] {
   return keys;
 }
 
+/** Bytes of a frame before what a socket filter sees, and the least that there are behind. */
+const ETHERNET = 14;
+const LEAST = 64;
+const NOT_FOUND = 0x1000;
+
+/** A program that looks up the key that its packet starts with. @returns its answers: the first byte of the value, NOT_FOUND */
+function finder(sys: BpfSys, fd: number, keySize: number): { find(key: Uint8Array): number; close(): void } {
+  const key = `r10
+    r2 += ${-Math.ceil(keySize / 8) * 8}`;
+  const text = `
+    r2 = ${key}
+    r3 = r2
+    r2 = 0
+    r4 = ${keySize}
+    call 26
+    r6 = r0
+    r0 = -1
+    if r6 != 0 goto +7
+    r2 = ${key}
+    r1 = map[m]
+    call 1
+    if r0 == 0 goto +2
+    r0 = *(u8 *)(r0 + 0)
+    exit
+    r0 = ${NOT_FOUND}
+    exit
+  `;
+  const progFd = program(sys, text, fd);
+  return {
+    find(key) {
+      const dataIn = new Uint8Array(ETHERNET + Math.max(LEAST, keySize));
+      dataIn.set(key, ETHERNET);
+      const attr = { progFd, dataIn, retval: -1 };
+      expect(sys.bpf(BPF_CMD.PROG_TEST_RUN, attr)).toBe(0);
+      expect(attr.retval).not.toBe(-1 >>> 0); // the key could not be read
+      return attr.retval;
+    },
+    close: () => sys.close(progFd),
+  };
+}
+
 /** All that one backend answers. */
 function answers(sys: BpfSys, trie: Shape, commands: readonly Command[]): unknown[] {
   const { bytes, valueSize, maxEntries } = trie;
   const sizes = { keySize: 4 + bytes, valueSize, maxEntries };
   const fd = createMap(sys, { mapType: MAP_TYPE.LPM_TRIE, ...sizes, mapFlags: MAP_FLAG.NO_PREALLOC });
+  const { find, close } = finder(sys, fd, 4 + bytes);
   const given = commands.map((one) => {
     const key = keyOf(trie, one);
     const value = new Uint8Array(valueSize).fill(one.byte);
     if (one.op === 'update') return update(sys, fd, key, value, one.flags);
     if (one.op === 'remove') return remove(sys, fd, key);
+    if (one.op === 'run') return find(key);
     if (one.op === 'next') return nextKey(sys, fd, key, 4 + bytes);
     return [lookup(sys, fd, key, value), hex(value)];
   });
   const keys = keysOf(sys, fd, 4 + bytes);
+  close();
   sys.close(fd);
   return [...given, keys];
 }

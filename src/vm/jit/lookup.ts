@@ -1,7 +1,7 @@
 /**
  * `bpf_map_lookup_elem` in WebAssembly, where the JIT knows which map it is, or which map of maps it was looked up in: an
  * array's value is computed, a hash has a function of its own, made for its key size, and so have the per-CPU and LRU kinds
- * of a map that is known. All read memory as src/memory/layout.ts says. Other maps are looked up by the core, and a hash whose
+ * and tries that are known. All read memory as src/memory/layout.ts says. Other maps are looked up by the core, and a hash whose
  * chain has more elements than the map may by the helper, which says what is wrong.
  */
 import { HASH_ELEM, HASH_FACTOR, HASH_SHIFT, LRU_NODE, MAP_HEADER, padded } from '../../memory/index.ts';
@@ -10,6 +10,7 @@ import { ACCESS, Code, OP, TYPE } from '../../wasm/index.ts';
 import type { Index } from '../../wasm/index.ts';
 import type { FunctionWriter, ModuleParts, Program } from './function-writer.ts';
 import { AREA } from './imports.ts';
+import { lpmLookup } from './lpm-lookup.ts';
 import type { InnerShape, JitOptions, MapShape } from './options.ts';
 
 export const CALL_HELPER = 0x85;
@@ -55,17 +56,26 @@ function writeKnownLookup(f: FunctionWriter, at: number, shape: MapShape): boole
   if (isArrayLookup(f.program, at, shape, f.options)) {
     lookupArray(f, at, shape.elemSize, (field) => f.code.i32(shape[field]), shape.cpuStride !== 0);
   } else {
-    const known = shape.type === MAP_TYPE.HASH || (OTHER_HASHES.has(shape.type) && f.options.core !== undefined);
-    if (!known || shape.keySize > MAX_KEY) return false;
+    const callee = lookupFunction(f, shape);
+    if (callee === undefined) return false;
     f.getRegister(2);
     f.op(OP.i32_wrap_i64);
-    f.code.call(hashLookup(f.parts, shape.address, shape.keySize, shape));
+    f.code.call(callee);
     if (shape.cpuStride !== 0 || shape.nodeOffset !== 0) finishHash(f, shape);
   }
   if (isMapOfMaps(shape.type)) loadInner(f);
   f.op(OP.i64_extend_i32_u);
   f.setRegister(0);
   return true;
+}
+
+/** The function that is made for a map, of a key's address. */
+function lookupFunction({ parts, options }: FunctionWriter, shape: MapShape): Index | undefined {
+  const { type, address, keySize } = shape;
+  if (type !== MAP_TYPE.HASH && options.core === undefined) return undefined;
+  if (type === MAP_TYPE.LPM_TRIE) return lpmLookup(parts, shape);
+  const isHash = type === MAP_TYPE.HASH || OTHER_HASHES.has(type);
+  return isHash && keySize <= MAX_KEY ? hashLookup(parts, address, keySize, shape) : undefined;
 }
 
 /** The address on the stack of a map's address becomes that; 0 stays 0. */
