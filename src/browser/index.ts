@@ -1,12 +1,14 @@
 /**
  * `skep/browser`: verify, load and run in a web page, as one ES module (`npm run build:browser`). Needs no SharedArrayBuffer and
- * touches no page: bytes come in, values go out. What only command lines need, the batch format of program objects, is left out.
+ * touches no page: bytes come in, values go out. What only command lines need is left out: the batch format of program objects, the
+ * dialect of conformance files.
  *
  *     const spec = loadCollectionSpec(new Uint8Array(await (await fetch('count.bpf.o')).arrayBuffer()));
  *     const collection = spec.load(createKernel());
  *     for await (const { data } of new PacketReader((await fetch('traffic.pcap')).body)) …
  */
-export * from '../asm/index.ts';
+export { assemble, formatInsn, formatProgram } from '../asm/index.ts';
+export type { Assembled, FormatOptions, MapRef } from '../asm/index.ts';
 export * from '../errors/index.ts';
 export * from '../events/index.ts';
 export { createKernel } from '../kernel/index.ts';
