@@ -167,6 +167,7 @@ function lookupKeys(map: BpfMap, attr: MapBatchAttr): number {
     done++;
   }
   attr.count = done;
+  if (done === 0) return result;
   if (!present(outBatch, keySize)) return -ERRNO.EFAULT;
   if (from !== undefined) outBatch.set(from);
   return result;

@@ -111,6 +111,8 @@ onBackends('map-edges', {
     }
     for (const cmd of [MAP_LOOKUP_BATCH, MAP_LOOKUP_AND_DELETE_BATCH] as const)
       ledger(`${cmd} of an empty hash`, answer(sys.bpf(cmd, { mapFd, outBatch, count: 8 })));
+    const empty = createMap(sys, { mapType: MAP_TYPE.ARRAY_OF_MAPS, valueSize: 4, innerMapFd: array });
+    ledger('of empty slots', answer(sys.bpf(MAP_LOOKUP_BATCH, { mapFd: empty, count: 8 })));
     ledger('of an array', answer(sys.bpf(MAP_LOOKUP_BATCH, { mapFd: array, outBatch, count: 8 })));
     expect(update(sys, mapFd, u32(0), u32(0, 7))).toBe('ok');
     ledger('of a hash', answer(sys.bpf(MAP_LOOKUP_BATCH, { mapFd, outBatch, count: 8 })));
