@@ -4,7 +4,7 @@
  */
 import { ByteWriter } from './bytes.ts';
 import { CONTROL, OP } from './opcodes.ts';
-import type { AccessOp, Op, ValueType } from './opcodes.ts';
+import type { AccessOp, Op, ValueType, VectorOp } from './opcodes.ts';
 
 const EMPTY_BLOCK = 0x40;
 const MEMORY_FILL = 0x0b;
@@ -90,6 +90,15 @@ export class Code {
     this.#body.u8(op);
     this.#body.u8(0); // unaligned
     this.#body.u32(offset);
+  }
+
+  /** An instruction on vectors. @param operand the offset of an access, bytes of others */
+  vector({ code, bytes }: VectorOp, ...operand: readonly number[]): void {
+    this.#body.u8(CONTROL.vector);
+    this.#body.u32(code);
+    if (bytes !== undefined) return this.#body.raw(Uint8Array.from(operand));
+    this.#body.u8(0); // unaligned
+    for (const offset of operand) this.#body.u32(offset);
   }
 
   /** `memory.fill` of memory 0: address, byte, count. */

@@ -30,7 +30,20 @@ export const CONTROL = {
   i64_const: 0x42,
   /** Prefix of `memory.copy`, `memory.fill` and others. */
   bulk: 0xfc,
+  /** Prefix of instructions on vectors: `VECTOR`. */
+  vector: 0xfd,
 } as const;
+
+/** Instructions on vectors, of which an alignment and an offset, or so many bytes follow. */
+export const VECTOR = {
+  v128_const: { code: 0x0c, bytes: 16 },
+  i8x16_swizzle: { code: 0x0e, bytes: 0 },
+  i64x2_splat: { code: 0x12, bytes: 0 },
+  i64x2_extract_lane: { code: 0x1d, bytes: 1 },
+  /** An access. */
+  v128_load64_zero: { code: 0x5d, bytes: undefined },
+} as const;
+export type VectorOp = (typeof VECTOR)[keyof typeof VECTOR];
 
 /** Loads and stores: an alignment hint and an offset follow. */
 export const ACCESS = {

@@ -3,7 +3,7 @@
  * instruction a line, indices as they are, functions that are imported or exported with their names. It reads what this
  * folder writes and no more.
  */
-import { ACCESS, CONTROL, OP, TYPE } from './opcodes.ts';
+import { ACCESS, CONTROL, OP, TYPE, VECTOR } from './opcodes.ts';
 
 const SECTION_NAMES = {
   type: 1,
@@ -21,11 +21,11 @@ const FUNCTION = 0;
 
 /** `i32_load8_u` as the text format has it. */
 function textName(name: string): string {
-  return /^[if]\d\d_/.test(name) ? name.replace('_', '.') : name;
+  return /^([if]\d+(x\d+)?|v128)_/.test(name) ? name.replace('_', '.') : name;
 }
 
 /** What follows an opcode. */
-type Operand = 'none' | 'block' | 'index' | 'table' | 'access' | 'i32' | 'i64' | 'indirect' | 'bulk';
+type Operand = 'none' | 'block' | 'index' | 'table' | 'access' | 'i32' | 'i64' | 'indirect' | 'bulk' | 'vector';
 
 const OPERANDS: Readonly<Partial<Record<keyof typeof CONTROL, Operand>>> = {
   block: 'block',
@@ -39,6 +39,7 @@ const OPERANDS: Readonly<Partial<Record<keyof typeof CONTROL, Operand>>> = {
   i32_const: 'i32',
   i64_const: 'i64',
   bulk: 'bulk',
+  vector: 'vector',
 };
 /** Names of control instructions whose first `_` is a dot. */
 const DOTTED = /^(local|global|i32|i64)_/;
@@ -60,6 +61,10 @@ const BULK: Readonly<Record<number, readonly [name: string, bytes: number]>> = {
   10: ['memory.copy', 2],
   11: ['memory.fill', 1],
 };
+
+const VECTORS = new Map<number, { readonly name: string; readonly bytes: number | undefined }>(
+  Object.entries(VECTOR).map(([name, { code, bytes }]) => [code, { name: textName(name), bytes }]),
+);
 
 class Reader {
   readonly #bytes: Uint8Array;
@@ -207,10 +212,18 @@ function formOf(r: Reader): { name: string; operand: string } {
   const code = r.u8();
   const form = FORMS.get(code);
   if (form === undefined) return { name: '', operand: `;; 0x${code.toString(16)}` };
+  if (form.operand === 'vector') return vectorForm(r);
   if (form.operand !== 'bulk') return { name: form.name, operand: form.name + operandText(r, form.operand) };
   const [name, bytes] = BULK[r.u32()] ?? ['bulk', 0];
   r.at += bytes;
   return { name, operand: name };
+}
+
+function vectorForm(r: Reader): { name: string; operand: string } {
+  const { name, bytes } = VECTORS.get(r.u32()) ?? { name: 'vector', bytes: 0 };
+  if (bytes === undefined) return { name, operand: name + operandText(r, 'access') };
+  const shape = bytes === 16 ? ['i8x16'] : [];
+  return { name, operand: [name, ...shape, ...Array.from({ length: bytes }, () => r.u8())].join(' ') };
 }
 
 function operandText(r: Reader, operand: Operand): string {

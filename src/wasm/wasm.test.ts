@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ACCESS, ByteWriter, Code, ModuleWriter, OP, TYPE } from './index.ts';
+import { ACCESS, ByteWriter, Code, ModuleWriter, OP, TYPE, VECTOR, printModule } from './index.ts';
 
 const { I32, I64 } = TYPE;
 
@@ -226,6 +226,33 @@ describe('modules', () => {
     const run = exports['f'] as (n: number) => number;
     expect([run(0), run(1)]).toEqual([7, 8]);
     expect(() => run(2)).toThrow();
+  });
+
+  it('compute with vectors', () => {
+    const module = new ModuleWriter();
+    module.importMemory('env', 'memory', 1);
+    const fn = module.function(module.type([I64, I32], [I64]));
+    const code = new Code(2);
+    const backwards = [7, 6, 5, 4, 3, 2, 1, 0, 0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    code.get(0);
+    code.vector(VECTOR.i64x2_splat);
+    code.vector(VECTOR.i64x2_extract_lane, 1);
+    code.get(1);
+    code.vector(VECTOR.v128_load64_zero, 300);
+    code.vector(VECTOR.v128_const, ...backwards);
+    code.vector(VECTOR.i8x16_swizzle);
+    code.vector(VECTOR.i64x2_extract_lane, 0);
+    code.op(OP.i64_add);
+    module.body(fn, code);
+    module.exportFunction('f', fn);
+    const bytes = module.encode();
+    const memory = new WebAssembly.Memory({ initial: 1 });
+    new DataView(memory.buffer).setBigUint64(304, 0x0102030405060708n, true);
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
+    expect((exports['f'] as (a: bigint, at: number) => bigint)(1n, 4)).toBe(0x0807060504030202n);
+    const constant = `v128.const i8x16 ${backwards.join(' ')}`;
+    for (const line of ['v128.load64_zero offset=300', constant, 'i8x16.swizzle', 'i64x2.extract_lane 1'])
+      expect(printModule(bytes)).toContain(` ${line}\n`);
   });
 
   it('refuse a function without a body', () => {

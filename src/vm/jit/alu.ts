@@ -1,11 +1,12 @@
 /**
- * Arithmetic and byte order (RFC 9669 section 4.1, 4.2) in WebAssembly. Both count shifts modulo the width. Division by zero gives
+ * Arithmetic (RFC 9669 section 4.1) in WebAssembly. Both count shifts modulo the width. Division by zero gives
  * 0, modulo zero leaves the dividend, and the most negative number divided by -1 is itself, where WebAssembly traps.
  */
 import { ALU, CLASS } from '../../isa/index.ts';
 import { OP, TYPE } from '../../wasm/index.ts';
 import type { Op } from '../../wasm/index.ts';
 import { CANONICAL } from '../compile.ts';
+import { writeByteOrder } from './byte-order.ts';
 import type { FunctionWriter } from './function-writer.ts';
 
 type Pair = readonly [op32: Op, op64: Op];
@@ -47,7 +48,7 @@ export function writeAlu(f: FunctionWriter, at: number): void {
   if (division !== undefined) return divide(f, at, wide, division);
   switch (code) {
     case ALU.END:
-      return byteOrder(f, at, op);
+      return writeByteOrder(f, at);
     case ALU.MOV:
       return wide ? move64(f, at) : move32(f, at);
     case ALU.NEG:
@@ -193,92 +194,4 @@ function zero(f: FunctionWriter, wide: boolean): void {
 function setDst(f: FunctionWriter, at: number, wide: boolean): void {
   if (wide) f.setDst64(at);
   else f.setDst32(at);
-}
-
-/** `le`, `be` and `bswap` of 16, 32 and 64 bits. The memory is little-endian. */
-function byteOrder(f: FunctionWriter, at: number, op: number): void {
-  const bits = f.program.imm[at];
-  const keeps = op === (CLASS.ALU | ALU.END);
-  if (bits === 64) {
-    if (keeps) return;
-    f.dst64(at);
-    swap64(f);
-    return f.setDst64(at);
-  }
-  f.dst32(at);
-  if (keeps) {
-    if (bits === 16) {
-      f.code.i32(0xffff);
-      f.op(OP.i32_and);
-    }
-  } else if (bits === 16) {
-    swap16(f, f.facts?.halves.has(at));
-  } else {
-    swap32(f);
-  }
-  f.setDst32(at);
-}
-
-/**
- * Swap the bytes of the low half of the i32 on the stack, and clear the high half.
- * @param isHalf whether it is clear already
- */
-export function swap16(f: FunctionWriter, isHalf = false): void {
-  const { code } = f;
-  const value = f.scratch(TYPE.I32);
-  const mask = (bits: number): void => {
-    code.i32(bits);
-    f.op(OP.i32_and);
-  };
-  code.tee(value);
-  code.i32(8);
-  f.op(OP.i32_shr_u);
-  if (!isHalf) mask(0xff);
-  code.get(value);
-  code.i32(8);
-  f.op(OP.i32_shl);
-  mask(0xff00);
-  f.op(OP.i32_or);
-}
-
-/** Swap the bytes of the i32 on the stack. */
-export function swap32(f: FunctionWriter): void {
-  const { code } = f;
-  const value = f.scratch(TYPE.I32);
-  code.tee(value);
-  code.i32(8);
-  f.op(OP.i32_rotl);
-  code.i32(0x00ff00ff);
-  f.op(OP.i32_and);
-  code.get(value);
-  code.i32(8);
-  f.op(OP.i32_rotr);
-  code.i32(0xff00ff00);
-  f.op(OP.i32_and);
-  f.op(OP.i32_or);
-}
-
-/** Swap the bytes of the i64 on the stack: neighbours, pairs, halves. */
-export function swap64(f: FunctionWriter): void {
-  swapGroups(f, 8, 0x00ff00ff);
-  swapGroups(f, 16, 0x0000ffff);
-  f.code.i64(32, 0);
-  f.op(OP.i64_rotl);
-}
-
-/** @param mask the word, twice, that keeps every other group of `bits` */
-function swapGroups(f: FunctionWriter, bits: number, mask: number): void {
-  const { code } = f;
-  const value = f.scratch(TYPE.I64);
-  code.tee(value);
-  code.i64(mask, mask);
-  f.op(OP.i64_and);
-  code.i64(bits, 0);
-  f.op(OP.i64_shl);
-  code.get(value);
-  code.i64(bits, 0);
-  f.op(OP.i64_shr_u);
-  code.i64(mask, mask);
-  f.op(OP.i64_and);
-  f.op(OP.i64_or);
 }

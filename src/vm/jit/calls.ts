@@ -8,7 +8,7 @@ import { SIZE } from '../../isa/index.ts';
 import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
 import type { ValueType } from '../../wasm/index.ts';
 import { POISON } from '../interpreter.ts';
-import { swap16, swap32 } from './alu.ts';
+import { swap16, swap32 } from './byte-order.ts';
 import { loadFuel, saveFuel } from './fuel.ts';
 import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter } from './function-writer.ts';

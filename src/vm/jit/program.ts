@@ -8,6 +8,7 @@ import { ACCESS, Code, ModuleWriter, OP, TYPE } from '../../wasm/index.ts';
 import type { Index, Label } from '../../wasm/index.ts';
 import { CANONICAL } from '../compile.ts';
 import { writeAlu, writeExtension } from './alu.ts';
+import { writeSwappedLoad } from './byte-order.ts';
 import { isCallingHelper, writeCallingHelper } from './callbacks.ts';
 import {
   argumentsOf,
@@ -497,7 +498,7 @@ class ProgramBlocks implements BlockWriter {
     for (let at = start; at < last; at += width(op[at])) {
       if (at === paid) paid = this.#pay(at, behind);
       if (writeWide(this.#f, at, this.#wideLoads)) continue;
-      if (writeExtension(this.#f, at, last)) at++;
+      if (writeExtension(this.#f, at, last) || writeSwappedLoad(this.#f, at, last)) at++;
       else writeInstruction(this.#f, at);
     }
     if (end !== 'fall' && paid === last) this.#pay(last, behind);

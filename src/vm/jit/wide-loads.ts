@@ -8,7 +8,7 @@ import { ALU, CLASS, MODE, accessSize } from '../../isa/index.ts';
 import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
 import type { Index } from '../../wasm/index.ts';
 import { REGISTER_WORDS } from '../executable.ts';
-import { swap32, swap64 } from './alu.ts';
+import { swap32, swap64 } from './byte-order.ts';
 import { width } from './flow-graph.ts';
 import type { Block, FlowGraph } from './flow-graph.ts';
 import type { FunctionWriter, Program } from './function-writer.ts';
