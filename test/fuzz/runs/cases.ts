@@ -48,9 +48,9 @@ export interface Case {
   readonly names?: ReadonlySet<string>;
 }
 
-/** How many times as often as else one fragment comes, and each of several at least. */
-const OFTEN = 30;
-const OFTEN_EACH = 5;
+/** Weights of a fragment that comes often, and of each of several at least; all others together have some hundreds. */
+const OFTEN = 120;
+const OFTEN_EACH = 25;
 
 /** Types that alone have what a fragment needs; others: all. */
 const TYPES_OF: Readonly<Record<string, readonly number[]>> = {
@@ -72,9 +72,9 @@ export function muchOf(often: string): Ingredients {
   const known = RESULT_FRAGMENTS.map(({ name }) => name);
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new RangeError(`no fragment ${unknown}: ${known.join(', ')}`);
-  const times = Math.max(OFTEN_EACH, Math.round(OFTEN / names.length));
+  const weight = Math.max(OFTEN_EACH, OFTEN / names.length);
   return {
-    fragments: RESULT_FRAGMENTS.map((one) => (names.includes(one.name) ? { ...one, weight: times * one.weight } : one)),
+    fragments: RESULT_FRAGMENTS.map((one) => (names.includes(one.name) ? { ...one, weight } : one)),
     types: TYPES.filter(([type]) => names.every((name) => TYPES_OF[name]?.includes(type) ?? true)),
   };
 }
