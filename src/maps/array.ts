@@ -41,6 +41,7 @@ export class ArrayMap implements BpfMap {
     const { view } = deps.memory;
     view.setUint32(header.base + MAP_HEADER.ELEM_SIZE, this.elemSize, true);
     view.setUint32(header.base + MAP_HEADER.CPU_STRIDE, cpuStride, true);
+    view.setUint32(header.base + MAP_HEADER.COPIES, cpuStride === 0 ? 1 : deps.cpus, true);
     view.setUint32(header.base + MAP_HEADER.VALUES, values.base, true);
   }
 

@@ -54,7 +54,7 @@ export const MAP_HEADER = {
   CAPACITY: 80,
   /** Hash: so many RETIRED elements, and the oldest is handed out again at once. */
   RETAIN: 84,
-  /** Hash: values of an element, one or one for each CPU. */
+  /** Hash, array: values of an element, one or one for each CPU. */
   COPIES: 88,
   /** LRU hash: address of the lists of use, LRU_LIST each, and how many there are: one, or one for each CPU. */
   LISTS: 92,

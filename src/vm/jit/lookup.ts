@@ -15,6 +15,7 @@ import type { InnerShape, JitOptions, MapShape } from './options.ts';
 
 export const CALL_HELPER = 0x85;
 const MAP_LOOKUP_ELEM = 1;
+const MAP_LOOKUP_PERCPU_ELEM = 195;
 /** Bytes of an array's key. */
 export const ARRAY_KEY = 4;
 /** Longest key that a hash's own function is made for. */
@@ -37,14 +38,18 @@ export function isArrayLookup(
   map: MapShape | InnerShape | undefined,
   { core }: Pick<JitOptions, 'core'>,
 ): boolean {
-  if (op[at] !== CALL_HELPER || imm[at] !== MAP_LOOKUP_ELEM || map === undefined) return false;
+  if (op[at] !== CALL_HELPER || map === undefined) return false;
+  if (imm[at] === MAP_LOOKUP_PERCPU_ELEM) return map.type === MAP_TYPE.PERCPU_ARRAY && core !== undefined;
+  if (imm[at] !== MAP_LOOKUP_ELEM) return false;
   if (map.type === MAP_TYPE.ARRAY) return 'address' in map || core !== undefined;
   return OTHER_ARRAYS.has(map.type) && core !== undefined;
 }
 
+const LOOKUPS: ReadonlySet<number> = new Set([MAP_LOOKUP_ELEM, MAP_LOOKUP_PERCPU_ELEM]);
+
 /** Write the call at `at` as a look-up. @returns false: it is not one that is known here */
 export function writeLookup(f: FunctionWriter, at: number): boolean {
-  if (f.program.imm[at] !== MAP_LOOKUP_ELEM) return false;
+  if (!LOOKUPS.has(f.program.imm[at])) return false;
   const address = f.facts?.maps.get(at);
   const outer = f.facts?.outerMaps.get(at);
   if (address !== undefined) return writeKnownLookup(f, at, f.options.maps(address));
@@ -56,12 +61,12 @@ function writeKnownLookup(f: FunctionWriter, at: number, shape: MapShape): boole
   if (isArrayLookup(f.program, at, shape, f.options)) {
     lookupArray(f, at, shape.elemSize, (field) => f.code.i32(shape[field]), shape.cpuStride !== 0);
   } else {
-    const callee = lookupFunction(f, shape);
+    const callee = f.program.imm[at] === MAP_LOOKUP_ELEM ? lookupFunction(f, shape) : undefined;
     if (callee === undefined) return false;
     f.getRegister(2);
     f.op(OP.i32_wrap_i64);
     f.code.call(callee);
-    if (shape.cpuStride !== 0 || shape.nodeOffset !== 0) finishHash(f, shape);
+    finishHash(f, shape.type, (field) => f.code.i32(shape[field]));
   }
   if (isMapOfMaps(shape.type)) loadInner(f);
   f.op(OP.i64_extend_i32_u);
@@ -99,18 +104,21 @@ function writeInnerLookup(f: FunctionWriter, at: number, outer: number): boolean
     f.getRegister(1);
     f.op(OP.i32_wrap_i64);
   };
+  const load = (field: ShapeField): void => {
+    map();
+    f.code.access(ACCESS.i32_load, FIELD_OFFSETS[field]);
+  };
   if (isArrayLookup(f.program, at, inner, f.options)) {
-    const load = (field: ShapeField): void => {
-      map();
-      f.code.access(ACCESS.i32_load, FIELD_OFFSETS[field]);
-    };
     lookupArray(f, at, padded(inner.valueSize), load, inner.type === MAP_TYPE.PERCPU_ARRAY);
   } else {
-    if (inner.type !== MAP_TYPE.HASH || inner.keySize > MAX_KEY) return false;
+    const isHash =
+      f.program.imm[at] === MAP_LOOKUP_ELEM && (inner.type === MAP_TYPE.HASH || OTHER_HASHES.has(inner.type));
+    if (!isHash || inner.keySize > MAX_KEY) return false;
     f.getRegister(2);
     f.op(OP.i32_wrap_i64);
     map();
     f.code.call(hashLookup(f.parts, outer, inner.keySize));
+    finishHash(f, inner.type, load);
   }
   f.op(OP.i64_extend_i32_u);
   f.setRegister(0);
@@ -118,8 +126,8 @@ function writeInnerLookup(f: FunctionWriter, at: number, outer: number): boolean
 }
 
 /** Fields of a map that may be constants or not. */
-type ShapeField = 'maxEntries' | 'values' | 'cpuStride' | 'buckets' | 'bucketMask' | 'seed' | 'valueOffset';
-const FIELD_OFFSETS: Readonly<Record<ShapeField, number>> = {
+type ShapeField = keyof typeof FIELD_OFFSETS;
+const FIELD_OFFSETS = {
   maxEntries: MAP_HEADER.MAX_ENTRIES,
   values: MAP_HEADER.VALUES,
   cpuStride: MAP_HEADER.CPU_STRIDE,
@@ -127,7 +135,9 @@ const FIELD_OFFSETS: Readonly<Record<ShapeField, number>> = {
   bucketMask: MAP_HEADER.BUCKET_MASK,
   seed: MAP_HEADER.SEED,
   valueOffset: MAP_HEADER.VALUE_OFFSET,
-};
+  nodeOffset: MAP_HEADER.NODE_OFFSET,
+  copies: MAP_HEADER.COPIES,
+} as const;
 
 /** Hashes whose look-up goes on behind `hashLookup`; who runs on another CPU says so to a machine that knows the map core. */
 const OTHER_HASHES: ReadonlySet<number> = new Set([
@@ -137,33 +147,49 @@ const OTHER_HASHES: ReadonlySet<number> = new Set([
   MAP_TYPE.HASH_OF_MAPS,
 ]);
 
+const LRU_HASHES: ReadonlySet<number> = new Set([MAP_TYPE.LRU_HASH, MAP_TYPE.LRU_PERCPU_HASH]);
+const PERCPU_HASHES: ReadonlySet<number> = new Set([MAP_TYPE.PERCPU_HASH, MAP_TYPE.LRU_PERCPU_HASH]);
+
 /** The value on the stack, of CPU 0: what its element was used, and the value of the CPU that runs. 0 stays 0. */
-function finishHash(f: FunctionWriter, { cpuStride, valueOffset, nodeOffset }: MapShape): void {
+function finishHash(f: FunctionWriter, type: number, field: (name: ShapeField) => void): void {
+  if (!LRU_HASHES.has(type) && !PERCPU_HASHES.has(type)) return;
   const { code } = f;
   const value = f.scratch(TYPE.I32);
   code.tee(value);
   code.if(TYPE.I32);
-  if (nodeOffset !== 0) {
+  if (LRU_HASHES.has(type)) {
     code.get(value);
+    field('nodeOffset');
+    f.op(OP.i32_add);
+    field('valueOffset');
+    f.op(OP.i32_sub);
     code.i32(1);
-    code.access(ACCESS.i32_store, nodeOffset - valueOffset + LRU_NODE.USED);
+    code.access(ACCESS.i32_store, LRU_NODE.USED);
   }
   code.get(value);
-  if (cpuStride !== 0) addCpu(f, () => code.i32(cpuStride));
+  if (PERCPU_HASHES.has(type)) addCpu(f, () => field('cpuStride'));
   code.else();
   code.i32(0);
   code.end();
 }
 
-/** An address on the stack of CPU 0 becomes that of the CPU that runs. */
-function addCpu(f: FunctionWriter, cpuStride: () => void): void {
+/** An address on the stack of CPU 0 becomes that of the CPU that runs, or of the one in a register. */
+function addCpu(f: FunctionWriter, cpuStride: () => void, register?: number): void {
   const { code } = f;
-  code.i32(f.options.area);
-  code.access(ACCESS.i32_load, AREA.CPU);
+  if (register === undefined) {
+    code.i32(f.options.area);
+    code.access(ACCESS.i32_load, AREA.CPU);
+  } else {
+    f.getRegister(register);
+    f.op(OP.i32_wrap_i64);
+  }
   cpuStride();
   f.op(OP.i32_mul);
   f.op(OP.i32_add);
 }
+
+/** The register of `bpf_map_lookup_percpu_elem` that says which CPU. */
+const CPU_ARGUMENT = 3;
 
 /** On the stack: index below the end ? address of the value : 0 */
 function lookupArray(
@@ -187,13 +213,21 @@ function lookupArray(
   code.tee(index);
   field('maxEntries');
   f.op(OP.i32_lt_u);
+  const cpu = f.program.imm[at] === MAP_LOOKUP_PERCPU_ELEM ? CPU_ARGUMENT : undefined;
+  if (cpu !== undefined) {
+    f.getRegister(cpu);
+    f.op(OP.i32_wrap_i64);
+    field('copies');
+    f.op(OP.i32_lt_u);
+    f.op(OP.i32_and);
+  }
   code.if(TYPE.I32);
   code.get(index);
   code.i32(elemSize);
   f.op(OP.i32_mul);
   field('values');
   f.op(OP.i32_add);
-  if (perCpu) addCpu(f, () => field('cpuStride'));
+  if (perCpu) addCpu(f, () => field('cpuStride'), cpu);
   code.else();
   code.i32(0);
   code.end();

@@ -398,6 +398,8 @@ export class JitMachine<Env extends World> {
       seed: field(MAP_HEADER.SEED),
       valueOffset: field(MAP_HEADER.VALUE_OFFSET),
       cpuStride: field(MAP_HEADER.CPU_STRIDE),
+      copies: field(MAP_HEADER.COPIES),
+      hashes: field(MAP_HEADER.HASHES),
       nodeOffset: field(MAP_HEADER.LIST_COUNT) === 0 ? 0 : field(MAP_HEADER.NODE_OFFSET),
       inner: isMapOfMaps(type)
         ? {

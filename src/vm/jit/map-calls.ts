@@ -5,11 +5,13 @@
  */
 import { MAP_TYPE } from '../../uapi/index.ts';
 import { ACCESS, OP } from '../../wasm/index.ts';
-import type { FunctionWriter, Program } from './function-writer.ts';
+import type { Index } from '../../wasm/index.ts';
+import { bloomPeek } from './bloom-peek.ts';
+import type { FunctionWriter, ModuleParts, Program } from './function-writer.ts';
 import { width } from './flow-graph.ts';
 import { hashReplace } from './hash-replace.ts';
 import { AREA, CORE_WITHOUT_RESULT } from './imports.ts';
-import type { JitOptions } from './options.ts';
+import type { JitOptions, MapShape } from './options.ts';
 
 /** The functions of the map core, and what a machine must know of its state. */
 export interface MapFunctions {
@@ -74,6 +76,7 @@ const {
 const fn = (name: string, ...args: Arg[]): CoreFunction => ({ name, args });
 
 const LOOKUP = fn('map_lookup', MAP, KEY, CPU);
+const PERCPU_LOOKUP = fn('map_lookup_percpu', MAP, KEY, word(3));
 const DELETE = fn('hash_delete', MAP, KEY);
 const LRU_DELETE = fn('lru_hash_delete', MAP, KEY);
 
@@ -137,6 +140,17 @@ const HELPERS: Readonly<Record<number, MapHelper>> = {
   132: onRings(false, fn('ringbuf_submit', word(1), wide(2))),
   133: onRings(false, fn('ringbuf_discard', word(1), wide(2))),
   134: onRings(true, fn('ringbuf_query', MAP, wide(2))),
+  195: {
+    address: true,
+    any: PERCPU_LOOKUP,
+    types: { [PERCPU_HASH]: PERCPU_LOOKUP, [PERCPU_ARRAY]: PERCPU_LOOKUP, [LRU_PERCPU_HASH]: PERCPU_LOOKUP },
+  },
+};
+
+/** Functions of the core that are made for a map that is known, without their first argument; see there for which maps. */
+const MADE: Readonly<Record<string, (parts: ModuleParts, shape: MapShape) => Index | undefined>> = {
+  hash_update: hashReplace,
+  bloom_peek: bloomPeek,
 };
 
 const CALL_HELPER = 0x85;
@@ -168,9 +182,9 @@ export function writeMapCall(f: FunctionWriter, at: number): boolean {
   const known = shape ?? (outer === undefined ? undefined : f.options.maps(outer).inner);
   const callee = known === undefined ? helper.any : helper.types[known.type];
   if (callee === undefined || (known?.hasFields && !helper.address)) return false;
-  const replace = callee.name === 'hash_update' && shape !== undefined ? hashReplace(f.parts, shape) : undefined;
-  for (const arg of callee.args) if (replace === undefined || arg !== MAP) writeArgument(f, arg, address);
-  f.code.call(replace ?? f.parts.imports.core(callee.name));
+  const made = shape === undefined ? undefined : MADE[callee.name]?.(f.parts, shape);
+  for (const arg of callee.args) if (made === undefined || arg !== MAP) writeArgument(f, arg, address);
+  f.code.call(made ?? f.parts.imports.core(callee.name));
   if (CORE_WITHOUT_RESULT.has(callee.name)) f.code.i64(0, 0);
   else f.op(helper.address ? OP.i64_extend_i32_u : OP.i64_extend_i32_s);
   f.setRegister(0);

@@ -29,6 +29,10 @@ export interface MapShape {
   readonly valueOffset: number;
   /** 0: one value for all CPUs. */
   readonly cpuStride: number;
+  /** Per-CPU types: CPUs that there are values for. */
+  readonly copies: number;
+  /** Bloom filter: hash functions. */
+  readonly hashes: number;
   /** LRU hash: bytes from an element to its LRU_NODE; 0 elsewhere. */
   readonly nodeOffset: number;
   /** Map of maps: what each map in it is like. */

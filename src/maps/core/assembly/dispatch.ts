@@ -17,6 +17,7 @@ import {
   TYPE_LRU_PERCPU_HASH,
   TYPE_PERCPU_ARRAY,
   TYPE_PERCPU_HASH,
+  MAP_COPIES,
   MAP_TYPE,
 } from './generated';
 import { hash_delete, hash_lookup, hash_update, percpu_hash_lookup, percpu_hash_update } from './hash';
@@ -53,6 +54,11 @@ export function map_lookup(map: u32, key: u32, cpu: u32): u32 {
       return inner(hash_lookup(map, key));
   }
   return foreign(OPERATION_LOOKUP, map, key, 0, 0, cpu);
+}
+
+/** Helper 195. @returns the address of the value on a CPU, or 0: also where there is no such CPU */
+export function map_lookup_percpu(map: u32, key: u32, cpu: u32): u32 {
+  return cpu < load<u32>(map, MAP_COPIES) ? map_lookup(map, key, cpu) : 0;
 }
 
 /** The address of a map in a value. */

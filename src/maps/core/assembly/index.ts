@@ -1,6 +1,6 @@
 /** The map core: what it exports to JavaScript and to compiled programs. Addresses and sizes are unsigned words. */
 export { array_lookup, array_update, percpu_array_lookup, percpu_array_update } from './array';
-export { map_delete, map_lookup, map_update } from './dispatch';
+export { map_delete, map_lookup, map_lookup_percpu, map_update } from './dispatch';
 export { enlist, init, reclaim } from './elements';
 export { ringbuf_discard, ringbuf_output, ringbuf_query, ringbuf_reserve, ringbuf_submit } from './ringbuf';
 export { lpm_delete, lpm_lookup, lpm_next, lpm_update } from './lpm';
