@@ -18,6 +18,9 @@ import { FRAME_STRIDE, MAX_ARGUMENTS } from './imports.ts';
 const MAX_ONCE = 512;
 const MAX_SHORT = 32;
 
+/** Bytes of a function, behind which it calls: V8 compiles none that is much longer. */
+const MAX_HOST = 1_000_000;
+
 const CALL_HELPER = CLASS.JMP | JMP.CALL;
 
 /**
@@ -67,7 +70,7 @@ function callsFunctions({ op, imm }: Program, at: number): boolean {
 export function inlineCall(f: FunctionWriter, entry: number, argument: (n: number) => void): Index | undefined {
   const { code, parts } = f;
   const graph = parts.inlined.get(entry);
-  if (graph === undefined || f.inlining.left === 0) return undefined;
+  if (graph === undefined || f.inlining.left === 0 || code.length > MAX_HOST) return undefined;
   f.inlining.left--;
   const registers = Array.from({ length: REGISTERS }, () => code.local(TYPE.I64));
   for (let n = 1; n <= MAX_ARGUMENTS; n++) {
