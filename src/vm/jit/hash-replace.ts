@@ -12,7 +12,7 @@ import { MAX_KEY, compareKeys, hashKey } from './lookup.ts';
 import type { MapShape } from './options.ts';
 
 /** Longest value that is copied piece by piece. */
-const MAX_VALUE = 64;
+export const MAX_VALUE = 64;
 const [KEY, VALUE, FLAGS] = [0, 1, 2];
 
 /** The function that takes addresses of key and value, and flags, and gives 0 or -errno; undefined: not for such a map. */

@@ -6,6 +6,7 @@
 import { MAP_TYPE } from '../../uapi/index.ts';
 import { ACCESS, OP } from '../../wasm/index.ts';
 import type { Index } from '../../wasm/index.ts';
+import { arrayUpdate } from './array-update.ts';
 import { bloomPeek } from './bloom-peek.ts';
 import type { FunctionWriter, ModuleParts, Program } from './function-writer.ts';
 import { width } from './flow-graph.ts';
@@ -150,6 +151,8 @@ const HELPERS: Readonly<Record<number, MapHelper>> = {
 /** Functions of the core that are made for a map that is known, without their first argument; see there for which maps. */
 const MADE: Readonly<Record<string, (parts: ModuleParts, shape: MapShape) => Index | undefined>> = {
   hash_update: hashReplace,
+  array_update: arrayUpdate,
+  percpu_array_update: arrayUpdate,
   bloom_peek: bloomPeek,
 };
 

@@ -1,9 +1,10 @@
 /**
  * What the JIT compiles for one map finds what the map's own functions find for user space: bloom filters with their wrong
- * answers, and the values of other CPUs.
+ * answers, and the values of other CPUs. Arrays that it updates are what they are after the interpreter's updates.
  */
 import { describe, expect, it } from 'vitest';
 import { createKernel } from '../../src/kernel/index.ts';
+import type { EngineName } from '../../src/kernel/index.ts';
 import type { BpfSys } from '../../src/sys/index.ts';
 import { BPF_CMD, MAP_TYPE } from '../../src/uapi/index.ts';
 import { createMap, lookup, program, u32, update } from './support.ts';
@@ -118,4 +119,53 @@ describe('values of other CPUs', () => {
       expect(find(u32(7, 1))).toBe(NOT_FOUND);
     }
   });
+});
+
+describe('updates of arrays', () => {
+  const FRAME = 96;
+  /** The packet has the value, the key in its 80th byte, the flags in its 88th. */
+  const write = `
+    r2 = r10
+    r2 += -16
+    r3 = r10
+    r3 += -${FRAME}
+    r4 = *(u64 *)(r10 - 8)
+    call 2
+    exit`;
+  const FLAGS = [
+    [0, 0],
+    [1, 0],
+    [2, 0],
+    [3, 0],
+    [4, 0],
+    [0, 1],
+  ];
+
+  /** What each update answers, and all values behind it. */
+  function after(engine: EngineName, mapType: number, valueSize: number): string[] {
+    const sys = createKernel({ engine, cpus: CPUS });
+    const fd = createMap(sys, { mapType, valueSize });
+    const put = onKeys(sys, fd, FRAME, write);
+    const width = mapType === MAP_TYPE.PERCPU_ARRAY ? CPUS * Math.ceil(valueSize / 8) * 8 : valueSize;
+    return FLAGS.flatMap((flags, i) =>
+      [0, 3, 4, 0xffffffff].map((key) => {
+        const packet = bytes(16 * i + (key & 7), FRAME);
+        packet.set(u32(key, 0, ...flags), FRAME - 16);
+        const answer = put(packet);
+        const values = [0, 1, 2, 3].map((k) => {
+          const value = new Uint8Array(width);
+          return `${lookup(sys, fd, u32(k), value)} ${Buffer.from(value).toString('hex')}`;
+        });
+        return `${answer} ${values.join(' ')}`;
+      }),
+    );
+  }
+
+  for (const [name, mapType] of Object.entries({ array: MAP_TYPE.ARRAY, 'per-CPU array': MAP_TYPE.PERCPU_ARRAY })) {
+    it.each([1, 2, 3, 4, 7, 8, 12, 31, 64, 65, 80])(`${name} of %i bytes`, (size) => {
+      const expected = after('interp', mapType, size);
+      expect(after('jit', mapType, size)).toEqual(expected);
+      expect(new Set(expected).size).toBeGreaterThan(4);
+    });
+  }
 });
