@@ -2,7 +2,7 @@
 import { Trap } from '../errors/index.ts';
 import type { BpfMap } from '../maps/index.ts';
 import type { Family, HelperEnv } from './env.ts';
-import { memory, returnInt, returnUint, uint64 } from './registers.ts';
+import { memory, returnInt, returnUint, uint32, uint64 } from './registers.ts';
 
 /** The map in register `n`. The verifier proves that it is one; an unverified program traps. */
 export function mapOf(env: HelperEnv, r: Int32Array, slot: number, n = 1): BpfMap {
@@ -15,6 +15,13 @@ export const mapFamily: Family = {
   map_lookup_elem(env, r, slot) {
     const map = mapOf(env, r, slot);
     returnUint(r, map.lookupElem(memory(env.space, r, 2, map.info.keySize, false, slot), env.cpu));
+  },
+  /** `(map, key, cpu)`: an address, or 0 */
+  map_lookup_percpu_elem(env, r, slot) {
+    const map = mapOf(env, r, slot);
+    const key = memory(env.space, r, 2, map.info.keySize, false, slot);
+    const cpu = uint32(r, 3);
+    returnUint(r, cpu < env.cpus ? map.lookupElem(key, cpu) : 0);
   },
   map_update_elem(env, r, slot) {
     const map = mapOf(env, r, slot);

@@ -10,7 +10,7 @@ import { onPacket } from './env.ts';
 import type { HelperEnv } from './env.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 import { isVlan } from './skb-edit.ts';
-import { int32, memory, returnInt, returnUint, uint32 } from './registers.ts';
+import { int32, returnInt, returnUint, uint32 } from './registers.ts';
 
 /** Ether types as they lie in the packet, low byte first. */
 const ETH_P = { IP: 0x0008, IPV6: 0xdd86 } as const;
@@ -140,12 +140,5 @@ export const skbRoomFamily = onPacket({
   },
   skb_ecn_set_ce(env, r) {
     returnUint(r, markCongestion(env.space, env.packet as PacketBuffer));
-  },
-  /** `(map, key, cpu)`: an address, or 0 */
-  map_lookup_percpu_elem(env, r, slot) {
-    const map = env.mapAt(uint32(r, 1));
-    const cpu = uint32(r, 3);
-    if (map === undefined || cpu >= env.cpus) return returnUint(r, 0);
-    returnUint(r, map.lookupElem(memory(env.space, r, 2, map.info.keySize, false, slot), cpu));
   },
 });

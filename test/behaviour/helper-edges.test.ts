@@ -90,6 +90,22 @@ onBackends('helper-edges', {
     }
   },
 
+  'values of CPUs, by programs with a packet and without': ({ sys, ledger }) => {
+    const mapFd = createMap(sys, { mapType: MAP_TYPE.PERCPU_ARRAY, maxEntries: 2 });
+    for (const type of ['SCHED_CLS', 'SYSCALL', 'RAW_TRACEPOINT'] as const) {
+      for (const [key, cpu] of [
+        [0, 0],
+        [2, 0],
+        [0, 1000],
+        [0, -1],
+      ]) {
+        const args = ['r1 = map[m]', `*(u32 *)(r10 - 4) = ${key}`, 'r2 = r10', 'r2 += -4', `r3 = ${cpu}`];
+        const found = [call('map_lookup_percpu_elem'), 'if r0 == 0 goto none', 'r0 = 1', 'none:'];
+        ledger(`${type}: ${key} of CPU ${cpu}`, result(sys, type, [...args, ...found], mapFd));
+      }
+    }
+  },
+
   'stacks: flags and sizes': ({ sys, ledger }) => {
     const mapFd = createMap(sys, { mapType: MAP_TYPE.STACK_TRACE, valueSize: 80 });
     for (const flags of [0x800, 0x900, 0x1000, 2 ** 32])
