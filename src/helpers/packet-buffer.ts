@@ -33,8 +33,9 @@ export class PacketBuffer implements Packet {
   start = 0;
   /** Bytes of the packet behind `end` that are not in memory (further pieces of a large XDP frame). */
   rest: Uint8Array = NOTHING;
-  /** The flow's hash; 0: none. */
+  /** The flow's hash; 0 where there is none, or a program has made it 0. */
   hash = 0;
+  hasHash = false;
   /** Ether type, its first byte lowest. */
   protocol = 0;
   /** @kernel sk_buff.pkt_type */
@@ -99,11 +100,18 @@ export class PacketBuffer implements Packet {
     this.origin = this.data;
     this.rest = rest?.slice() ?? NOTHING;
     this.hash = this.protocol = this.type = 0;
+    this.hasHash = false;
     this.vlan = undefined;
     this.encapsulated = false;
     this.head.start(bytes.length, hidden);
     this.space.bytes.fill(0, this.start - HEADROOM, this.start);
     this.space.bytes.set(bytes, this.start);
+  }
+
+  /** @param hash 32 bits; absent: the flow has none */
+  setHash(hash?: number): void {
+    this.hash = hash ?? 0;
+    this.hasHash = hash !== undefined;
   }
 
   /** Bytes `at` to `at + size` of what the program sees; undefined where they are not all there. */

@@ -55,7 +55,7 @@ function changeProto(env: HelperEnv, r: Int32Array): number {
   if (!grows && !(from === ETH_P.IPV6 && to === ETH_P.IP)) return -ERRNO.ENOTSUPP;
   if (!resizeAfterMac(packet, grows ? IPV4_HLEN : -IPV4_HLEN)) return -ERRNO.ENOMEM;
   packet.protocol = to;
-  packet.hash = 0;
+  packet.setHash();
   return 0;
 }
 
@@ -113,7 +113,7 @@ export const skbEditFamily = onPacket({
     const to = offset > MAX_OFFSET ? undefined : packet.address(offset, size);
     if (to === undefined) return returnInt(r, -ERRNO.EFAULT);
     env.space.bytes.copyWithin(to, from, from + size);
-    if (flags & INVALIDATE_HASH) packet.hash = 0;
+    if (flags & INVALIDATE_HASH) packet.setHash();
     answer(packet, r, 0);
   },
   skb_pull_data(env, r) {
@@ -155,17 +155,17 @@ export const skbEditFamily = onPacket({
     answer(skb(env), r, vlanPop(env));
   },
   set_hash(env, r) {
-    skb(env).hash = uint32(r, 2);
+    skb(env).setHash(uint32(r, 2));
     answer(skb(env), r, 0);
   },
   set_hash_invalid(env, r) {
-    skb(env).hash = 0;
+    skb(env).setHash();
     answer(skb(env), r, 0);
   },
   /** A flow without a hash gets one that is the same for all its packets of equal headers. */
   get_hash_recalc(env, r) {
     const packet = skb(env);
-    if (packet.hash === 0) packet.hash = flowHash(env, packet);
+    if (!packet.hasHash) packet.setHash(flowHash(env, packet));
     packet.changed();
     returnUint(r, packet.hash);
   },

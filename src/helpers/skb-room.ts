@@ -77,7 +77,7 @@ function grow(packet: PacketBuffer, at: number, size: number, low: number, inner
     packet.encapsulated = true;
     if (low & (FLAG.GRE | FLAG.UDP)) packet.head.transport = packet.network + HEADER[outer] - packet.data;
   }
-  packet.hash = 0;
+  packet.setHash();
   return 0;
 }
 

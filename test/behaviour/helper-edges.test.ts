@@ -106,6 +106,13 @@ onBackends('helper-edges', {
     }
   },
 
+  'a hash that a program has set stays, also one of 0': ({ sys, ledger }) => {
+    for (const hash of [0, 1, -1]) {
+      const set = ['r1 = r9', `r2 = ${hash}`, call('set_hash'), 'r1 = r9', call('get_hash_recalc')];
+      ledger(String(hash), result(sys, 'SCHED_CLS', set));
+    }
+  },
+
   'stacks: flags and sizes': ({ sys, ledger }) => {
     const mapFd = createMap(sys, { mapType: MAP_TYPE.STACK_TRACE, valueSize: 80 });
     for (const flags of [0x800, 0x900, 0x1000, 2 ** 32])
