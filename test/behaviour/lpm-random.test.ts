@@ -62,8 +62,25 @@ const ETHERNET = 14;
 const LEAST = 64;
 const NOT_FOUND = 0x1000;
 
+/** r1 becomes the trie `m`, or the one that the map of maps `m` has under key 0, whose place on the stack is behind the key. */
+const THE_TRIE = 'r1 = map[m]';
+const trieInside = (keySize: number): string => `
+    *(u32 *)(r10 - ${Math.ceil(keySize / 8) * 8 + 4}) = 0
+    r2 = r10
+    r2 += ${-Math.ceil(keySize / 8) * 8 - 4}
+    r1 = map[m]
+    call 1
+    if r0 != 0 goto +1
+    exit
+    r1 = r0`;
+
 /** A program that looks up the key that its packet starts with. @returns its answers: the first byte of the value, NOT_FOUND */
-function finder(sys: BpfSys, fd: number, keySize: number): { find(key: Uint8Array): number; close(): void } {
+function finder(
+  sys: BpfSys,
+  fd: number,
+  keySize: number,
+  trie: string,
+): { find(key: Uint8Array): number; close(): void } {
   const key = `r10
     r2 += ${-Math.ceil(keySize / 8) * 8}`;
   const text = `
@@ -74,9 +91,10 @@ function finder(sys: BpfSys, fd: number, keySize: number): { find(key: Uint8Arra
     call 26
     r6 = r0
     r0 = -1
-    if r6 != 0 goto +7
+    if r6 == 0 goto +1
+    exit
+    ${trie}
     r2 = ${key}
-    r1 = map[m]
     call 1
     if r0 == 0 goto +2
     r0 = *(u8 *)(r0 + 0)
@@ -103,18 +121,23 @@ function answers(sys: BpfSys, trie: Shape, commands: readonly Command[]): unknow
   const { bytes, valueSize, maxEntries } = trie;
   const sizes = { keySize: 4 + bytes, valueSize, maxEntries };
   const fd = createMap(sys, { mapType: MAP_TYPE.LPM_TRIE, ...sizes, mapFlags: MAP_FLAG.NO_PREALLOC });
-  const { find, close } = finder(sys, fd, 4 + bytes);
+  const outer = createMap(sys, { mapType: MAP_TYPE.ARRAY_OF_MAPS, valueSize: 4, maxEntries: 1, innerMapFd: fd });
+  expect(update(sys, outer, u32(0), u32(fd))).toBe('ok');
+  const direct = finder(sys, fd, 4 + bytes, THE_TRIE);
+  const inside = finder(sys, outer, 4 + bytes, trieInside(4 + bytes));
   const given = commands.map((one) => {
     const key = keyOf(trie, one);
     const value = new Uint8Array(valueSize).fill(one.byte);
     if (one.op === 'update') return update(sys, fd, key, value, one.flags);
     if (one.op === 'remove') return remove(sys, fd, key);
-    if (one.op === 'run') return find(key);
+    if (one.op === 'run') return [direct.find(key), inside.find(key)];
     if (one.op === 'next') return nextKey(sys, fd, key, 4 + bytes);
     return [lookup(sys, fd, key, value), hex(value)];
   });
   const keys = keysOf(sys, fd, 4 + bytes);
-  close();
+  direct.close();
+  inside.close();
+  sys.close(outer);
   sys.close(fd);
   return [...given, keys];
 }

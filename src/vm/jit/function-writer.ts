@@ -43,7 +43,7 @@ export interface ModuleParts {
   readonly inlined: ReadonlyMap<number, FlowGraph>;
   /** Write such a function, whose exits go to `end`, with its registers set. */
   readonly writeInlined: (caller: FunctionWriter, end: Label, registers: readonly Index[], graph: FlowGraph) => void;
-  /** Look-up functions of hashes by the map's address (of hashes in a map of maps by minus its address), made when first called. */
+  /** Functions that look up, by the map's address; of maps in a map of maps by minus its address. Made when first called. */
   readonly lookups: Map<number, Index>;
   /** The same that replace elements. */
   readonly updates: Map<number, Index>;

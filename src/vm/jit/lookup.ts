@@ -78,7 +78,7 @@ function writeKnownLookup(f: FunctionWriter, at: number, shape: MapShape): boole
 function lookupFunction({ parts, options }: FunctionWriter, shape: MapShape): Index | undefined {
   const { type, address, keySize } = shape;
   if (type !== MAP_TYPE.HASH && options.core === undefined) return undefined;
-  if (type === MAP_TYPE.LPM_TRIE) return lpmLookup(parts, shape);
+  if (type === MAP_TYPE.LPM_TRIE) return lpmLookup(parts, address, keySize, shape);
   const isHash = type === MAP_TYPE.HASH || OTHER_HASHES.has(type);
   return isHash && keySize <= MAX_KEY ? hashLookup(parts, address, keySize, shape) : undefined;
 }
@@ -111,18 +111,24 @@ function writeInnerLookup(f: FunctionWriter, at: number, outer: number): boolean
   if (isArrayLookup(f.program, at, inner, f.options)) {
     lookupArray(f, at, padded(inner.valueSize), load, inner.type === MAP_TYPE.PERCPU_ARRAY);
   } else {
-    const isHash =
-      f.program.imm[at] === MAP_LOOKUP_ELEM && (inner.type === MAP_TYPE.HASH || OTHER_HASHES.has(inner.type));
-    if (!isHash || inner.keySize > MAX_KEY) return false;
+    const callee = f.program.imm[at] === MAP_LOOKUP_ELEM ? innerFunction(f, outer, inner) : undefined;
+    if (callee === undefined) return false;
     f.getRegister(2);
     f.op(OP.i32_wrap_i64);
     map();
-    f.code.call(hashLookup(f.parts, outer, inner.keySize));
+    f.code.call(callee);
     finishHash(f, inner.type, load);
   }
   f.op(OP.i64_extend_i32_u);
   f.setRegister(0);
   return true;
+}
+
+/** The function that is made for the maps of the map of maps at `outer`, of addresses of a key and of a map. */
+function innerFunction({ parts }: FunctionWriter, outer: number, { type, keySize }: InnerShape): Index | undefined {
+  if (type === MAP_TYPE.LPM_TRIE) return lpmLookup(parts, outer, keySize);
+  const isHash = type === MAP_TYPE.HASH || OTHER_HASHES.has(type);
+  return isHash && keySize <= MAX_KEY ? hashLookup(parts, outer, keySize) : undefined;
 }
 
 /** Fields of a map that may be constants or not. */

@@ -1,5 +1,5 @@
 /**
- * `bpf_map_lookup_elem` in an LPM trie that is known, in WebAssembly made for the length of its keys: the same walk as
+ * `bpf_map_lookup_elem` in an LPM trie that is known, or whose map of maps is, in WebAssembly made for the length of its keys: the same walk as
  * src/maps/core/assembly/lpm.ts has for any trie. What looks wrong on the way is left to the core, which says what it is.
  *
  * A key's bits stay in a local as they lie in the memory: bit `n` of a prefix, counted from its first, is bit `n ^ 7` of a
@@ -18,20 +18,26 @@ const MAX_BITS = 16;
 const WORD = 8;
 const WORD_BITS = 64;
 
-const KEY = 0;
+const [KEY, MAP] = [0, 1];
 
-/** The function that takes a key's address and gives the value's, or 0; undefined: not for such a trie. */
-export function lpmLookup(parts: ModuleParts, shape: MapShape): Index | undefined {
-  const size = shape.keySize - LENGTH_SIZE;
+/**
+ * The function that takes a key's address and gives the value's, or 0; undefined: not for such a trie. Without `shape` it takes
+ * a map's address, too, of a trie that was looked up in the map at `address`.
+ */
+export function lpmLookup(parts: ModuleParts, address: number, keySize: number, shape?: MapShape): Index | undefined {
+  const size = keySize - LENGTH_SIZE;
   if (size > MAX_BITS) return undefined;
-  const known = parts.lookups.get(shape.address);
+  const id = shape === undefined ? -address : address;
+  const known = parts.lookups.get(id);
   if (known !== undefined) return known;
   const { module, imports } = parts;
-  const fn = module.function(module.type([TYPE.I32], [TYPE.I32]));
-  parts.lookups.set(shape.address, fn);
-  const code = new Code(1);
-  new Walk(code, shape, size).write();
-  code.i32(shape.address);
+  const params = shape === undefined ? [TYPE.I32, TYPE.I32] : [TYPE.I32];
+  const fn = module.function(module.type(params, [TYPE.I32]));
+  parts.lookups.set(id, fn);
+  const code = new Code(params.length);
+  const walk = new Walk(code, shape, size);
+  walk.write();
+  walk.map();
   code.get(KEY);
   code.call(imports.core('lpm_lookup'));
   module.body(fn, code);
@@ -40,7 +46,8 @@ export function lpmLookup(parts: ModuleParts, shape: MapShape): Index | undefine
 
 class Walk {
   readonly #code: Code;
-  readonly #shape: MapShape;
+  /** Absent: the address of the map is a parameter. */
+  readonly #shape: MapShape | undefined;
   /** Bytes of a key's bits. */
   readonly #size: number;
   /** The key's length in bits, and the bits themselves: one word or two. */
@@ -50,6 +57,7 @@ class Walk {
   readonly #turned: Index;
   readonly #node: Index;
   readonly #nodeLength: Index;
+  /** A node's STATE without the map's address: one of ELEM_STATE where all is well. */
   readonly #state: Index;
   /** The last node whose prefix the key starts with, or 0. */
   readonly #found: Index;
@@ -58,7 +66,7 @@ class Walk {
   readonly #differ: Index;
   readonly #equal: Index;
 
-  constructor(code: Code, shape: MapShape, size: number) {
+  constructor(code: Code, shape: MapShape | undefined, size: number) {
     this.#code = code;
     this.#shape = shape;
     this.#size = size;
@@ -68,6 +76,12 @@ class Walk {
       { length: 7 },
       () => code.local(TYPE.I32),
     );
+  }
+
+  /** The map's address. */
+  map(): void {
+    if (this.#shape === undefined) this.#code.get(MAP);
+    else this.#code.i32(this.#shape.address);
   }
 
   /** Returns what was found; goes on behind where the core must look. */
@@ -82,11 +96,14 @@ class Walk {
       code.set(word);
     });
     this.#turn(0);
-    code.i32(this.#shape.address);
+    this.map();
     code.access(ACCESS.i32_load, MAP_HEADER.ROOT);
     code.set(this.#node);
     const core = code.block();
-    this.#compare(this.#length, this.#size * 8, OP.i32_gt_u, core);
+    code.get(this.#length);
+    code.i32(this.#size * 8);
+    code.op(OP.i32_gt_u);
+    code.brIf(core);
     const done = code.block();
     const again = code.loop();
     code.get(this.#node);
@@ -100,7 +117,12 @@ class Walk {
     code.get(this.#found);
     code.if(TYPE.I32);
     code.get(this.#found);
-    code.i32(this.#shape.valueOffset);
+    if (this.#shape === undefined) {
+      this.map();
+      code.access(ACCESS.i32_load, MAP_HEADER.VALUE_OFFSET);
+    } else {
+      code.i32(this.#shape.valueOffset);
+    }
     code.op(OP.i32_add);
     code.else();
     code.i32(0);
@@ -112,7 +134,6 @@ class Walk {
   /** Look at a node; to `done` where no node below it can be the key's. */
   #visit(core: Label, done: Label): void {
     const code = this.#code;
-    const { address } = this.#shape;
     code.get(this.#node);
     code.access(ACCESS.i32_load16_u, LPM_NODE.LENGTH);
     code.set(this.#nodeLength);
@@ -122,10 +143,18 @@ class Walk {
     code.brIf(core);
     code.get(this.#node);
     code.access(ACCESS.i32_load, HASH_ELEM.STATE);
+    this.map();
+    code.op(OP.i32_sub);
     code.set(this.#state);
     const isBranch = code.block();
-    this.#compare(this.#state, address | ELEM_STATE.BRANCH, OP.i32_eq, isBranch);
-    this.#compare(this.#state, address | ELEM_STATE.LIVE, OP.i32_ne, core);
+    code.get(this.#state);
+    code.i32(ELEM_STATE.BRANCH);
+    code.op(OP.i32_eq);
+    code.brIf(isBranch);
+    code.get(this.#state);
+    code.i32(ELEM_STATE.LIVE);
+    code.op(OP.i32_ne);
+    code.brIf(core);
     code.get(this.#nodeLength);
     code.get(this.#length);
     code.op(OP.i32_gt_u);
@@ -232,12 +261,5 @@ class Walk {
   #loadWord(offset: number, index: number): void {
     const narrow = this.#size - index * WORD <= 4;
     this.#code.access(narrow ? ACCESS.i64_load32_u : ACCESS.i64_load, offset + index * WORD);
-  }
-
-  #compare(local: Index, value: number, op: typeof OP.i32_eq | typeof OP.i32_ne | typeof OP.i32_gt_u, to: Label): void {
-    this.#code.get(local);
-    this.#code.i32(value);
-    this.#code.op(op);
-    this.#code.brIf(to);
   }
 }
