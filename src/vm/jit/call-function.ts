@@ -22,7 +22,7 @@ export function callFunction(
   const { code, parts } = f;
   const { params, results } = convention(f.options.mode);
   const call = (entry: number): void => {
-    const result = inlineCall(f, entry, argument);
+    const result = inlineCall(f, at, entry, argument);
     if (result !== undefined) {
       code.get(result);
       return code.set(returned);

@@ -88,7 +88,7 @@ export function poison(f: FunctionWriter): void {
 /** Call of a sub-program. */
 export function callLocal(f: FunctionWriter, at: number): void {
   const { code, parts } = f;
-  const result = inlineCall(f, f.program.off[at], (n) => f.getRegister(n));
+  const result = inlineCall(f, at, f.program.off[at], (n) => f.getRegister(n));
   if (result !== undefined) {
     code.get(result);
     return f.setRegister(0);

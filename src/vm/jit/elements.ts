@@ -15,7 +15,7 @@ import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter, Program } from './function-writer.ts';
 import { copyBytes } from './hash-replace.ts';
 import { AREA, FRAME_STRIDE, KEY_PLACE } from './imports.ts';
-import type { MapShape } from './options.ts';
+import type { JitOptions, MapShape } from './options.ts';
 
 const ARRAYS: ReadonlySet<number> = new Set([MAP_TYPE.ARRAY, MAP_TYPE.PERCPU_ARRAY]);
 const HASHES: ReadonlySet<number> = new Set([
@@ -45,14 +45,19 @@ export function callsWithElements({ length, op, imm }: Pick<Program, 'length' | 
   return false;
 }
 
+/** Whether the elements of the map at an address are gone through in WebAssembly. */
+export function isCompiledWalk({ mode, core, keys, maps }: JitOptions, address: number): boolean {
+  if (mode !== 'verified' || core === undefined || keys === 0) return false;
+  const { type, keySize } = maps(address);
+  return (ARRAYS.has(type) || HASHES.has(type)) && keySize <= KEY_PLACE;
+}
+
 /** `(map, function, ctx, flags)`: r0 is how many calls there were, or -EINVAL. @returns false: it is the machine's */
 export function writeElements(f: FunctionWriter, at: number): boolean {
   const { code, options } = f;
   const address = f.facts?.maps.get(at);
-  if (address === undefined || options.mode !== 'verified' || options.core === undefined) return false;
+  if (address === undefined || !isCompiledWalk(options, address)) return false;
   const shape = options.maps(address);
-  const write = ARRAYS.has(shape.type) ? everyIndex : HASHES.has(shape.type) ? everyChain : undefined;
-  if (write === undefined || shape.keySize > KEY_PLACE || options.keys === 0) return false;
   const refused = code.block();
   code.i64(-ERRNO.EINVAL, -1);
   f.setRegister(0);
@@ -61,7 +66,8 @@ export function writeElements(f: FunctionWriter, at: number): boolean {
   f.op(OP.i64_ne);
   code.brIf(refused);
   const walk = startWalk(f, at, shape);
-  write(f, shape, walk);
+  if (ARRAYS.has(shape.type)) everyIndex(f, shape, walk);
+  else everyChain(f, shape, walk);
   code.get(walk.count);
   f.op(OP.i64_extend_i32_u);
   f.setRegister(0);

@@ -1,14 +1,16 @@
 /**
  * Stack slots of a verified function that become locals: bytes of the frame that are only ever loaded and stored whole, at an
  * offset from r10 that the JIT knows, and that nobody else can see. An address of the frame escapes where it is stored,
- * handed to a helper (which may touch what lies from there up to r10) or to a sub-program, or where its offset is lost.
+ * handed to a helper (which may touch what lies from there up to r10) or to a sub-program that is called, or where its offset is
+ * lost. One that is written in the place of the call is looked through.
  */
 import { ALU, CLASS, MODE, accessSize } from '../../isa/index.ts';
 import { MAX_BPF_STACK } from '../../uapi/index.ts';
 import { REGISTER_WORDS } from '../executable.ts';
-import { CALLING_HELPERS } from '../callbacks.ts';
+import { CALLING_HELPERS, FOR_EACH_MAP_ELEM, LOOP } from '../callbacks.ts';
 import { CANONICAL } from '../compile.ts';
 import { argumentsOf } from './calls.ts';
+import { isCompiledWalk } from './elements.ts';
 import { width } from './flow-graph.ts';
 import type { FlowGraph } from './flow-graph.ts';
 import { REGISTERS } from './function-writer.ts';
@@ -41,6 +43,8 @@ export interface FunctionFacts {
   readonly halves: ReadonlySet<number>;
   /** 64-bit operations of which only the low word is looked at, by slot. */
   readonly lowWords: ReadonlySet<number>;
+  /** Calls that are inlined because the function touches promoted slots: which, by the slot of the call and its own. */
+  readonly through: ReadonlyMap<number, ReadonlyMap<number, number>>;
   /** Loads of bytes that one load takes the place of. */
   readonly wide: WideLoads;
   /** Loads and stores of the function's own frame that stay memory. */
@@ -49,8 +53,19 @@ export interface FunctionFacts {
   readonly frameSize: number;
 }
 
-/** @param frame bytes of the frame that the function may use at most */
-export function functionFacts(program: Program, graph: FlowGraph, options: JitOptions, frame: number): FunctionFacts {
+/**
+ * @param frame bytes of the frame that the function may use at most
+ * @param inlined functions that may be written where they are called
+ * @param callers promoted slots of its caller that it accesses
+ */
+export function functionFacts(
+  program: Program,
+  graph: FlowGraph,
+  options: JitOptions,
+  frame: number,
+  inlined: ReadonlyMap<number, FlowGraph>,
+  callers?: ReadonlyMap<number, number>,
+): FunctionFacts {
   const known = knownAtBlocks(program, graph, options);
   const now = { kind: new Uint8Array(REGISTERS), value: new Int32Array(REGISTERS) };
   const use = new FrameUse(program, options, frame);
@@ -60,11 +75,15 @@ export function functionFacts(program: Program, graph: FlowGraph, options: JitOp
   const callbacks = new Map<number, number>();
   const words = new Set<number>();
   const halves = new Set<number>();
+  const promoted = new Map<number, number>();
+  const through = new Map<number, ReadonlyMap<number, number>>();
   graph.blocks.forEach((block, i) => {
     now.kind.set(known.starts[i].kind);
     now.value.set(known.starts[i].value);
     for (let at = block.start; at < block.last; at += width(program.op[at])) {
-      use.instruction(at, now);
+      const call = through.size < MAX_THROUGH ? frameGiven(program, at, now, options, inlined) : undefined;
+      if (call === undefined) use.instruction(at, now, promoted);
+      else through.set(at, lookThrough(program, call, options, use));
       if (isCall(program.op[at])) {
         if (now.kind[1] === KIND.MAP) maps.set(at, now.value[1]);
         if (now.kind[1] === KIND.INNER) outerMaps.set(at, now.value[1]);
@@ -78,12 +97,83 @@ export function functionFacts(program: Program, graph: FlowGraph, options: JitOp
     if (end === 'if' && now.kind[program.dst[last] >> 1] === KIND.WORD && isWord(program, last, now)) words.add(last);
   });
   if (losesFrame(program, graph, known)) use.escape(-MAX_BPF_STACK);
-  const frameUse = use.promote();
-  const { promoted } = frameUse;
+  const frameUse = use.promote(promoted);
   const wide: WideLoads =
-    options.mode === 'verified' && !options.narrow ? wideLoads(program, graph, promoted) : new Map();
+    options.mode === 'verified' && !options.narrow
+      ? wideLoads(program, graph, new Map([...promoted, ...(callers ?? [])]))
+      : new Map();
   const lowWords = lowWordOperations(program, graph, words);
-  return { ...frameUse, maps, outerMaps, tables, callbacks, words, halves, lowWords, wide };
+  return { ...frameUse, promoted, through, maps, outerMaps, tables, callbacks, words, halves, lowWords, wide };
+}
+
+/** Calls that one function inlines at most because of its frame. */
+const MAX_THROUGH = 16;
+
+interface FrameGiven {
+  readonly graph: FlowGraph;
+  /** What it knows of its arguments: where they are addresses of the caller's frame. */
+  readonly entry: Known;
+}
+
+/** The function that is called at `at`, where it may be inlined and is given an address of the frame. */
+function frameGiven(
+  program: Program,
+  at: number,
+  now: Known,
+  options: JitOptions,
+  inlined: ReadonlyMap<number, FlowGraph>,
+): FrameGiven | undefined {
+  const call = callAt(program, at, now, options);
+  const graph = call && inlined.get(call.entry);
+  if (graph === undefined) return undefined;
+  const entry: Known = { kind: new Uint8Array(REGISTERS).fill(KIND.OTHER), value: new Int32Array(REGISTERS) };
+  for (const [own, callers] of call?.passes ?? []) {
+    if (now.kind[callers] !== KIND.FRAME) continue;
+    entry.kind[own] = KIND.FRAME;
+    entry.value[own] = now.value[callers];
+  }
+  return entry.kind.includes(KIND.FRAME) ? { graph, entry } : undefined;
+}
+
+/** Registers of a function and those of its caller that they are copies of. */
+type Passes = readonly (readonly [own: number, callers: number])[];
+const ARGUMENTS: Passes = [1, 2, 3, 4, 5].map((n) => [n, n]);
+
+/** The function that is called at `at` where there is one, and it is known. */
+function callAt(
+  { op, off, imm }: Program,
+  at: number,
+  { kind, value }: Known,
+  options: JitOptions,
+): { readonly entry: number; readonly passes: Passes } | undefined {
+  if (op[at] === CANONICAL.CALL_LOCAL) return { entry: off[at], passes: ARGUMENTS };
+  if (op[at] !== CALL_HELPER || kind[2] !== KIND.FUNCTION) return undefined;
+  if (imm[at] === LOOP) return { entry: value[2], passes: [[2, 3]] };
+  const walks = imm[at] === FOR_EACH_MAP_ELEM && kind[1] === KIND.MAP && isCompiledWalk(options, value[1]);
+  return walks ? { entry: value[2], passes: [[4, 3]] } : undefined;
+}
+
+/** What a function does with the frame of its caller. @returns what will be the promoted slots that it accesses */
+function lookThrough(
+  program: Program,
+  { graph, entry }: FrameGiven,
+  options: JitOptions,
+  use: FrameUse,
+): ReadonlyMap<number, number> {
+  const promoted = new Map<number, number>();
+  const known = knownAtBlocks(program, graph, options, entry);
+  const now = { kind: new Uint8Array(REGISTERS), value: new Int32Array(REGISTERS) };
+  graph.blocks.forEach(({ start, last, end }, i) => {
+    now.kind.set(known.starts[i].kind);
+    now.value.set(known.starts[i].value);
+    for (let at = start; at < last; at += width(program.op[at])) {
+      use.instruction(at, now, promoted);
+      step(program, at, now, options);
+    }
+    if (end === 'exit' && now.kind[0] === KIND.FRAME) use.escape(-MAX_BPF_STACK);
+  });
+  if (losesFrame(program, graph, known)) use.escape(-MAX_BPF_STACK);
+  return promoted;
 }
 
 /** Whether an instruction changes the byte order of a number that has 16 bits. */
@@ -115,6 +205,8 @@ function losesFrame(program: Program, graph: FlowGraph, { starts, ends }: KnownA
 }
 
 interface Access {
+  /** Promoted slots of the function that it is in. */
+  readonly promoted: Map<number, number>;
   readonly at: number;
   readonly off: number;
   readonly size: number;
@@ -140,17 +232,18 @@ class FrameUse {
     this.#escaped = Math.min(this.#escaped, off);
   }
 
-  instruction(at: number, { kind, value }: Known): void {
+  /** @param promoted slots of the function that it is in, for `promote` */
+  instruction(at: number, { kind, value }: Known, promoted: Map<number, number>): void {
     const { op, dst, src, off, imm } = this.#program;
     const code = op[at];
     const [d, s] = [dst[at] >> 1, src[at] < REGISTER_WORDS ? src[at] >> 1 : -1];
     const atomic = (code & 0xe0) === MODE.ATOMIC;
     switch (code & 7) {
       case CLASS.LDX:
-        if (kind[s] === KIND.FRAME) this.#access(at, value[s] + off[at], true);
+        if (kind[s] === KIND.FRAME) this.#access(promoted, at, value[s] + off[at], true);
         return;
       case CLASS.STX:
-        if (kind[d] === KIND.FRAME) this.#access(at, value[d] + off[at], !atomic);
+        if (kind[d] === KIND.FRAME) this.#access(promoted, at, value[d] + off[at], !atomic);
         if (s >= 0 && kind[s] === KIND.FRAME) this.escape(-MAX_BPF_STACK);
         return;
       case CLASS.ALU:
@@ -162,7 +255,7 @@ class FrameUse {
     }
     if (!isCall(code) || code === CANONICAL.TAIL_CALL) return;
     if (kind[2] === KIND.FRAME && this.#isIndexed(at, kind[1], value[1]))
-      return this.#access(at, value[2], true, ARRAY_KEY);
+      return this.#access(promoted, at, value[2], true, ARRAY_KEY);
     const local = code === CANONICAL.CALL_LOCAL || CALLING_HELPERS.has(imm[at]);
     const args = code === CALL_HELPER ? argumentsOf('verified', imm[at]) : 5;
     for (let n = 1; n <= args; n++) if (kind[n] === KIND.FRAME) this.escape(local ? -MAX_BPF_STACK : value[n]);
@@ -180,11 +273,18 @@ class FrameUse {
     return constant && (code === (CLASS.ALU64 | ALU.ADD) || code === (CLASS.ALU64 | ALU.SUB));
   }
 
-  #access(at: number, off: number, plain: boolean, size: number = accessSize(this.#program.op[at])): void {
-    this.#accesses.push({ at, off, size, plain });
+  #access(
+    promoted: Map<number, number>,
+    at: number,
+    off: number,
+    plain: boolean,
+    size: number = accessSize(this.#program.op[at]),
+  ): void {
+    this.#accesses.push({ promoted, at, off, size, plain });
   }
 
-  promote(): Pick<FunctionFacts, 'promoted' | 'slots' | 'frameSize' | 'inFrame'> {
+  /** @param own promoted slots of the function whose frame it is */
+  promote(own: Map<number, number>): Pick<FunctionFacts, 'slots' | 'frameSize' | 'inFrame'> {
     // One entry for each byte below r10: the access that owns it; null where accesses differ.
     const owner: (Access | null | undefined)[] = [];
     for (const access of this.#accesses) {
@@ -196,21 +296,20 @@ class FrameUse {
       }
     }
     const slotOf = new Map<number, number>();
-    const promoted = new Map<number, number>();
     const inFrame = new Set<number>();
     let frameSize = this.#escaped === -MAX_BPF_STACK ? this.#frame : -this.#escaped;
-    for (const { at, off, size } of this.#accesses) {
+    for (const { promoted, at, off, size } of this.#accesses) {
       let whole = true;
       for (let byte = off; byte < off + size; byte++) whole &&= owner[-byte] !== null;
       if (!whole) {
         frameSize = Math.max(frameSize, -off);
-        if (off >= -MAX_BPF_STACK && off + size <= 0) inFrame.add(at);
+        if (off >= -MAX_BPF_STACK && off + size <= 0 && promoted === own) inFrame.add(at);
         continue;
       }
       const slot = slotOf.get(off) ?? slotOf.size;
       slotOf.set(off, slot);
       promoted.set(at, slot);
     }
-    return { promoted, slots: slotOf.size, frameSize, inFrame };
+    return { slots: slotOf.size, frameSize, inFrame };
   }
 }

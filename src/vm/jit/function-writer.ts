@@ -41,8 +41,8 @@ export interface ModuleParts {
   readonly callbacks: readonly number[];
   /** Functions that may be written where they are called, by first slots: see inline.ts. */
   readonly inlined: ReadonlyMap<number, FlowGraph>;
-  /** Write such a function, whose exits go to `end`, with its registers set. */
-  readonly writeInlined: (caller: FunctionWriter, end: Label, registers: readonly Index[], graph: FlowGraph) => void;
+  /** Write such a function with its registers set. */
+  readonly writeInlined: (at: InlinedAt, registers: readonly Index[], graph: FlowGraph) => void;
   /** Functions that look up, by the map's address; of maps in a map of maps by minus its address. Made when first called. */
   readonly lookups: Map<number, Index>;
   /** The same that replace elements. */
@@ -54,6 +54,8 @@ export interface InlinedAt {
   readonly caller: FunctionWriter;
   /** What its exits branch to, with r0 set. */
   readonly end: Label;
+  /** Promoted slots of the caller that it accesses, by its slots. */
+  readonly callers: ReadonlyMap<number, number>;
 }
 
 /** Calls that one function of WebAssembly has inlined at most: V8 limits its locals. */
@@ -73,6 +75,7 @@ export class FunctionWriter {
   readonly end: Label | undefined;
   /** Calls that may still be inlined. */
   readonly inlining: { left: number };
+  readonly #inlinedAt: InlinedAt | undefined;
   /** Local of each promoted stack slot. */
   readonly #slots: readonly Index[];
   readonly #scratch: (Index | undefined)[] = [];
@@ -97,6 +100,7 @@ export class FunctionWriter {
     this.isMain = isMain;
     this.registers = registers;
     this.facts = facts;
+    this.#inlinedAt = inlinedAt;
     this.end = inlinedAt?.end;
     this.inlining = inlinedAt?.caller.inlining ?? { left: MAX_INLINED };
     if (inlinedAt !== undefined) this.fuel = inlinedAt.caller.fuel;
@@ -107,7 +111,9 @@ export class FunctionWriter {
   /** The local that an access of the stack became: an i64 that holds the bytes zero-extended. */
   promoted(at: number): Index | undefined {
     const slot = this.facts?.promoted.get(at);
-    return slot === undefined ? undefined : this.#slots[slot];
+    if (slot !== undefined) return this.#slots[slot];
+    const [caller, callers] = [this.#inlinedAt?.caller, this.#inlinedAt?.callers.get(at)];
+    return caller === undefined || callers === undefined ? undefined : caller.#slots[callers];
   }
 
   /** Promoted slots are 0 where a function starts; in a loop they would keep what the last round left. */

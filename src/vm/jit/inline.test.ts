@@ -1,5 +1,5 @@
 /** Functions that are written where they are called do what they do when they are called. */
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { assemble } from '../../asm/index.ts';
 import { AddressSpace } from '../../memory/index.ts';
 import { compile } from '../compile.ts';
@@ -133,4 +133,61 @@ it('more calls than one function may have locals for', () => {
   expect(inlined(`r1 = 0\n${calls.replaceAll('add', 'add\nr1 = r0')}\nexit\nadd:\nr0 = r1\nr0 += 3\nexit`)).toEqual([
     'add',
   ]);
+});
+
+describe('the frame of the caller', () => {
+  /** The caller has 1 and 2 in two slots, gives their address to a function five times, and sums up what it finds. */
+  const given = (body: string, rest = ''): string => `
+    r6 = 1
+    *(u64 *)(r10 - 8) = r6
+    r6 = 2
+    *(u64 *)(r10 - 16) = r6
+    r7 = 0
+    r8 = 5
+    r1 = r10
+    r1 += -16
+    r2 = r8
+    call touch
+    r7 *= 7
+    r7 += r0
+    r8 += -1
+    if r8 != 0 goto -8
+    r0 = *(u64 *)(r10 - 8)
+    r0 *= 1000
+    r7 += r0
+    r0 = *(u64 *)(r10 - 16)
+    r0 += r7
+    exit
+    touch:
+    ${body}
+    exit
+    ${rest}`;
+  const BODIES = {
+    'read and written': 'r0 = *(u64 *)(r1 + 0)\nr0 += r2\n*(u64 *)(r1 + 0) = r0\nr1 += 8\n*(u64 *)(r1 + 0) = r0',
+    'written on one way': 'r0 = *(u64 *)(r1 + 8)\nif r2 > 2 goto +1\n*(u64 *)(r1 + 8) = r2',
+    'written in part': '*(u32 *)(r1 + 4) = r2\nr0 = *(u64 *)(r1 + 0)\n*(u8 *)(r1 + 9) = r2',
+    'read as bytes that make a number':
+      'r0 = *(u8 *)(r1 + 0)\nr3 = *(u8 *)(r1 + 1)\nr3 <<= 8\nr0 |= r3\n*(u8 *)(r1 + 0) = r2\n*(u8 *)(r1 + 1) = r2',
+    'at an offset that nobody knows': 'r2 &= 7\nr1 += r2\nr0 = *(u8 *)(r1 + 0)\n*(u8 *)(r1 + 0) = r2',
+    'at one of two places': 'if r2 > 2 goto +1\nr1 += 8\nr0 = *(u64 *)(r1 + 0)\nr0 += 5\n*(u64 *)(r1 + 0) = r0',
+    'by an address that was stored':
+      '*(u64 *)(r10 - 8) = r1\nr3 = *(u64 *)(r10 - 8)\nr0 = *(u64 *)(r3 + 0)\n*(u64 *)(r3 + 8) = r2',
+    'changed at once': 'r0 = r2\nlock *(u64 *)(r1 + 8) += r0\nr0 = *(u64 *)(r1 + 8)',
+    'beside its own':
+      'r0 = *(u64 *)(r10 - 16)\n*(u64 *)(r10 - 16) = r2\n*(u64 *)(r1 + 8) = r0\nr3 = *(u64 *)(r1 + 0)\nr0 += r3',
+  };
+  for (const [name, body] of Object.entries(BODIES))
+    it(`is the same where it is ${name}`, () => {
+      expect(inlined(given(body))).toEqual(['touch']);
+    });
+
+  it('is the same through two functions', () => {
+    const inner = 'inner:\nr0 = *(u64 *)(r1 + 0)\nr0 += r2\n*(u64 *)(r1 + 0) = r0\nexit';
+    expect(inlined(given('r1 += 8\n*(u64 *)(r1 - 8) = r2\ncall inner', inner))).toEqual(['touch', 'inner']);
+  });
+
+  it('is memory for functions that are called', () => {
+    const body = `r0 = *(u64 *)(r1 + 0)\nr0 += r2\n*(u64 *)(r1 + 0) = r0\n${Array.from({ length: 520 }, () => 'r0 += 1').join('\n')}`;
+    expect(inlined(given(body))).toEqual([]);
+  });
 });

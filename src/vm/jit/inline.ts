@@ -11,7 +11,7 @@ import { CANONICAL } from '../compile.ts';
 import { width } from './flow-graph.ts';
 import type { FlowGraph } from './flow-graph.ts';
 import { FRAME_POINTER, REGISTERS } from './function-writer.ts';
-import type { Program , FunctionWriter} from './function-writer.ts';
+import type { Program, FunctionWriter } from './function-writer.ts';
 import { FRAME_STRIDE, MAX_ARGUMENTS } from './imports.ts';
 
 /** Slots of a function that is written in its only place at most, and of one that is written in several. */
@@ -63,14 +63,21 @@ function callsFunctions({ op, imm }: Program, at: number): boolean {
 }
 
 /**
- * Write the function at slot `entry` instead of a call.
+ * Write the function at slot `entry` instead of the call at `at`.
  * @param argument leaves register `n` of the function
  * @returns the local that holds its r0; undefined, and nothing was written: it is to be called
  */
-export function inlineCall(f: FunctionWriter, entry: number, argument: (n: number) => void): Index | undefined {
+export function inlineCall(
+  f: FunctionWriter,
+  at: number,
+  entry: number,
+  argument: (n: number) => void,
+): Index | undefined {
   const { code, parts } = f;
   const graph = parts.inlined.get(entry);
-  if (graph === undefined || f.inlining.left === 0 || code.length > MAX_HOST) return undefined;
+  const callers = f.facts?.through.get(at);
+  const mayInline = callers !== undefined || (f.inlining.left > 0 && code.length <= MAX_HOST);
+  if (graph === undefined || !mayInline) return undefined;
   f.inlining.left--;
   const registers = Array.from({ length: REGISTERS }, () => code.local(TYPE.I64));
   for (let n = 1; n <= MAX_ARGUMENTS; n++) {
@@ -82,7 +89,7 @@ export function inlineCall(f: FunctionWriter, entry: number, argument: (n: numbe
   f.op(OP.i64_add);
   code.set(registers[FRAME_POINTER]);
   const end = code.block();
-  parts.writeInlined(f, end, registers, graph);
+  parts.writeInlined({ caller: f, end, callers: callers ?? new Map() }, registers, graph);
   code.end();
   return registers[0];
 }

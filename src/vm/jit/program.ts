@@ -5,7 +5,7 @@
 import { CLASS, JMP, LD_IMM64, MODE } from '../../isa/index.ts';
 import { MAX_BPF_STACK } from '../../uapi/index.ts';
 import { ACCESS, Code, ModuleWriter, OP, TYPE } from '../../wasm/index.ts';
-import type { Index, Label } from '../../wasm/index.ts';
+import type { Index } from '../../wasm/index.ts';
 import { CANONICAL } from '../compile.ts';
 import { writeAlu, writeExtension } from './alu.ts';
 import { writeSwappedLoad } from './byte-order.ts';
@@ -28,7 +28,7 @@ import type { FunctionFacts } from './frame.ts';
 import { fuelOfBlocks, loadFuel, writeBurn } from './fuel.ts';
 import { writeFrameGuard } from './guard.ts';
 import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
-import type { ModuleParts, Program } from './function-writer.ts';
+import type { InlinedAt, ModuleParts, Program } from './function-writer.ts';
 import { AREA, BATCH, BATCH_ENTRY, CALL, ENTER, ENTRY, Imports, MAIN, REPEAT, callbackExport } from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
 import { inlinedFunctions } from './inline.ts';
@@ -432,10 +432,10 @@ function writeLocal(parts: ModuleParts, graph: FlowGraph): Code {
 }
 
 /** A function in the place of a call, with its registers set. */
-function writeInlined(caller: FunctionWriter, end: Label, registers: readonly Index[], graph: FlowGraph): void {
-  const { code, parts } = caller;
-  const facts = factsOf(parts, graph, MAX_BPF_STACK);
-  const f = new FunctionWriter(code, parts, false, registers, facts, { caller, end });
+function writeInlined(at: InlinedAt, registers: readonly Index[], graph: FlowGraph): void {
+  const { code, parts } = at.caller;
+  const facts = factsOf(parts, graph, MAX_BPF_STACK, at.callers);
+  const f = new FunctionWriter(code, parts, false, registers, facts, at);
   f.clearSlots();
   zeroFrame(f);
   writeBlocks(f, graph);
@@ -447,8 +447,14 @@ function writeBlocks(f: FunctionWriter, graph: FlowGraph): void {
   writeStructured(f.code, written, new ProgramBlocks(f, written));
 }
 
-function factsOf({ program, options }: ModuleParts, graph: FlowGraph, frame: number): FunctionFacts | undefined {
-  return options.mode !== 'checked' ? functionFacts(program, graph, options, frame) : undefined;
+/** @param callers promoted slots of the caller that the function accesses */
+function factsOf(
+  { program, options, inlined }: ModuleParts,
+  graph: FlowGraph,
+  frame: number,
+  callers?: ReadonlyMap<number, number>,
+): FunctionFacts | undefined {
+  return options.mode !== 'checked' ? functionFacts(program, graph, options, frame, inlined, callers) : undefined;
 }
 
 /** Zero what the function may use of its frame, in mode `checked` the machine does it. */

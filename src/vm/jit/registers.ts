@@ -39,12 +39,20 @@ export interface KnownAtBlocks {
   readonly ends: readonly Known[];
 }
 
-/** @param mapLoads slots that load a map's header */
-export function knownAtBlocks(program: Program, graph: FlowGraph, maps: MapOptions): KnownAtBlocks {
+/** What a function knows of its registers where it starts: the frame that r10 is the top of is its own. */
+export function ownFrame(): Known {
+  const known = unseen();
+  known.kind.fill(KIND.OTHER);
+  known.kind[FRAME_POINTER] = KIND.FRAME;
+  return known;
+}
+
+/** @param entry what is known where the function starts */
+export function knownAtBlocks(program: Program, graph: FlowGraph, maps: MapOptions, entry = ownFrame()): KnownAtBlocks {
   const starts = graph.blocks.map(unseen);
   const ends = graph.blocks.map(unseen);
-  starts[0].kind.fill(KIND.OTHER);
-  starts[0].kind[FRAME_POINTER] = KIND.FRAME;
+  starts[0].kind.set(entry.kind);
+  starts[0].value.set(entry.value);
   for (let changed = true; changed;) {
     changed = false;
     for (let i = 0; i < starts.length; i++) {
