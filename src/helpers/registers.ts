@@ -32,6 +32,13 @@ export function memory(
   return checkedAddress(space, r[n * 2], r[n * 2 + 1], 0, size, write, slot);
 }
 
+/** The text in argument `n`, which has no size: its address and the end of its object. @throws Trap where it is in none */
+export function text(space: AddressSpace, r: Int32Array, n: number, slot: number): readonly [at: number, end: number] {
+  const at = memory(space, r, n, 1, false, slot);
+  const region = space.regionAt(at);
+  return [at, region === undefined ? at : region.base + region.size];
+}
+
 /** Result: a signed 32-bit number, sign-extended. */
 export function returnInt(r: Int32Array, value: number): void {
   r[0] = value;

@@ -1,8 +1,8 @@
 /** Strings: numbers in text, comparison, `bpf_snprintf`. Measured on Linux 6.18. */
-import { ERRNO } from '../errors/index.ts';
+import { ERRNO, Trap } from '../errors/index.ts';
 import type { Family, HelperEnv } from './env.ts';
 import { formatTrace } from './printf.ts';
-import { memory, returnInt, uint32, uint64 } from './registers.ts';
+import { memory, returnInt, text as textOf, uint32, uint64 } from './registers.ts';
 
 /** Most characters of a number that are looked at. */
 const MAX_NUMBER = 63;
@@ -74,9 +74,11 @@ export const stringFamily: Family = {
   /** `(a, size, b)`: -1, 0 or 1. */
   strncmp(env, r, slot) {
     const size = uint32(r, 2);
-    const [a, b] = [memory(env.space, r, 1, size, false, slot), uint32(r, 3)];
+    const a = memory(env.space, r, 1, size, false, slot);
+    const [b, end] = textOf(env.space, r, 3, slot);
     const { bytes } = env.space;
     for (let i = 0; i < size; i++) {
+      if (b + i === end) throw new Trap('r3 is no text', slot);
       if (bytes[a + i] !== bytes[b + i]) return returnInt(r, bytes[a + i] < bytes[b + i] ? -1 : 1);
       if (bytes[a + i] === 0) break;
     }
@@ -89,15 +91,8 @@ export const stringFamily: Family = {
     const args = formatArguments(env, r, 4, slot);
     if (args === undefined) return returnInt(r, -ERRNO.EINVAL);
     const { bytes } = env.space;
-    const format = uint32(r, 3);
-    const text = formatTrace(
-      env.space,
-      bytes.subarray(format, bytes.indexOf(0, format) + 1),
-      args,
-      0,
-      args.length / 2,
-      size,
-    );
+    const format = bytes.subarray(...textOf(env.space, r, 3, slot));
+    const text = formatTrace(env.space, format.subarray(0, format.indexOf(0) + 1), args, 0, args.length / 2, size);
     if (text === undefined) return returnInt(r, -ERRNO.EINVAL);
     if (size > 0) {
       const kept = text.bytes.subarray(0, size - 1);

@@ -83,6 +83,16 @@ it.each(['interp', 'jit'] as const)('what needs a packet is stopped where there 
   }
 });
 
+it.each(['interp', 'jit'] as const)('texts without a size are looked at in their object only [%s]', (engine) => {
+  const kernel = createKernel({ engine });
+  const map = open(kernel, 'array');
+  const bytes = '*(u64 *)(r10 - 8) = 0x01010101\n*(u64 *)(r10 - 16) = 0x01010101\n';
+  const compare = (where: string) => `${bytes}r1 = r10\nr1 += -16\nr2 = 16\n${where}\ncall 182${STORE}`;
+  const print = (where: string) => `${bytes}r1 = r10\nr1 += -8\nr2 = 8\n${where}\nr4 = 0\nr5 = 0\ncall 165${STORE}`;
+  for (const where of ['r3 = 8', 'r3 = map[m]', 'r3 = -1', 'r3 = r10'])
+    for (const body of [compare, print]) run(kernel, map, body(where));
+});
+
 describe.each(['interp', 'jit'] as const)('programs that aim beside the values [%s]', (engine) => {
   it.each(Object.keys(TYPES) as Name[])('%s', (name) => {
     const kernel = createKernel({ engine });
