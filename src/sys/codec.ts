@@ -11,8 +11,10 @@ import { CALL, decode, LD_IMM64 } from '../isa/index.ts';
 import { BPF_OBJ_NAME_LEN, CALL_PSEUDO, PSEUDO } from '../uapi/index.ts';
 import { readU64, writeU64 } from '../util/index.ts';
 import type { BpfAttrs, BpfCmd, ObjInfoAttr } from './attr.ts';
-import { ATTR_MAX_SIZE, ATTR_SIZE, INFO_POINTERS, LAYOUTS } from './attr-layout.ts';
-import type { Layout, ObjectKind, PointerRow } from './attr-layout.ts';
+import { ATTR_MAX_SIZE, ATTR_SIZE, LAYOUTS } from './attr-layout.ts';
+import { INFO_POINTERS } from './info-pointers.ts';
+import type { ObjectKind } from './info-pointers.ts';
+import type { Layout, PointerRow } from './attr-layout.ts';
 import type { BpfSys } from './bpf-sys.ts';
 
 /** The address under which the other side finds these bytes while the command runs. Never called with no bytes. */
