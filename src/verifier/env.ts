@@ -52,7 +52,7 @@ export class Env implements Context {
   /** Speculative paths are not followed, and stores need no barriers. */
   readonly bypassSpectreV1: boolean;
   readonly bypassSpectreV4: boolean;
-  /** BPF_F_STRICT_ALIGNMENT: packet and map accesses must be aligned. */
+  /** BPF_F_STRICT_ALIGNMENT without BPF_F_ANY_ALIGNMENT: packet and map accesses must be aligned. */
   readonly strictAlignment: boolean;
   /** BPF_F_TEST_STATE_FREQ: a checkpoint at every prune point. */
   readonly testStateFreq: boolean;
@@ -140,7 +140,8 @@ export class Env implements Context {
     this.perfmonCapable = has(CAP.PERFMON) || has(CAP.SYS_ADMIN);
     this.readsUnwritten = this.perfmonCapable && profileReadsUnwritten(this);
     this.bypassSpectreV1 = this.bypassSpectreV4 = this.perfmonCapable;
-    this.strictAlignment = (input.progFlags & PROG_FLAG.STRICT_ALIGNMENT) !== 0;
+    const { STRICT_ALIGNMENT, ANY_ALIGNMENT } = PROG_FLAG;
+    this.strictAlignment = (input.progFlags & (STRICT_ALIGNMENT | ANY_ALIGNMENT)) === STRICT_ALIGNMENT;
     this.testStateFreq = (input.progFlags & PROG_FLAG.TEST_STATE_FREQ) !== 0;
     this.uncleaned = arena.uint32(input.insns.length);
     this.immediates = new Array<Reg | undefined>(input.insns.length).fill(undefined);
