@@ -15,12 +15,16 @@ await build({
   configFile: false,
   logLevel: 'error',
   publicDir: false,
+  resolve: { alias: [{ find: './socket-options.ts', replacement: join(root, 'src', 'browser', 'socket-options.ts') }] },
   build: {
     target: 'es2022',
     outDir,
     emptyOutDir: true,
-    // For modules vite keeps line breaks and names otherwise.
-    rolldownOptions: { output: { minify: true } },
+    // For modules vite keeps line breaks and names otherwise. No getter here does more than get.
+    rolldownOptions: {
+      output: { minify: true },
+      treeshake: { propertyReadSideEffects: false, propertyWriteSideEffects: false },
+    },
     lib: { entry: join(root, 'src', 'browser', 'index.ts'), formats: ['es'], fileName: () => 'skep.js' },
   },
 });

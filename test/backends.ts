@@ -16,6 +16,8 @@ import type { EngineName, Kernel } from '../src/kernel/index.ts';
 import type { LinuxSys } from '../src/linux/index.ts';
 import type { ExchangeBackend } from '../src/loader/index.ts';
 import type { BpfSys } from '../src/sys/index.ts';
+import { stayOnCpu } from './support/one-cpu.ts';
+
 export const blessing = !!process.env['SKEP_BLESS'];
 
 let linux: LinuxSys | undefined;
@@ -109,9 +111,11 @@ export function onBackends(
   };
   const run = async (name: string, backend: 'userspace' | 'linux', engine: EngineName = 'interp'): Promise<void> => {
     const given = context(name, backend, engine);
+    const leave = backend === 'linux' ? stayOnCpu() : undefined;
     try {
       await bodies[name](given);
     } finally {
+      leave?.();
       (given.sys as OpenDescriptors).closeAll();
     }
   };

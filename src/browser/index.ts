@@ -1,7 +1,7 @@
 /**
  * `skep/browser`: verify, load and run in a web page, as one ES module (`npm run build:browser`). Needs no SharedArrayBuffer and
- * touches no page: bytes come in, values go out. What only command lines need is left out: the batch format of program objects, the
- * dialect of conformance files.
+ * touches no page: bytes come in, values go out. Left out is what only command lines need (the batch format of program objects, the
+ * dialect of conformance files), and filters of sockets, which pages have none of.
  *
  *     const spec = loadCollectionSpec(new Uint8Array(await (await fetch('count.bpf.o')).arrayBuffer()));
  *     const collection = spec.load(createKernel());

@@ -38,6 +38,7 @@ export const env: HelperEnv = {
 };
 
 const interpreter = new Interpreter(env);
+const packetState = PacketBuffer.createState(space) as number;
 
 /** The functions that uBPF's and rbpf's files call by these numbers, in place of Linux's. */
 const TEST_FUNCTIONS: readonly HelperFn<HelperEnv>[] = [
@@ -101,7 +102,7 @@ export function execute(insns: readonly Instruction[], mem: Uint8Array | undefin
     if (mem !== undefined && region !== undefined) {
       const { base } = region;
       space.bytes.set(mem, base);
-      env.packet = new PacketBuffer(space, region);
+      env.packet = new PacketBuffer(space, region, packetState);
       env.packet.cover(base, mem.length);
     }
     const [low, high] = engine(compile(insns, { helpers }), region?.base ?? 0, mem?.length ?? 0);

@@ -3,15 +3,9 @@
  * in network order as it lies in the packet.
  */
 import { ERRNO } from '../errors/index.ts';
+import { CSUM, CSUM_FLAG as FLAG } from './core-numbers.ts';
 import type { Family, HelperEnv } from './env.ts';
 import { memory, returnInt, returnUint, uint32, uint64 } from './registers.ts';
-
-/** Bits of `flags`. @kernel BPF_F_HDR_FIELD_MASK, BPF_F_PSEUDO_HDR, BPF_F_MARK_MANGLED_0, BPF_F_MARK_ENFORCE, BPF_F_IPV6 */
-const FLAG = { SIZE: 0xf, PSEUDO_HDR: 0x10, MANGLED_0: 0x20, ENFORCE: 0x40, IPV6: 0x80 } as const;
-const L4_FLAGS = FLAG.SIZE | FLAG.PSEUDO_HDR | FLAG.MANGLED_0 | FLAG.ENFORCE | FLAG.IPV6;
-const MAX_OFFSET = 0xffff;
-/** What stands for a sum of 0 in UDP. @kernel CSUM_MANGLED_0 */
-const MANGLED_0 = 0xffff;
 
 /** The sum folded into 16 bits. */
 function fold(sum: number): number {
@@ -55,7 +49,7 @@ function update(r: Int32Array, check: number, size: number): number | undefined 
 /** Address of the checksum at r2, or undefined. */
 function field(env: HelperEnv, r: Int32Array): number | undefined {
   const offset = uint32(r, 2);
-  return offset > MAX_OFFSET || offset & 1 ? undefined : env.packet?.address(offset, 2);
+  return offset > CSUM.MAX_OFFSET || offset & 1 ? undefined : env.packet?.address(offset, 2);
 }
 
 export const checksumFamily: Family = {
@@ -85,7 +79,7 @@ export const checksumFamily: Family = {
   },
   l4_csum_replace(env, r) {
     const flags = uint64(r, 5);
-    if (flags > L4_FLAGS) return returnInt(r, -ERRNO.EINVAL);
+    if (flags > CSUM.FLAGS) return returnInt(r, -ERRNO.EINVAL);
     const at = field(env, r);
     if (at === undefined) return returnInt(r, -ERRNO.EFAULT);
     const { view } = env.space;
@@ -94,7 +88,7 @@ export const checksumFamily: Family = {
     if (mangled && !(flags & FLAG.ENFORCE) && before === 0) return returnInt(r, 0);
     const check = update(r, before, flags & FLAG.SIZE);
     if (check === undefined) return returnInt(r, -ERRNO.EINVAL);
-    view.setUint16(at, mangled && check === 0 ? MANGLED_0 : check, true);
+    view.setUint16(at, mangled && check === 0 ? CSUM.MANGLED_0 : check, true);
     returnInt(r, 0);
   },
   /** No device has summed the packet. */

@@ -123,12 +123,13 @@ it('tell the task', () => {
 describe('packet copies', () => {
   // A frame of 100 bytes whose Ethernet header a socket filter does not see; results are those of Linux 6.18.
   const packet = space.allocate(100, { kind: 'packet', name: 'packet' })!;
+  const state = PacketBuffer.createState(space)!;
   beforeEach(() => {
     space.bytes.set(
       Uint8Array.from({ length: 100 }, (_, i) => i),
       packet.base,
     );
-    env.packet = new PacketBuffer(space, packet);
+    env.packet = new PacketBuffer(space, packet, state);
     env.packet.cover(packet.base, 100);
     env.packet.data = env.packet.network = packet.base + 14;
     env.packet.length = 86;

@@ -27,6 +27,7 @@ import { traceFamily } from './trace.ts';
 import { xdpFamily } from './xdp.ts';
 
 export type { Clock, HelperEnv, Task, Timers } from './env.ts';
+export { helperCore } from './helper-core.ts';
 export { MAX_PACKET, PacketBuffer } from './packet-buffer.ts';
 export { formatTrace } from './printf.ts';
 

@@ -1,7 +1,7 @@
 /**
  * The packet of the program that runs: a piece of the memory with room before and behind it, so that helpers can grow, cut
  * and move it. Whoever made the context is told after each change and writes the new addresses into it; the verifier
- * has seen to it that a program forgets the old ones.
+ * has seen to it that a program forgets the old ones. What compiled programs look at too lies in the memory (HELPER_STATE).
  *
  * ```
  * base        start     data                      end          limit
@@ -9,6 +9,7 @@
  *              | header  |
  * ```
  */
+import { HELPER_STATE } from '../memory/index.ts';
 import type { AddressSpace, Region } from '../memory/index.ts';
 import type { Packet } from '../vm/index.ts';
 import { SkbHead } from './skb-head.ts';
@@ -23,16 +24,8 @@ const HEADROOM = 256;
 const NOTHING = new Uint8Array(0);
 
 export class PacketBuffer implements Packet {
-  data = 0;
-  length = 0;
   mac = 0;
   network = 0;
-  /** What `data` was at first. */
-  origin = 0;
-  /** First byte that is handed out after the run: of the metadata, or of a header that the program does not see. */
-  start = 0;
-  /** Bytes of the packet behind `end` that are not in memory (further pieces of a large XDP frame). */
-  rest: Uint8Array = NOTHING;
   /** The flow's hash; 0 where there is none, or a program has made it 0. */
   hash = 0;
   hasHash = false;
@@ -49,7 +42,10 @@ export class PacketBuffer implements Packet {
   /** Tell the context that the packet has changed. */
   changed: () => void = () => {};
   readonly space: AddressSpace;
+  /** Address of its HELPER_STATE. */
+  readonly state: number;
   readonly #region: Region;
+  #rest: Uint8Array = NOTHING;
 
   /** @returns undefined where there is no memory for it. */
   static create(space: AddressSpace): PacketBuffer | undefined {
@@ -61,14 +57,72 @@ export class PacketBuffer implements Packet {
         return at >= buffer.start && at + size <= buffer.end;
       },
     });
-    if (region === undefined) return undefined;
-    const buffer = new PacketBuffer(space, region);
+    const state = PacketBuffer.createState(space);
+    if (region === undefined || state === undefined) return undefined;
+    const buffer = new PacketBuffer(space, region, state);
     return buffer;
   }
 
-  constructor(space: AddressSpace, region: Region) {
+  /** Memory for a HELPER_STATE, which programs may not touch. @returns its address; undefined where there is none */
+  static createState(space: AddressSpace): number | undefined {
+    const options = { kind: 'mem', name: 'state of helpers', writable: false, contains: () => false } as const;
+    return space.allocate(HELPER_STATE.SIZE, options)?.base;
+  }
+
+  /** @param state address of the HELPER_STATE, which outlives it */
+  constructor(space: AddressSpace, region: Region, state: number) {
     this.space = space;
     this.#region = region;
+    this.state = state;
+  }
+
+  get data(): number {
+    return this.space.view.getUint32(this.state + HELPER_STATE.DATA, true);
+  }
+
+  set data(address: number) {
+    this.space.view.setUint32(this.state + HELPER_STATE.DATA, address, true);
+  }
+
+  get length(): number {
+    return this.space.view.getUint32(this.state + HELPER_STATE.LENGTH, true);
+  }
+
+  set length(bytes: number) {
+    this.space.view.setUint32(this.state + HELPER_STATE.LENGTH, bytes, true);
+  }
+
+  /** First byte that is handed out after the run: of the metadata, or of a header that the program does not see. */
+  get start(): number {
+    return this.space.view.getUint32(this.state + HELPER_STATE.START, true);
+  }
+
+  set start(address: number) {
+    this.space.view.setUint32(this.state + HELPER_STATE.START, address, true);
+  }
+
+  /** What `data` was at first. */
+  get origin(): number {
+    return this.space.view.getUint32(this.state + HELPER_STATE.ORIGIN, true);
+  }
+
+  set origin(address: number) {
+    this.space.view.setUint32(this.state + HELPER_STATE.ORIGIN, address, true);
+  }
+
+  /** Bytes of the packet behind `end` that are not in memory (further pieces of a large XDP frame). */
+  get rest(): Uint8Array {
+    return this.#rest;
+  }
+
+  set rest(bytes: Uint8Array) {
+    this.#rest = bytes;
+    this.space.view.setUint32(this.state + HELPER_STATE.REST, bytes.length, true);
+  }
+
+  /** Where compiled programs find the context that `changed` writes. */
+  set context(address: number) {
+    this.space.view.setUint32(this.state + HELPER_STATE.CONTEXT, address, true);
   }
 
   /** Take bytes that are in the region already for the packet. */

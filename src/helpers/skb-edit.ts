@@ -3,6 +3,7 @@
  * the packet is one piece and belongs to nobody else. After each the context shows where the packet lies now.
  */
 import { ERRNO } from '../errors/index.ts';
+import { STORE_FLAG } from './core-numbers.ts';
 import { onPacket } from './env.ts';
 import type { HelperEnv } from './env.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
@@ -16,9 +17,6 @@ const MAX_LENGTH = 4 * 4096 - 320;
 const IPV4_HLEN = 20;
 /** Ether types as they lie in the packet, low byte first. */
 const ETH_P = { IP: 0x0008, IPV6: 0xdd86, VLAN: 0x0081, QINQ: 0xa888 } as const;
-/** @kernel BPF_F_RECOMPUTE_CSUM, BPF_F_INVALIDATE_HASH */
-const STORE_FLAGS = 3;
-const INVALIDATE_HASH = 2;
 /** @kernel PACKET_OTHERHOST: the last type that may be set */
 const MAX_PKT_TYPE = 3;
 
@@ -109,11 +107,11 @@ export const skbEditFamily = onPacket({
     const packet = skb(env);
     const [offset, size, flags] = [uint32(r, 2), uint32(r, 4), uint64(r, 5)];
     const from = memory(env.space, r, 3, size, false, slot);
-    if (flags > STORE_FLAGS) return returnInt(r, -ERRNO.EINVAL);
+    if (flags > (STORE_FLAG.RECOMPUTE_CSUM | STORE_FLAG.INVALIDATE_HASH)) return returnInt(r, -ERRNO.EINVAL);
     const to = offset > MAX_OFFSET ? undefined : packet.address(offset, size);
     if (to === undefined) return returnInt(r, -ERRNO.EFAULT);
     env.space.bytes.copyWithin(to, from, from + size);
-    if (flags & INVALIDATE_HASH) packet.setHash();
+    if (flags & STORE_FLAG.INVALIDATE_HASH) packet.setHash();
     answer(packet, r, 0);
   },
   skb_pull_data(env, r) {

@@ -1,20 +1,13 @@
 /**
- * Helpers of XDP programs: moving the ends of the frame, and reading and writing it by offset. Limits are those of a frame of
- * one page with 256 bytes before it, as Linux's test run makes it; measured there.
+ * Helpers of XDP programs: moving the ends of the frame, and reading and writing it by offset. Limits are those of `XDP`.
  */
 import { ERRNO } from '../errors/index.ts';
+import { XDP } from './core-numbers.ts';
 import { onPacket } from './env.ts';
 import type { HelperEnv } from './env.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 import { int32, memory, returnInt, returnUint, uint32 } from './registers.ts';
 
-/** Least bytes of a frame. @kernel ETH_HLEN */
-const ETH_HLEN = 14;
-/** Bytes that the frame and its metadata may grow to the front: 256 less what Linux keeps there. */
-const HEADROOM = 256 - 40;
-/** A page less headroom and `struct skb_shared_info`: where the frame must end, counted from where it began. */
-const FRAME_END = 4096 - 256 - 320;
-const MAX_META = 255;
 /** Offsets beyond are refused before they are looked at. */
 const MAX_OFFSET = 0xffff;
 
@@ -55,8 +48,8 @@ export const xdpFamily = onPacket({
     const delta = int32(r, 2);
     const meta = packet.data - packet.start;
     const data = packet.data + delta;
-    const first = packet.origin - HEADROOM + meta;
-    if (data < first || data > packet.end - ETH_HLEN) return returnInt(r, -ERRNO.EINVAL);
+    const first = packet.origin - XDP.HEADROOM + meta;
+    if (data < first || data > packet.end - XDP.ETH_HLEN) return returnInt(r, -ERRNO.EINVAL);
     if (meta) env.space.bytes.copyWithin(packet.start + delta, packet.start, packet.data);
     packet.start += delta;
     packet.data = data;
@@ -67,15 +60,15 @@ export const xdpFamily = onPacket({
     const packet = frame(env);
     const start = packet.start + int32(r, 2);
     const size = packet.data - start;
-    if (start < packet.origin - HEADROOM || size < 0) return returnInt(r, -ERRNO.EINVAL);
-    if (size % 4 !== 0 || size > MAX_META) return returnInt(r, -ERRNO.EACCES);
+    if (start < packet.origin - XDP.HEADROOM || size < 0) return returnInt(r, -ERRNO.EINVAL);
+    if (size % 4 !== 0 || size > XDP.MAX_META) return returnInt(r, -ERRNO.EACCES);
     packet.start = start;
     done(packet, r);
   },
   xdp_adjust_tail(env, r) {
     const packet = frame(env);
     const length = packet.length + int32(r, 2);
-    if (packet.rest.length || packet.data + length > packet.origin + FRAME_END || length < ETH_HLEN) {
+    if (packet.rest.length || packet.data + length > packet.origin + XDP.FRAME_END || length < XDP.ETH_HLEN) {
       return returnInt(r, -ERRNO.EINVAL);
     }
     packet.setLength(length);

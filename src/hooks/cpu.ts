@@ -1,7 +1,7 @@
 /** A CPU and its preallocated memory, and programs made ready to run on it. */
 import { InternalError } from '../errors/index.ts';
 import { SK_BUFF } from '../contracts/index.ts';
-import { PacketBuffer, helperRegistry } from '../helpers/index.ts';
+import { PacketBuffer, helperCore, helperRegistry } from '../helpers/index.ts';
 import type { HelperEnv } from '../helpers/index.ts';
 import { MapCore } from '../maps/index.ts';
 import type { BpfMap } from '../maps/index.ts';
@@ -46,6 +46,7 @@ export function createCpu(host: Host, engine: EngineName = 'interp', mode: Cpu['
   const packet = PacketBuffer.create(space);
   if (packet === undefined) throw new InternalError('no memory for packets');
   const ctx = region(MAX_CTX, 'ctx', 'context', true);
+  packet.context = ctx.base;
   const cpu: Cpu = {
     host,
     env,
@@ -57,6 +58,7 @@ export function createCpu(host: Host, engine: EngineName = 'interp', mode: Cpu['
             env,
             tailCalled(() => cpu),
             { core: () => core.linked, cpu: () => env.cpu },
+            helperCore(space, packet.state),
           )
         : undefined,
     ctx,

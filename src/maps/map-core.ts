@@ -9,6 +9,7 @@
 import { InternalError } from '../errors/index.ts';
 import type { AddressSpace, Rcu, Region } from '../memory/index.ts';
 import { CORE_STATE, padded } from '../memory/index.ts';
+import { decodeHex } from '../util/index.ts';
 import type { BpfMap } from './bpf-map.ts';
 import { MAP_CORE } from './core/generated.ts';
 import { OPERATION, corruptionMessage } from './core-numbers.ts';
@@ -187,7 +188,7 @@ export class MapCore {
   }
 
   #instantiate(): CoreFunctions {
-    compiled ??= new WebAssembly.Module(hexBytes(MAP_CORE));
+    compiled ??= new WebAssembly.Module(decodeHex(MAP_CORE));
     const imports = {
       grow: (map: number) => Number(this.#maps.get(map >>> 0)?.grow() ?? false),
       corrupt: (map: number, what: number) => {
@@ -200,8 +201,4 @@ export class MapCore {
     (exports.init as (state: number) => void)(this.#state.base);
     return exports as unknown as CoreFunctions;
   }
-}
-
-function hexBytes(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length: text.length / 2 }, (_, i) => parseInt(text.slice(2 * i, 2 * i + 2), 16));
 }

@@ -87,6 +87,28 @@ export const CORE_STATE = {
   SIZE: 64,
 } as const;
 
+/**
+ * What helpers in JavaScript and those that compiled programs do without it share, for each CPU: words of 32 bits, where
+ * nothing else is said. The first ones are the packet of the program that runs, see src/helpers/packet-buffer.ts.
+ */
+export const HELPER_STATE = {
+  /** Address of the first byte that the program sees, and bytes from there on. */
+  DATA: 0,
+  LENGTH: 4,
+  /** Address of the first byte that is handed out. */
+  START: 8,
+  /** What DATA was at first. */
+  ORIGIN: 12,
+  /** Bytes behind the packet that are not in the memory. */
+  REST: 16,
+  /** Address of the context that says where the packet lies. */
+  CONTEXT: 20,
+  SIZE: 64,
+} as const;
+
+/** What a function of the helper core answers where it has done nothing: the helper itself must. No helper's result. */
+export const ASK = 1;
+
 /** Behind the last of a list whose members are told by a link that is not 0. */
 export const LIST_END = 1;
 

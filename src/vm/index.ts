@@ -9,7 +9,7 @@ export { REGISTER_WORDS } from './executable.ts';
 export { Interpreter, POISON } from './interpreter.ts';
 export type { Context, TailCalls, World } from './interpreter.ts';
 export { BATCH_ENTRY, JitMachine, flowGraph } from './jit/index.ts';
-export type { MapFunctions } from './jit/index.ts';
+export type { HelperFunctions, MapFunctions } from './jit/index.ts';
 export type { CompiledProgram, CompileRequest, FlowGraph, NotCompiled, OtherPrograms } from './jit/index.ts';
 export { Meter } from './meter.ts';
 export type { Budget } from './meter.ts';

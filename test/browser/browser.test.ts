@@ -46,7 +46,8 @@ beforeAll(() => {
     stdio: 'pipe',
   });
 }, 60_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+// Chromium's processes end after the one that was started, and write until then.
+afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
 
 /** Open the page; what it sends back. */
 async function openPage(chromium: string): Promise<Result> {

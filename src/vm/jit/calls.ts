@@ -14,6 +14,7 @@ import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { guardLookup } from './guard.ts';
 import { AREA, FRAME_STRIDE, MAX_ARGUMENTS } from './imports.ts';
+import { writeHelperCall } from './helper-calls.ts';
 import { inlineCall } from './inline.ts';
 import { writeLookup } from './lookup.ts';
 import { writeMapCall } from './map-calls.ts';
@@ -46,12 +47,20 @@ export function callHelper(f: FunctionWriter, at: number): void {
   const { imports } = f.parts;
   if ((f.options.mode !== 'hardened' || guardLookup(f, at)) && writeLookup(f, at)) return;
   if (writeMapCall(f, at)) return;
-  f.code.i32(at);
   if (helpers[at] === undefined) {
+    f.code.i32(at);
     f.code.i32(imm[at]);
     f.code.call(imports.of('unknownHelper'));
     return f.code.unreachable();
   }
+  if (!writeHelperCall(f, at, () => askHelper(f, at))) askHelper(f, at);
+}
+
+/** Call of what is written in JavaScript. */
+function askHelper(f: FunctionWriter, at: number): void {
+  const { imm } = f.program;
+  const { imports } = f.parts;
+  f.code.i32(at);
   for (let n = 1; n <= argumentsOf(f.options.mode, imm[at]); n++) f.words(n);
   f.code.call(imports.helper(imm[at]));
   f.setResult(f.options.area + AREA.HELPER_HIGH);

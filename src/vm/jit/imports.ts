@@ -134,6 +134,7 @@ export class Imports {
 
   /**
    * @param core functions of the map core, with how many words they take
+   * @param quick the same of the helper core
    * @param table whether the code uses the table of programs
    */
   constructor(
@@ -141,6 +142,7 @@ export class Imports {
     names: readonly FunctionName[],
     helpers: Iterable<HelperImport>,
     core: ReadonlyMap<string, number>,
+    quick: ReadonlyMap<string, number>,
     table: boolean,
   ) {
     module.importMemory(MODULE, MEMORY, 1);
@@ -156,6 +158,7 @@ export class Imports {
     }
     for (const { id, args } of helpers) declare(helperImport(id), 1 + 2 * args, true);
     for (const [name, args] of core) declare(coreImport(name), args, !CORE_WITHOUT_RESULT.has(name));
+    for (const [name, args] of quick) declare(quickImport(name), args, true);
   }
 
   of(name: FunctionName): Index {
@@ -171,6 +174,11 @@ export class Imports {
     return this.#index(coreImport(name));
   }
 
+  /** A function of the helper core. */
+  quick(name: string): Index {
+    return this.#index(quickImport(name));
+  }
+
   #index(name: string): Index {
     const index = this.#functions.get(name);
     if (index === undefined) throw new InternalError(`compiled code uses ${name} and does not import it`);
@@ -181,6 +189,11 @@ export class Imports {
 /** Name of the import of a function of the map core. */
 export function coreImport(name: string): string {
   return `maps ${name}`;
+}
+
+/** Name of the import of a function of the helper core. */
+export function quickImport(name: string): string {
+  return `helpers ${name}`;
 }
 
 /** Name of a helper's import. */

@@ -16,6 +16,7 @@ import { Meter } from '../meter.ts';
 import { packetAddress } from '../packet.ts';
 import { callsWithElements } from './elements.ts';
 import { width } from './flow-graph.ts';
+import type { HelperFunctions } from './helper-calls.ts';
 import { helperFunction } from './helper-import.ts';
 import {
   ACCESS_NARROW,
@@ -35,6 +36,7 @@ import {
   callbackExport,
   coreImport,
   helperImport,
+  quickImport,
 } from './imports.ts';
 import type { FunctionName } from './imports.ts';
 import type { CompileRequest, CompiledProgram, NotCompiled } from './compiled.ts';
@@ -79,6 +81,7 @@ export class JitMachine<Env extends World> {
   /** Places for keys of elements, one for each frame; made for the first program that goes through elements. */
   #keys: Region | undefined;
   readonly #maps: MapWorld | undefined;
+  readonly #quick: (() => HelperFunctions) | undefined;
   /** r0-r5 of helper calls. */
   readonly #file = new Int32Array(REGISTER_WORDS);
   #context: Context | undefined;
@@ -100,10 +103,12 @@ export class JitMachine<Env extends World> {
    * Takes the memory of a stack: once per CPU.
    * @param others what tail calls may start
    * @param maps the map core over the same memory; without it helpers do all that touches maps
+   * @param quick the helper core over the same memory, where the map core is known too; without it all helpers are called
    */
-  constructor(env: Env, others: OtherPrograms = NO_PROGRAMS, maps?: MapWorld) {
+  constructor(env: Env, others: OtherPrograms = NO_PROGRAMS, maps?: MapWorld, quick?: () => HelperFunctions) {
     this.env = env;
     this.#maps = maps;
+    this.#quick = quick;
     this.#space = env.space;
     this.#others = others;
     const stack = this.#allocateStack(MAX_FRAMES);
@@ -175,6 +180,7 @@ export class JitMachine<Env extends World> {
       area: this.#area,
       keys: request.mode === 'verified' && callsWithElements(executable) ? this.#keyPlaces() : 0,
       core: request.mode === 'hardened' ? undefined : this.#maps?.core(),
+      quick: this.#quick?.(),
       frameTop: stack.base + MAX_BPF_STACK,
     };
     const translation = translate(executable, options);
@@ -423,7 +429,7 @@ export class JitMachine<Env extends World> {
 
   #imports(
     executable: Executable<Env>,
-    { helpers, core }: Pick<Translated, 'helpers' | 'core'>,
+    { helpers, core, quick }: Pick<Translated, 'helpers' | 'core' | 'quick'>,
     options: JitOptions,
   ): Record<string, WebAssembly.ImportValue> {
     const imports: Record<string, WebAssembly.ImportValue> = {
@@ -438,6 +444,7 @@ export class JitMachine<Env extends World> {
       imports[helperImport(id)] = helperFunction(this.#file, finish, args);
     }
     for (const name of core) if (options.core) imports[coreImport(name)] = options.core.functions[name];
+    for (const name of quick) if (options.quick) imports[quickImport(name)] = options.quick.functions[name];
     return imports;
   }
 

@@ -1,4 +1,5 @@
 /** How a program is compiled. */
+import type { HelperFunctions } from './helper-calls.ts';
 import type { MapFunctions } from './map-calls.ts';
 
 /** The context struct, where some fields are narrower on Linux than the struct that programs see. */
@@ -84,6 +85,8 @@ export interface JitOptions extends MapOptions {
   readonly budget: boolean;
   /** The map core; absent: helpers do all that touches maps. */
   readonly core?: MapFunctions;
+  /** The helper core; absent: all helpers are called. */
+  readonly quick?: HelperFunctions;
   /** Absent: the context is plain memory. */
   readonly narrow?: NarrowContextRange;
 }

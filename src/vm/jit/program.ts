@@ -31,6 +31,7 @@ import { FRAME_POINTER, FunctionWriter, REGISTERS } from './function-writer.ts';
 import type { InlinedAt, ModuleParts, Program } from './function-writer.ts';
 import { AREA, BATCH, BATCH_ENTRY, CALL, ENTER, ENTRY, Imports, MAIN, REPEAT, callbackExport } from './imports.ts';
 import type { FunctionName, HelperImport } from './imports.ts';
+import { quickImports } from './helper-calls.ts';
 import { inlinedFunctions } from './inline.ts';
 import { KNOWN_OPCODES } from './known-opcodes.ts';
 import { RECLAIM, coreImports } from './map-calls.ts';
@@ -55,6 +56,8 @@ export interface Translated {
   readonly helpers: readonly HelperImport[];
   /** Functions of the map core. */
   readonly core: readonly string[];
+  /** Functions of the helper core. */
+  readonly quick: readonly string[];
   /** Whether a run may end in another program. */
   readonly mayEnd: boolean;
   /** Whether one run may take more than a verifier's count of instructions says: it calls back in rounds, or calls in loops. */
@@ -80,12 +83,14 @@ export function translate(program: Program, options: JitOptions): Translation {
   const module = new ModuleWriter();
   const helpers = helperImports(program, options);
   const core = coreImports(program, options);
+  const quick = quickImports(program, options);
   const tailCalls = hasTailCalls(program);
   const imports = new Imports(
     module,
     neededFunctions(program, options),
     helpers,
     core,
+    quick,
     tailCalls && options.mode !== 'checked',
   );
   const { params, results } = convention(options.mode);
@@ -132,7 +137,15 @@ export function translate(program: Program, options: JitOptions): Translation {
   const all = [graphs.main, ...graphs.locals.values()];
   const loops = all.some(({ isLoop }) => isLoop.includes(1));
   const mayTakeLong = callbacks.length > 0 || (loops && graphs.locals.size > 0);
-  return { ok: true, bytes: module.encode(), helpers, core: [...core.keys()], mayEnd: tailCalls, mayTakeLong };
+  return {
+    ok: true,
+    bytes: module.encode(),
+    helpers,
+    core: [...core.keys()],
+    quick: [...quick.keys()],
+    mayEnd: tailCalls,
+    mayTakeLong,
+  };
 }
 
 interface Graphs {

@@ -1,0 +1,21 @@
+// Written by scripts/build-helper-core.mjs; do not edit.
+export const STATE_DATA: u32 = 0;
+export const STATE_LENGTH: u32 = 4;
+export const STATE_START: u32 = 8;
+export const STATE_ORIGIN: u32 = 12;
+export const STATE_REST: u32 = 16;
+export const STATE_CONTEXT: u32 = 20;
+export const CONTEXT_DATA: u32 = 0;
+export const CONTEXT_DATA_END: u32 = 4;
+export const CONTEXT_DATA_META: u32 = 8;
+export const XDP_ETH_HLEN: u32 = 14;
+export const XDP_HEADROOM: u32 = 216;
+export const XDP_FRAME_END: u32 = 3520;
+export const XDP_MAX_META: u32 = 255;
+export const CSUM_MAX_OFFSET: u32 = 65535;
+export const CSUM_MANGLED_0: u32 = 65535;
+export const CSUM_FLAG_SIZE: u32 = 15;
+export const CSUM_FLAG_MANGLED_0: u32 = 32;
+export const CSUM_FLAG_ENFORCE: u32 = 64;
+export const STORE_FLAG_RECOMPUTE_CSUM: u32 = 1;
+export const ASK: i32 = 1;
