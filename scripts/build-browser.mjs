@@ -20,11 +20,8 @@ await build({
     target: 'es2022',
     outDir,
     emptyOutDir: true,
-    // For modules vite keeps line breaks and names otherwise. No getter here does more than get.
-    rolldownOptions: {
-      output: { minify: true },
-      treeshake: { propertyReadSideEffects: false, propertyWriteSideEffects: false },
-    },
+    // For modules vite keeps line breaks and names otherwise.
+    rolldownOptions: { output: { minify: true } },
     lib: { entry: join(root, 'src', 'browser', 'index.ts'), formats: ['es'], fileName: () => 'skep.js' },
   },
 });

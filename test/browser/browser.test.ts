@@ -52,7 +52,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, re
 /** Open the page; what it sends back. */
 async function openPage(chromium: string): Promise<Result> {
   const files: Readonly<Record<string, readonly [path: string, type: string]>> = {
-    '/': [join(root, 'test/browser/page.html'), 'text/html'],
+    '/page.html': [join(root, 'test/browser/page.html'), 'text/html'],
     '/skep.js': [join(folder, 'module/skep.js'), 'text/javascript'],
     '/count.bpf.o': [join(root, 'examples/count-by-protocol/count.bpf.o'), 'application/octet-stream'],
     '/traffic.pcap': [join(root, 'examples/count-by-protocol/traffic.pcap'), 'application/octet-stream'],
@@ -71,7 +71,7 @@ async function openPage(chromium: string): Promise<Result> {
     });
   }).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/page.html`;
   const browser = spawn(chromium, [...FLAGS, `--user-data-dir=${join(folder, 'profile')}`, url], { stdio: 'ignore' });
   try {
     return await Promise.race([
