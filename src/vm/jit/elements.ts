@@ -15,6 +15,7 @@ import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter, Program } from './function-writer.ts';
 import { copyBytes } from './hash-replace.ts';
 import { AREA, FRAME_STRIDE, KEY_PLACE } from './imports.ts';
+import { CALL_HELPER } from './known-opcodes.ts';
 import type { JitOptions, MapShape } from './options.ts';
 
 const ARRAYS: ReadonlySet<number> = new Set([MAP_TYPE.ARRAY, MAP_TYPE.PERCPU_ARRAY]);
@@ -35,8 +36,6 @@ interface Walk {
   /** Call the function with the element, count it, and leave whether it wants another one. */
   readonly call: () => void;
 }
-
-const CALL_HELPER = 0x85;
 
 /** Whether a program has calls of the helper: it needs places for keys then. */
 export function callsWithElements({ length, op, imm }: Pick<Program, 'length' | 'op' | 'imm'>): boolean {

@@ -37,6 +37,8 @@ export interface ModuleParts {
   readonly globals: Globals;
   /** The function of each sub-program by its first slot. */
   readonly functions: ReadonlyMap<number, Index>;
+  /** Whether the program has tail calls. */
+  readonly tailCalls: boolean;
   /** First slots of the functions whose address is loaded. */
   readonly callbacks: readonly number[];
   /** Functions that may be written where they are called, by first slots: see inline.ts. */

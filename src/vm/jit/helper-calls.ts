@@ -7,6 +7,7 @@ import { ACCESS, OP } from '../../wasm/index.ts';
 import type { FunctionWriter, Program } from './function-writer.ts';
 import { width } from './flow-graph.ts';
 import { AREA } from './imports.ts';
+import { CALL_HELPER } from './known-opcodes.ts';
 import type { JitOptions } from './options.ts';
 
 /** The functions of the helper core, over the same memory. */
@@ -81,8 +82,6 @@ const QUICK: Readonly<Record<number, CoreCall | InPlace>> = {
   189: LOAD_BYTES,
   190: withMemory('store_bytes', low(2), low(3), low(4), 0),
 };
-
-const CALL_HELPER = 0x85;
 
 /** How the call at `at` is done; undefined: by the helper. */
 function quickAt({ op, imm, helpers }: Program, at: number, options: JitOptions): CoreCall | InPlace | undefined {

@@ -13,6 +13,7 @@ import type { FlowGraph } from './flow-graph.ts';
 import { FRAME_POINTER, REGISTERS } from './function-writer.ts';
 import type { Program, FunctionWriter } from './function-writer.ts';
 import { FRAME_STRIDE, MAX_ARGUMENTS } from './imports.ts';
+import { CALL_HELPER } from './known-opcodes.ts';
 
 /** Slots of a function that is written in its only place at most, and of one that is written in several. */
 const MAX_ONCE = 512;
@@ -20,8 +21,6 @@ const MAX_SHORT = 32;
 
 /** Bytes of a function, behind which it calls: V8 compiles none that is much longer. */
 const MAX_HOST = 1_000_000;
-
-const CALL_HELPER = CLASS.JMP | JMP.CALL;
 
 /**
  * What may be written where it is called, by first slots.

@@ -2,10 +2,13 @@
  * The canonical opcodes (see src/vm/compile.ts) that the JIT translates. A program with another one is left to the
  * interpreter: an operation that the interpreter learns is not guessed at here.
  */
-import { ALU, CLASS, FORMS, SRC } from '../../isa/index.ts';
+import { ALU, CLASS, FORMS, JMP, SRC } from '../../isa/index.ts';
 import { CANONICAL } from '../compile.ts';
 
-const CALL_REGISTER = 0x8d;
+/** Of a helper. */
+export const CALL_HELPER = CLASS.JMP | JMP.CALL;
+/** Of the helper whose number is in a register. */
+export const CALL_REGISTER = CALL_HELPER | SRC.X;
 
 /** What an opcode of the instruction set becomes. */
 function canonical(opcode: number): number {

@@ -10,10 +10,10 @@ import { ACCESS, Code, OP, TYPE } from '../../wasm/index.ts';
 import type { Index } from '../../wasm/index.ts';
 import type { FunctionWriter, ModuleParts, Program } from './function-writer.ts';
 import { AREA } from './imports.ts';
+import { CALL_HELPER } from './known-opcodes.ts';
 import { lpmLookup } from './lpm-lookup.ts';
 import type { InnerShape, JitOptions, MapShape } from './options.ts';
 
-export const CALL_HELPER = 0x85;
 const MAP_LOOKUP_ELEM = 1;
 const MAP_LOOKUP_PERCPU_ELEM = 195;
 /** Bytes of an array's key. */

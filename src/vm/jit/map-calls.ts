@@ -12,6 +12,7 @@ import type { FunctionWriter, ModuleParts, Program } from './function-writer.ts'
 import { width } from './flow-graph.ts';
 import { hashReplace } from './hash-replace.ts';
 import { AREA, CORE_WITHOUT_RESULT } from './imports.ts';
+import { CALL_HELPER } from './known-opcodes.ts';
 import type { JitOptions, MapShape } from './options.ts';
 
 /** The functions of the map core, and what a machine must know of its state. */
@@ -156,7 +157,6 @@ const MADE: Readonly<Record<string, (parts: ModuleParts, shape: MapShape) => Ind
   bloom_peek: bloomPeek,
 };
 
-const CALL_HELPER = 0x85;
 export const RECLAIM = 'reclaim';
 /** Takes a word and gives nothing. */
 export const ENLIST = 'enlist';

@@ -11,6 +11,7 @@ import { width } from './flow-graph.ts';
 import type { Block, FlowGraph } from './flow-graph.ts';
 import { FRAME_POINTER, REGISTERS } from './function-writer.ts';
 import type { Program } from './function-writer.ts';
+import { CALL_HELPER, CALL_REGISTER } from './known-opcodes.ts';
 import type { MapOptions } from './options.ts';
 
 /**
@@ -28,7 +29,6 @@ export interface Known {
   readonly value: Int32Array;
 }
 
-const CALL_HELPER = 0x85;
 const MAP_LOOKUP_ELEM = 1;
 /** In canonical form: of a division that it is signed, of a move that it extends a sign. */
 const IS_SIGNED = 0x08;
@@ -213,7 +213,7 @@ export function written({ op, dst, src, imm }: Program, at: number): readonly nu
 
 /** Calls that return here. */
 export function isCall(op: number): boolean {
-  return op === CALL_HELPER || op === CANONICAL.CALL_LOCAL || op === 0x8d || op === CANONICAL.TAIL_CALL;
+  return op === CALL_HELPER || op === CANONICAL.CALL_LOCAL || op === CALL_REGISTER || op === CANONICAL.TAIL_CALL;
 }
 
 /** Bit `n`: register `n` is live where each block starts, i.e. may be read before it is written. */
