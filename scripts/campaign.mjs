@@ -1,7 +1,5 @@
 // Long campaigns: fuzzers and differential runs that are too long for `npm test`.
-// Usage: npm run campaign [-- NAME… --seed N --count N --case N --type T]
-// Without a name it lists them; `all` runs all. `--case N` runs one case again. Failures are printed and written to
-// campaign-out/NAME-SEED.txt; the exit code is 1 if there were any.
+// Failures are printed and written to campaign-out/NAME-SEED.txt; the exit code is 1 if there were any, 2 for a wrong command line.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -9,6 +7,9 @@ import { parseArgs } from 'node:util';
 import { build } from 'vite';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+
+const USAGE = `usage: npm run campaign -- [NAME…] [--seed N] [--count N] [--case N] [--type T]
+Without a name it lists them; 'all' runs all. --case N runs one case again.`;
 
 /** Sources find files beside them, wherever they are bundled to. */
 const ownUrls = {
@@ -69,30 +70,45 @@ async function runOne(campaign, runCampaign, { seed, count, only, type }) {
   return texts.length === 0;
 }
 
-async function main() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      seed: { type: 'string' },
-      count: { type: 'string' },
-      case: { type: 'string' },
-      type: { type: 'string' },
-    },
-  });
-  const number = (text) => (text === undefined ? undefined : Number(text));
-  const seed = number(values.seed) ?? Math.floor(Math.random() * 2 ** 31);
+/** @throws Error that says what is wrong with the command line */
+function readArguments() {
+  const text = { type: 'string' };
+  const options = { seed: text, count: text, case: text, type: text, help: { type: 'boolean', short: 'h' } };
+  const { values, positionals } = parseArgs({ allowPositionals: true, options });
+  const number = (name) => {
+    if (values[name] === undefined) return undefined;
+    if (!/^\d+$/.test(values[name])) throw new Error(`--${name} takes a number`);
+    return Number(values[name]);
+  };
+  const seed = number('seed') ?? Math.floor(Math.random() * 2 ** 31);
+  const { type, help } = values;
+  return { names: positionals, help, options: { seed, count: number('count'), only: number('case'), type } };
+}
+
+async function main({ names, options }) {
   const out = join(root, 'campaign-out', `bundle-${process.pid}`);
   try {
     const { runCampaign, campaigns } = await load(out);
-    if (positionals.length === 0) return list(campaigns);
-    const chosen = positionals.includes('all') ? campaigns : campaigns.filter(({ name }) => positionals.includes(name));
-    if (chosen.length === 0) throw new Error(`no campaign ${positionals.join(', ')}; see npm run campaign`);
-    if (values.type !== undefined) for (const campaign of chosen) campaign.choose?.(values.type);
-    const options = { seed, count: number(values.count), only: number(values.case), type: values.type };
+    if (names.length === 0) return console.log(`${USAGE}\n\n${campaigns.map(({ name }) => name).join('\n')}`);
+    const chosen = names.includes('all') ? campaigns : campaigns.filter(({ name }) => names.includes(name));
+    if (chosen.length === 0) return refuse(`no campaign ${names.join(', ')}`);
+    if (options.type !== undefined) for (const campaign of chosen) campaign.choose?.(options.type);
     for (const campaign of chosen) if (!(await runOne(campaign, runCampaign, options))) process.exitCode = 1;
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
 }
 
-await main();
+function refuse(problem) {
+  console.error(`${problem}\n${USAGE}`);
+  process.exitCode = 2;
+}
+
+let given;
+try {
+  given = readArguments();
+} catch (error) {
+  refuse(error.message);
+}
+if (given?.help) console.log(USAGE);
+else if (given) await main(given);
