@@ -4,10 +4,11 @@
  * src/maps/core/assembly/array.ts does for any array.
  */
 import { ELEM_FLAG, MAP_TYPE } from '../../uapi/index.ts';
-import { ACCESS, Code, OP, TYPE } from '../../wasm/index.ts';
-import type { Index } from '../../wasm/index.ts';
+import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
+import type { Index, Code } from '../../wasm/index.ts';
 import type { ModuleParts } from './function-writer.ts';
 import { MAX_VALUE, copyBytes } from './hash-replace.ts';
+import { madeFunction } from './made-function.ts';
 import type { MapShape } from './options.ts';
 
 const [KEY, VALUE, FLAGS, CPU] = [0, 1, 2, 3];
@@ -18,25 +19,14 @@ const [KEY, VALUE, FLAGS, CPU] = [0, 1, 2, 3];
  */
 export function arrayUpdate(parts: ModuleParts, shape: MapShape): Index | undefined {
   if (shape.valueSize > MAX_VALUE) return undefined;
-  const known = parts.updates.get(shape.address);
-  if (known !== undefined) return known;
-  const { module, imports } = parts;
   const percpu = shape.type === MAP_TYPE.PERCPU_ARRAY;
   const params = percpu ? [KEY, VALUE, FLAGS, CPU] : [KEY, VALUE, FLAGS];
-  const fn = module.function(
-    module.type(
-      params.map(() => TYPE.I32),
-      [TYPE.I32],
-    ),
-  );
-  parts.updates.set(shape.address, fn);
-  const code = new Code(params.length);
-  writeUpdate(code, shape, percpu);
-  code.i32(shape.address);
-  for (const param of params) code.get(param);
-  code.call(imports.core(percpu ? 'percpu_array_update' : 'array_update'));
-  module.body(fn, code);
-  return fn;
+  return madeFunction(parts, `update ${shape.address}`, params.length, (code) => {
+    writeUpdate(code, shape, percpu);
+    code.i32(shape.address);
+    for (const param of params) code.get(param);
+    code.call(parts.imports.core(percpu ? 'percpu_array_update' : 'array_update'));
+  });
 }
 
 /** Returns 0 where the value was overwritten; goes on behind where the core must do it. */

@@ -3,10 +3,11 @@
  * src/maps/core/assembly/bloom.ts looks at, one after the other, and the second hash only when the first bit is set.
  */
 import { ERRNO } from '../../errors/index.ts';
-import { ACCESS, Code, OP, TYPE } from '../../wasm/index.ts';
-import type { Index } from '../../wasm/index.ts';
+import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
+import type { Index, Code } from '../../wasm/index.ts';
 import type { ModuleParts } from './function-writer.ts';
-import { MAX_KEY, hashKey } from './lookup.ts';
+import { MAX_KEY, hashKey } from './hash-lookup.ts';
+import { madeFunction } from './made-function.ts';
 import type { MapShape } from './options.ts';
 
 const VALUE = 0;
@@ -14,14 +15,7 @@ const VALUE = 0;
 /** The function that takes a value's address and gives 0 or -ENOENT; undefined: not for such a filter. */
 export function bloomPeek(parts: ModuleParts, shape: MapShape): Index | undefined {
   if (shape.valueSize > MAX_KEY || shape.hashes > MAX_HASHES) return undefined;
-  const known = parts.lookups.get(shape.address);
-  if (known !== undefined) return known;
-  const fn = parts.module.function(parts.module.type([TYPE.I32], [TYPE.I32]));
-  parts.lookups.set(shape.address, fn);
-  const code = new Code(1);
-  writePeek(code, shape);
-  parts.module.body(fn, code);
-  return fn;
+  return madeFunction(parts, `peek ${shape.address}`, 1, (code) => writePeek(code, shape));
 }
 
 /** Most hash functions: beyond them the core says what is wrong. */

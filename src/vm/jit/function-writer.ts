@@ -45,10 +45,8 @@ export interface ModuleParts {
   readonly inlined: ReadonlyMap<number, FlowGraph>;
   /** Write such a function with its registers set. */
   readonly writeInlined: (at: InlinedAt, registers: readonly Index[], graph: FlowGraph) => void;
-  /** Functions that look up, by the map's address; of maps in a map of maps by minus its address. Made when first called. */
-  readonly lookups: Map<number, Index>;
-  /** The same that replace elements. */
-  readonly updates: Map<number, Index>;
+  /** Functions that are made when they are first called: see made-function.ts. */
+  readonly made: Map<string, Index>;
 }
 
 /** Where a function is written that is not called. */

@@ -5,10 +5,11 @@
  */
 import { ELEM_STATE, HASH_ELEM, MAP_HEADER } from '../../memory/index.ts';
 import { ELEM_FLAG } from '../../uapi/index.ts';
-import { ACCESS, Code, OP, TYPE } from '../../wasm/index.ts';
-import type { Index, Label } from '../../wasm/index.ts';
+import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
+import type { Index, Label, Code } from '../../wasm/index.ts';
 import type { ModuleParts } from './function-writer.ts';
-import { MAX_KEY, compareKeys, hashKey } from './lookup.ts';
+import { MAX_KEY, compareKeys, hashKey } from './hash-lookup.ts';
+import { madeFunction } from './made-function.ts';
 import type { MapShape } from './options.ts';
 
 /** Longest value that is copied piece by piece. */
@@ -18,19 +19,12 @@ const [KEY, VALUE, FLAGS] = [0, 1, 2];
 /** The function that takes addresses of key and value, and flags, and gives 0 or -errno; undefined: not for such a map. */
 export function hashReplace(parts: ModuleParts, shape: MapShape): Index | undefined {
   if (shape.keySize > MAX_KEY || shape.valueSize > MAX_VALUE) return undefined;
-  const known = parts.updates.get(shape.address);
-  if (known !== undefined) return known;
-  const { module, imports } = parts;
-  const fn = module.function(module.type([TYPE.I32, TYPE.I32, TYPE.I32], [TYPE.I32]));
-  parts.updates.set(shape.address, fn);
-  const code = new Code(3);
-  const replacement = new Replacement(code, shape, imports.core('enlist'));
-  replacement.write();
-  code.i32(shape.address);
-  for (const param of [KEY, VALUE, FLAGS]) code.get(param);
-  code.call(imports.core('hash_update'));
-  module.body(fn, code);
-  return fn;
+  return madeFunction(parts, `update ${shape.address}`, 3, (code) => {
+    new Replacement(code, shape, parts.imports.core('enlist')).write();
+    code.i32(shape.address);
+    for (const param of [KEY, VALUE, FLAGS]) code.get(param);
+    code.call(parts.imports.core('hash_update'));
+  });
 }
 
 class Replacement {

@@ -6,9 +6,10 @@
  * little-endian word.
  */
 import { ELEM_STATE, HASH_ELEM, LPM_NODE, MAP_HEADER } from '../../memory/index.ts';
-import { ACCESS, Code, OP, TYPE } from '../../wasm/index.ts';
-import type { Index, Label } from '../../wasm/index.ts';
+import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
+import type { Index, Label, Code } from '../../wasm/index.ts';
 import type { ModuleParts } from './function-writer.ts';
+import { madeFunction } from './made-function.ts';
 import type { MapShape } from './options.ts';
 
 /** Bytes of the length before the bits of a key. */
@@ -27,21 +28,14 @@ const [KEY, MAP] = [0, 1];
 export function lpmLookup(parts: ModuleParts, address: number, keySize: number, shape?: MapShape): Index | undefined {
   const size = keySize - LENGTH_SIZE;
   if (size > MAX_BITS) return undefined;
-  const id = shape === undefined ? -address : address;
-  const known = parts.lookups.get(id);
-  if (known !== undefined) return known;
-  const { module, imports } = parts;
-  const params = shape === undefined ? [TYPE.I32, TYPE.I32] : [TYPE.I32];
-  const fn = module.function(module.type(params, [TYPE.I32]));
-  parts.lookups.set(id, fn);
-  const code = new Code(params.length);
-  const walk = new Walk(code, shape, size);
-  walk.write();
-  walk.map();
-  code.get(KEY);
-  code.call(imports.core('lpm_lookup'));
-  module.body(fn, code);
-  return fn;
+  const name = shape === undefined ? `inner lookup ${address}` : `lookup ${address}`;
+  return madeFunction(parts, name, shape === undefined ? 2 : 1, (code) => {
+    const walk = new Walk(code, shape, size);
+    walk.write();
+    walk.map();
+    code.get(KEY);
+    code.call(parts.imports.core('lpm_lookup'));
+  });
 }
 
 class Walk {

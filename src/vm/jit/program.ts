@@ -83,8 +83,7 @@ export function translate(program: Program, options: JitOptions): Translation {
     functions,
     tailCalls,
     callbacks: [...new Set(callbacks)].filter((entry) => functions.has(entry)),
-    lookups: new Map(),
-    updates: new Map(),
+    made: new Map(),
     inlined: options.mode === 'verified' ? inlinedFunctions(program, graphs.main, graphs.locals) : new Map(),
     writeInlined,
   };
