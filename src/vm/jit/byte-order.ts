@@ -9,6 +9,7 @@ import type { FunctionWriter } from './function-writer.ts';
 const LOAD = CLASS.LDX | MODE.MEM | SIZE.DW;
 const TO_BIG = CLASS.ALU | ALU.END | 0x08;
 const SWAP = CLASS.ALU64 | ALU.END;
+const SHIFT_RIGHT = CLASS.ALU64 | ALU.RSH;
 
 /** `le`, `be` and `bswap` of 16, 32 and 64 bits. The memory is little-endian. */
 export function writeByteOrder(f: FunctionWriter, at: number): void {
@@ -98,6 +99,31 @@ export function swap64(f: FunctionWriter): void {
   f.op(OP.i64_or);
 }
 
+/**
+ * A swap of 64 bits of which at most the upper half is kept, shifted down: compilers write `ntohs(x) >> 3` so. That is a swap of
+ * 32 or 16 bits.
+ * @param last the first slot that is not of the same block any more
+ * @returns whether the two instructions from `at` on were such
+ */
+export function writeSwappedShift(f: FunctionWriter, at: number, last: number): boolean {
+  const { op, dst } = f.program;
+  const next = at + 1;
+  if (!isSwap64(f, at) || next >= last || op[next] !== SHIFT_RIGHT || dst[next] !== dst[at]) return false;
+  const bits = f.constant(next)?.low ?? 0;
+  if (bits < 32 || bits > 63) return false;
+  f.dst32(at);
+  if (bits >= 48) swap16(f, f.facts?.halves.has(at));
+  else swap32(f);
+  f.code.i32(bits & 15);
+  f.op(OP.i32_shr_u);
+  f.setDst32(next);
+  return true;
+}
+
+function isSwap64({ program: { op, imm } }: FunctionWriter, at: number): boolean {
+  return (op[at] === TO_BIG || op[at] === SWAP) && imm[at] === 64;
+}
+
 const BYTES_BACKWARDS = [7, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /** The low lane of the vector on the stack with its bytes swapped, as an i64. */
@@ -113,10 +139,10 @@ function swapLane({ code }: FunctionWriter): void {
  * @returns whether the two instructions from `at` on were such
  */
 export function writeSwappedLoad(f: FunctionWriter, at: number, last: number): boolean {
-  const { op, dst, src, off, imm } = f.program;
+  const { op, dst, src, off } = f.program;
   const next = at + 1;
   if (op[at] !== LOAD || next >= last || dst[next] !== dst[at] || f.promoted(at) !== undefined) return false;
-  if ((op[next] !== TO_BIG && op[next] !== SWAP) || imm[next] !== 64) return false;
+  if (!isSwap64(f, next)) return false;
   if (f.options.mode !== 'verified' || f.options.narrow !== undefined || !hasVectors()) return false;
   f.getRegister(src[at] >> 1);
   f.op(OP.i32_wrap_i64);

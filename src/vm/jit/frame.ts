@@ -177,14 +177,14 @@ function lookThrough(
   return promoted;
 }
 
-/** Whether an instruction changes the byte order of a number that has 16 bits. */
+/** Whether an instruction changes the byte order of a number that has 16 bits, or moves it up, too. */
 function isHalf({ op, dst, imm }: Program, at: number, { kind, value }: Known): boolean {
   const isArithmetic = (op[at] & 7) === CLASS.ALU || (op[at] & 7) === CLASS.ALU64;
   const register = dst[at] >> 1;
   return (
     isArithmetic &&
     (op[at] & 0xf0) === ALU.END &&
-    imm[at] === 16 &&
+    imm[at] !== 32 &&
     kind[register] === KIND.WORD &&
     value[register] <= 16
   );

@@ -5,7 +5,7 @@ import { ACCESS, Code, OP, TYPE } from '../../wasm/index.ts';
 import type { Index } from '../../wasm/index.ts';
 import { CANONICAL } from '../compile.ts';
 import { writeAlu, writeExtension } from './alu.ts';
-import { writeSwappedLoad } from './byte-order.ts';
+import { writeSwappedLoad, writeSwappedShift } from './byte-order.ts';
 import { isCallingHelper, writeCallingHelper } from './callbacks.ts';
 import { callHelper, callLocal, callRegister, convention, loadPacket, writeExit } from './calls.ts';
 import { writeCondition } from './condition.ts';
@@ -26,6 +26,8 @@ import type { BlockWriter } from './structure.ts';
 import { writeTailCall } from './tail-call.ts';
 import { writeWide } from './wide-loads.ts';
 
+/** Two instructions that are written as one: each answers whether it was so. */
+const PAIRS = [writeExtension, writeSwappedShift, writeSwappedLoad];
 /** Frames of at most so many bytes are zeroed word by word. */
 const UNROLLED_ZEROES = 128;
 
@@ -148,7 +150,7 @@ class ProgramBlocks implements BlockWriter {
     for (let at = start; at < last; at += width(op[at])) {
       if (at === paid) paid = this.#pay(at, behind);
       if (writeWide(this.#f, at, this.#wideLoads)) continue;
-      if (writeExtension(this.#f, at, last) || writeSwappedLoad(this.#f, at, last)) at++;
+      if (PAIRS.some((write) => write(this.#f, at, last))) at++;
       else writeInstruction(this.#f, at);
     }
     if (end !== 'fall' && paid === last) this.#pay(last, behind);
