@@ -18,6 +18,7 @@ export function narrowContext(space: AddressSpace, region: Region, struct: CtxSt
   return {
     region,
     clear: () => void values.fill(0),
+    isNarrow: (at, size) => fields.some(({ offset, size: whole }) => at < offset + whole && at + size > offset),
     loadOffset(at, size) {
       for (const { offset, size: whole, behind } of fields) {
         if (at >= offset && at < offset + whole) return size < behind ? at : offset;

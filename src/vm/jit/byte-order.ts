@@ -143,7 +143,7 @@ export function writeSwappedLoad(f: FunctionWriter, at: number, last: number): b
   const next = at + 1;
   if (op[at] !== LOAD || next >= last || dst[next] !== dst[at] || f.promoted(at) !== undefined) return false;
   if (!isSwap64(f, next)) return false;
-  if (f.options.mode !== 'verified' || f.options.narrow !== undefined || !hasVectors()) return false;
+  if (f.options.mode !== 'verified' || !hasVectors()) return false;
   f.getRegister(src[at] >> 1);
   f.op(OP.i32_wrap_i64);
   if (off[at] < 0) {

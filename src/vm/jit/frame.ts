@@ -10,6 +10,7 @@ import { REGISTER_WORDS } from '../executable.ts';
 import { CALLING_HELPERS, FOR_EACH_MAP_ELEM, LOOP } from '../callbacks.ts';
 import { CANONICAL } from '../compile.ts';
 import { argumentsOf } from './calls.ts';
+import { plainAccesses } from './context-pointers.ts';
 import { isCompiledWalk } from './elements.ts';
 import { width } from './flow-graph.ts';
 import type { FlowGraph } from './flow-graph.ts';
@@ -48,6 +49,8 @@ export interface FunctionFacts {
   readonly through: ReadonlyMap<number, ReadonlyMap<number, number>>;
   /** Loads of bytes that one load takes the place of. */
   readonly wide: WideLoads;
+  /** Loads and stores that touch no narrow field of the context, by slot. */
+  readonly plain: ReadonlySet<number>;
   /** Loads and stores of the function's own frame that stay memory. */
   readonly inFrame: ReadonlySet<number>;
   /** Bytes below r10 that memory must hold. */
@@ -99,12 +102,13 @@ export function functionFacts(
   });
   if (losesFrame(program, graph, known)) use.escape(-MAX_BPF_STACK);
   const frameUse = use.promote(promoted);
-  const wide: WideLoads =
-    options.mode === 'verified' && !options.narrow
-      ? wideLoads(program, graph, new Map([...promoted, ...(callers ?? [])]))
-      : new Map();
+  const { narrow } = options;
+  const plain = narrow === undefined ? new Set<number>() : plainAccesses(program, graph, narrow);
+  const isPlainLoad = (at: number): boolean =>
+    !promoted.has(at) && callers?.has(at) !== true && (narrow === undefined || plain.has(at));
+  const wide: WideLoads = options.mode === 'verified' ? wideLoads(program, graph, isPlainLoad) : new Map();
   const lowWords = lowWordOperations(program, graph, words);
-  return { ...frameUse, promoted, through, maps, outerMaps, tables, callbacks, words, halves, lowWords, wide };
+  return { ...frameUse, promoted, through, maps, outerMaps, tables, callbacks, words, halves, lowWords, wide, plain };
 }
 
 /** Calls that one function inlines at most because of its frame. */

@@ -34,7 +34,7 @@ export function writeLoad(f: FunctionWriter, at: number): void {
     return f.setDst64(at);
   }
   const base = src[at] >> 1;
-  const narrow = !signed && size <= 2 && f.options.narrow !== undefined && base !== FRAME_POINTER;
+  const narrow = !signed && size <= 2 && mayBeNarrow(f, at, base);
   const offset = pushAddress(f, at, base, size, narrow ? ACCESS_NARROW : 0);
   if (narrow && f.options.mode !== 'checked') narrowLoad(f, size);
   f.code.access((signed ? LOAD_SIGNED : LOAD)[size], offset);
@@ -53,7 +53,7 @@ export function writeStore(f: FunctionWriter, at: number): void {
     return f.code.set(local);
   }
   const base = f.program.dst[at] >> 1;
-  const narrow = f.options.narrow !== undefined && base !== FRAME_POINTER;
+  const narrow = mayBeNarrow(f, at, base);
   const offset = pushAddress(f, at, base, size, ACCESS_WRITE | (narrow ? ACCESS_NARROW : 0));
   const address = f.scratch(TYPE.I32);
   if (narrow) f.code.tee(address);
@@ -95,6 +95,11 @@ function pushAddress(f: FunctionWriter, at: number, base: number, size: Size, ac
     f.op(OP.i32_add);
   }
   return 0;
+}
+
+/** Whether an access may touch a narrow field of the context. */
+function mayBeNarrow({ options, facts }: FunctionWriter, at: number, base: number): boolean {
+  return options.narrow !== undefined && base !== FRAME_POINTER && facts?.plain.has(at) !== true;
 }
 
 /** The address on the stack, or where a narrow context field is. */

@@ -8,6 +8,8 @@ export interface NarrowContextRange {
   readonly base: number;
   /** Bytes. */
   readonly size: number;
+  /** Whether an access of `bytes` bytes, at an offset in the struct, touches such a field. */
+  isNarrow(offset: number, bytes: number): boolean;
 }
 
 /** What is known of a map before it is: of those in a map of maps. */

@@ -31,7 +31,7 @@ function joined(text: string): string[] {
   fill();
   machine.run(compiled, memory.base);
   expect({ r0: [...machine.result], memory: left() }).toEqual(expected);
-  const loads = new Set(wideLoads(program, flowGraph(program, 0), new Map()).values());
+  const loads = new Set(wideLoads(program, flowGraph(program, 0), () => true).values());
   return [...loads].flatMap((load) =>
     load === undefined ? [] : [`${load.size * 8}${load.swapped ? ' swapped' : ''}`],
   );

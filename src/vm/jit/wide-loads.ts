@@ -52,12 +52,12 @@ const JOINS: ReadonlySet<number> = new Set([ALU.OR, ALU.ADD, ALU.XOR]);
 /** A reader behind the block. */
 const BEHIND = -1;
 
-/** @param promoted loads of the frame that are none any more */
-export function wideLoads(program: Program, graph: FlowGraph, promoted: ReadonlyMap<number, number>): WideLoads {
+/** @param isPlainLoad whether the load at a slot takes its bytes from where its address says */
+export function wideLoads(program: Program, graph: FlowGraph, isPlainLoad: (at: number) => boolean): WideLoads {
   const found = new Map<number, WideLoad | undefined>();
   let live: Uint16Array | undefined;
   for (const block of graph.blocks) {
-    const candidates = new BlockPieces(program, promoted).candidates(block);
+    const candidates = new BlockPieces(program, isPlainLoad).candidates(block);
     if (candidates.length === 0) continue;
     live ??= liveAtBlocks(program, graph);
     let liveBehind = 0;
@@ -97,14 +97,14 @@ function readersIn(program: Program, { start, last, end }: Block, liveBehind: nu
 /** A walk through one block. */
 class BlockPieces {
   readonly #program: Program;
-  readonly #promoted: ReadonlyMap<number, number>;
+  readonly #isPlainLoad: (at: number) => boolean;
   readonly #held = new Map<number, Pieces>();
   readonly #versions = new Map<number, number>();
   readonly #candidates: WideLoad[] = [];
 
-  constructor(program: Program, promoted: ReadonlyMap<number, number>) {
+  constructor(program: Program, isPlainLoad: (at: number) => boolean) {
     this.#program = program;
-    this.#promoted = promoted;
+    this.#isPlainLoad = isPlainLoad;
   }
 
   candidates({ start, last }: Block): readonly WideLoad[] {
@@ -136,7 +136,7 @@ class BlockPieces {
     const source = src[at] >> 1;
     if ((code & 7) === CLASS.LDX) {
       const size = accessSize(code);
-      if ((code & 0xe0) !== MODE.MEM || size === 8 || this.#promoted.has(at)) return undefined;
+      if ((code & 0xe0) !== MODE.MEM || size === 8 || !this.#isPlainLoad(at)) return undefined;
       const version = this.#versions.get(source) ?? 0;
       return { base: source, version, pieces: [{ off: off[at], size, shift: 0 }], slots: [at] };
     }
