@@ -5,6 +5,7 @@
  */
 import { helperArgCount } from '../../contracts/index.ts';
 import { SIZE } from '../../isa/index.ts';
+import { HELPER_STATE } from '../../memory/index.ts';
 import { ACCESS, OP, TYPE } from '../../wasm/index.ts';
 import type { ValueType } from '../../wasm/index.ts';
 import { POISON } from '../interpreter.ts';
@@ -143,18 +144,19 @@ function endProgram(f: FunctionWriter): void {
 /** `LD_ABS`, `LD_IND`: r0 from the packet, big-endian; outside of it the function ends with 0. */
 export function loadPacket(f: FunctionWriter, at: number): void {
   const { op, src, imm } = f.program;
-  const { code, parts } = f;
+  const { code } = f;
   const size = op[at] & 0x18;
-  if (op[at] & 0x40) {
+  const bytes = size === SIZE.W ? 4 : size === SIZE.H ? 2 : 1;
+  const isIndirect = (op[at] & 0x40) !== 0;
+  const offset = isIndirect ? f.scratch(TYPE.I32) : undefined;
+  if (offset !== undefined) {
     f.getRegister(src[at] >> 1);
     f.op(OP.i32_wrap_i64);
     code.i32(imm[at]);
     f.op(OP.i32_add);
-  } else {
-    code.i32(imm[at]);
+    code.set(offset);
   }
-  code.i32(size === SIZE.W ? 4 : size === SIZE.H ? 2 : 1);
-  code.call(parts.imports.of('packet'));
+  packetAddress(f, bytes, () => (offset === undefined ? code.i32(imm[at]) : code.get(offset)));
   const address = f.scratch(TYPE.I32);
   code.tee(address);
   f.op(OP.i32_eqz);
@@ -166,8 +168,35 @@ export function loadPacket(f: FunctionWriter, at: number): void {
   code.get(address);
   code.access(size === SIZE.W ? ACCESS.i32_load : size === SIZE.H ? ACCESS.i32_load16_u : ACCESS.i32_load8_u, 0);
   if (size === SIZE.W) swap32(f);
-  else if (size === SIZE.H) swap16(f);
+  else if (size === SIZE.H) swap16(f, true);
   f.op(OP.i64_extend_i32_u);
   f.setRegister(0);
   poison(f);
+}
+
+/** The address of bytes at an offset in the packet, or 0: the machine is asked where they are not simply inside. */
+function packetAddress(f: FunctionWriter, bytes: number, offset: () => void): void {
+  const { code, parts, options } = f;
+  const ask = (): void => {
+    offset();
+    code.i32(bytes);
+    code.call(parts.imports.of('packet'));
+  };
+  if (options.mode === 'checked' || options.quick === undefined) return ask();
+  const { state } = options.quick;
+  offset();
+  f.op(OP.i64_extend_i32_u);
+  code.i64(bytes, 0);
+  f.op(OP.i64_add);
+  code.i32(state);
+  code.access(ACCESS.i64_load32_u, HELPER_STATE.LENGTH);
+  f.op(OP.i64_le_u);
+  code.if(TYPE.I32);
+  code.i32(state);
+  code.access(ACCESS.i32_load, HELPER_STATE.DATA);
+  offset();
+  f.op(OP.i32_add);
+  code.else();
+  ask();
+  code.end();
 }
