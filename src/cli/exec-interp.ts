@@ -30,7 +30,6 @@ export const env: HelperEnv = {
   packet: undefined,
   cpus: 1,
   progType: 0,
-  redirect: 0,
   dynptr: 0,
   mapAt: () => undefined,
   random: () => 0x2545f491,

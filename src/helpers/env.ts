@@ -46,8 +46,6 @@ export interface HelperEnv {
   readonly cpus: number;
   /** Type of the program that runs: some helpers answer by it. */
   progType: number;
-  /** Where the last redirection goes: a device, a CPU; 0: nowhere, or everywhere. */
-  redirect: number;
   /** Absent where nothing runs callbacks. */
   readonly timers?: Timers;
   /** 16 bytes for the dynptr that a callback is given. */

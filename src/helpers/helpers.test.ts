@@ -19,7 +19,6 @@ const env: HelperEnv = {
   packet: undefined,
   cpus: 2,
   progType: 0,
-  redirect: 0,
   dynptr: 0,
   mapAt: (address) => maps.get(address),
   random: () => 0xfedcba98,

@@ -33,6 +33,8 @@ export interface Host {
   readonly warmup: number;
   /** 32 random bits. */
   readonly random: () => number;
+  /** Whether somebody gives those, and means programs to see them. */
+  readonly isRandomGiven: boolean;
   /** One line of `bpf_trace_printk`. */
   trace(line: string): void;
 }

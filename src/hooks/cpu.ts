@@ -35,7 +35,6 @@ export function createCpu(host: Host, engine: EngineName = 'interp', mode: Cpu['
     packet: undefined,
     cpus: host.possibleCpus,
     progType: 0,
-    redirect: 0,
     dynptr: region(16, 'mem', 'dynptr', true).base,
     mapAt: (address) => host.mapAt(address),
     random: () => host.random(),
@@ -58,7 +57,7 @@ export function createCpu(host: Host, engine: EngineName = 'interp', mode: Cpu['
             env,
             tailCalled(() => cpu),
             { core: () => core.linked, cpu: () => env.cpu },
-            helperCore(space, packet.state),
+            helperCore(host, packet.state),
           )
         : undefined,
     ctx,

@@ -23,6 +23,7 @@ const host: Host = {
   hasDevice: () => true,
   mapAt: () => undefined,
   random: () => 4,
+  isRandomGiven: true,
   trace: () => {},
 };
 const cpu = createCpu(host);

@@ -374,6 +374,7 @@ function createHost(options: KernelOptions, possibleCpus: number, mapAt: Map<num
       for (const map of mapAt.values()) map.runStopped?.();
     },
     hasDevice: (index) => options.devices?.includes(index) ?? index < 2 ** 31,
+    isRandomGiven: options.random !== undefined,
     random: options.random ?? (() => Math.floor(Math.random() * 2 ** 32)),
     trace: options.trace ?? (() => {}),
   };

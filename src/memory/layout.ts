@@ -103,6 +103,8 @@ export const HELPER_STATE = {
   REST: 16,
   /** Address of the context that says where the packet lies. */
   CONTEXT: 20,
+  /** 64 bits, not 0: the state of the generator of random numbers. */
+  SEED: 24,
   SIZE: 64,
 } as const;
 

@@ -166,3 +166,33 @@ describe.each(Object.entries(TYPES))('quick helpers of %s programs', (type, { pr
     }
   });
 });
+
+describe('random numbers', () => {
+  const text = 'call 7\nexit';
+  const runs = (random?: () => number): number[] => {
+    using kernel = createKernel({ engine: 'jit', random });
+    const insns = encode(assemble(text).insns);
+    const progFd = kernel.bpf(BPF_CMD.PROG_LOAD, { progType: PROG_TYPE.XDP, insns, license: 'GPL' });
+    return Array.from({ length: 1000 }, () => {
+      const attr = { progFd, dataIn: FRAME, repeat: 1, retval: 0 };
+      expect(kernel.bpf(BPF_CMD.PROG_TEST_RUN, attr)).toBe(0);
+      return attr.retval >>> 0;
+    });
+  };
+
+  it('are those that the host gives', () => {
+    let next = 0;
+    expect(runs(() => (next += 7)).slice(1, 4)).toEqual([14, 21, 28]);
+  });
+
+  it('have 32 random bits', () => {
+    const numbers = runs();
+    expect(new Set(numbers).size).toBeGreaterThan(990);
+    for (let bit = 0; bit < 32; bit++) {
+      const set = numbers.filter((number) => (number >>> bit) & 1).length;
+      expect(set, `bit ${bit}`).toBeGreaterThan(350);
+      expect(set, `bit ${bit}`).toBeLessThan(650);
+    }
+    expect(runs()).not.toEqual(numbers);
+  });
+});

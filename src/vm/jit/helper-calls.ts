@@ -9,6 +9,7 @@ import { width } from './flow-graph.ts';
 import { AREA } from './imports.ts';
 import { CALL_HELPER } from './known-opcodes.ts';
 import type { JitOptions } from './options.ts';
+import { writeRedirect } from './redirect.ts';
 
 /** The functions of the helper core, over the same memory. */
 export interface HelperFunctions {
@@ -49,6 +50,7 @@ const LOAD_BYTES = withMemory('load_bytes', low(2), low(3), low(4));
 
 /** By the helper's number. */
 const QUICK: Readonly<Record<number, CoreCall | InPlace>> = {
+  7: { ...onState('get_prandom_u32'), result: 'unsigned' },
   /** get_smp_processor_id */
   8: (f) => {
     f.code.i32(f.options.area);
@@ -110,6 +112,7 @@ export function quickImports(program: Program, options: JitOptions): ReadonlyMap
  * @returns false: it is not one that is known here
  */
 export function writeHelperCall(f: FunctionWriter, at: number, ask: () => void): boolean {
+  if (writeRedirect(f, at, ask)) return true;
   const call = quickAt(f.program, at, f.options);
   if (call === undefined) return false;
   if (typeof call === 'function') {

@@ -5,6 +5,7 @@ export const STATE_START: u32 = 8;
 export const STATE_ORIGIN: u32 = 12;
 export const STATE_REST: u32 = 16;
 export const STATE_CONTEXT: u32 = 20;
+export const STATE_SEED: u32 = 24;
 export const CONTEXT_DATA: u32 = 0;
 export const CONTEXT_DATA_END: u32 = 4;
 export const CONTEXT_DATA_META: u32 = 8;

@@ -5,5 +5,6 @@
  */
 export { csum_diff, csum_replace } from './checksum';
 export { load_bytes, skb_pull_data, store_bytes } from './packet';
+export { get_prandom_u32 } from './random';
 export { strncmp } from './strings';
 export { xdp_adjust_head, xdp_adjust_meta, xdp_adjust_tail, xdp_get_buff_len } from './xdp';
