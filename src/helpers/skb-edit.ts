@@ -163,8 +163,10 @@ export const skbEditFamily = onPacket({
   /** A flow without a hash gets one that is the same for all its packets of equal headers. */
   get_hash_recalc(env, r) {
     const packet = skb(env);
-    if (!packet.hasHash) packet.setHash(flowHash(env, packet));
-    packet.changed();
+    if (!packet.hasHash) {
+      packet.setHash(flowHash(env, packet));
+      packet.changed();
+    }
     returnUint(r, packet.hash);
   },
 });

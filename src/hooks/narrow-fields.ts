@@ -13,25 +13,31 @@ export interface NarrowContext extends Context {
 
 export function narrowContext(space: AddressSpace, region: Region, struct: CtxStruct): NarrowContext {
   const fields = struct.fields.filter((field) => field.behind < field.size);
+  const cells: [number, number] = [0, 0];
+  /** Which of `fields` has a cell; -1: none. */
+  const fieldOf = new Int8Array(Math.ceil(struct.size / 4)).fill(-1);
+  fields.forEach(({ offset }, i) => {
+    cells[offset >> 7] |= 1 << ((offset >> 2) & 31);
+    fieldOf[offset >> 2] = i;
+  });
   // Values before a store, for stores that change nothing.
   const values = new Uint32Array(fields.length);
   return {
     region,
     clear: () => void values.fill(0),
-    isNarrow: (at, size) => fields.some(({ offset, size: whole }) => at < offset + whole && at + size > offset),
+    cells,
     loadOffset(at, size) {
-      for (const { offset, size: whole, behind } of fields) {
-        if (at >= offset && at < offset + whole) return size < behind ? at : offset;
-      }
-      return at;
+      const i = fieldOf[at >> 2];
+      return i < 0 || size < fields[i].behind ? at : fields[i].offset;
     },
     kept(at, size) {
-      for (let i = 0; i < fields.length; i++) {
-        const { offset, size: whole, behind, below } = fields[i];
-        if (at >= offset + whole || at + size <= offset) continue;
+      for (let cell = at >> 2; cell <= (at + size - 1) >> 2; cell++) {
+        const i = fieldOf[cell];
+        if (i < 0) continue;
+        const { offset, behind, below } = fields[i];
         const address = region.base + offset;
         const stored = space.view.getUint32(address, true);
-        if (below === undefined || stored < below) values[i] = stored & (2 ** (8 * behind) - 1);
+        if (below === undefined || stored < below) values[i] = stored & (0xffffffff >>> (32 - 8 * behind));
         space.view.setUint32(address, values[i], true);
       }
     },

@@ -135,11 +135,7 @@ function compileFor(
   variant: Variant,
 ): ProgramImage['compiled'] {
   const { executable, verified, stackDepth, mapLoads } = image;
-  const narrow = context && {
-    base: context.region.base,
-    size: context.region.size,
-    isNarrow: (offset: number, bytes: number) => context.isNarrow(offset, bytes),
-  };
+  const narrow = context && { base: context.region.base, size: context.region.size, cells: context.cells };
   const packetFields = image.progType === PROG_TYPE.XDP ? XDP_PACKET : undefined;
   const mode = verified ? verifiedMode : 'checked';
   return jit?.compile(executable, { mode, stackDepth, mapLoads, narrow, packetFields, ...variant });

@@ -20,8 +20,8 @@ export type TailCalls<Env> = (map: number, index: number, slot: number) => Execu
 /** A context whose fields are narrower on Linux than the struct that programs see: what such a field does not keep. */
 export interface Context {
   readonly region: Region;
-  /** Whether an access touches such a field. */
-  isNarrow(offset: number, size: number): boolean;
+  /** Bit `n`: such a field has bytes among the four from 4 × `n` on; low and high word. */
+  readonly cells: readonly [low: number, high: number];
   /** Where a load of 1 or 2 bytes at an offset takes them from. */
   loadOffset(offset: number, size: number): number;
   /** Called after a store. */

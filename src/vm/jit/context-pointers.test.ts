@@ -6,7 +6,7 @@ import { plainAccesses } from './context-pointers.ts';
 import { flowGraph } from './flow-graph.ts';
 
 /** The word at 8 is narrow. */
-const NARROW = { base: 4096, size: 64, isNarrow: (at: number, bytes: number) => at < 12 && at + bytes > 8 };
+const NARROW = { base: 4096, size: 64, cells: [0b100, 0] } as const;
 
 it.each<[name: string, text: string, plain: number[]]>([
   ['a wide field', 'r0 = *(u8 *)(r1 + 4)', [0]],

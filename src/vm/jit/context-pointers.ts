@@ -37,6 +37,14 @@ export function plainAccesses(program: Program, graph: FlowGraph, narrow: Narrow
   return collect(program, graph, narrow, true) ?? new Set();
 }
 
+/** Whether an access of `bytes` bytes, at an offset in the struct, touches a narrow field. */
+function touches({ cells, size }: NarrowContextRange, offset: number, bytes: number): boolean {
+  if (offset < 0 || offset + bytes > size) return true;
+  for (let cell = offset >> 2; cell <= (offset + bytes - 1) >> 2; cell++)
+    if ((cells[cell >> 5] >> (cell & 31)) & 1) return true;
+  return false;
+}
+
 function callsFunctions({ length, op, functionLoads }: Program): boolean {
   if (functionLoads.size > 0) return true;
   for (let slot = 0; slot < length; slot += width(op[slot])) if (op[slot] === CANONICAL.CALL_LOCAL) return true;
@@ -61,7 +69,7 @@ function collect(
     for (let at = start; at < last; at += width(op[at])) {
       if (isAccess(op[at])) {
         const base = 1 << ((op[at] & 7) === CLASS.LDX ? src[at] >> 1 : dst[at] >> 1);
-        const isOther = (now.sure & base) !== 0 && !narrow.isNarrow(off[at], accessSize(op[at]));
+        const isOther = (now.sure & base) !== 0 && !touches(narrow, off[at], accessSize(op[at]));
         if (!(now.may & base) || isOther) plain.add(at);
         if (!loaded && storesWhole(program, at) && now.may & (1 << (src[at] >> 1))) return undefined;
       }

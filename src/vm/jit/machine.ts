@@ -310,12 +310,15 @@ export class JitMachine<Env extends World> {
 
   /** Run `count` times, at least once. @returns the low word of the last r0, unsigned. */
   repeat(program: CompiledProgram, count: number, r1: number, context?: Context, meter?: Meter): number {
-    if (program.options.mode !== 'checked' && !program.mayEnd) {
+    if (program.options.mode !== 'checked') {
       this.#prepare(program, context, meter);
       try {
         return program.repeat(r1, 0, count) >>> 0;
       } catch (error) {
         throw told(error);
+      } finally {
+        this.#depth = DEEP_FRAMES - 1;
+        this.surrender();
       }
     }
     let result = 0;

@@ -6,6 +6,7 @@
 import { MAP_TYPE } from '../../uapi/index.ts';
 import { ACCESS, OP } from '../../wasm/index.ts';
 import type { Index } from '../../wasm/index.ts';
+import { CANONICAL } from '../compile.ts';
 import { arrayUpdate } from './array-update.ts';
 import { bloomPeek } from './bloom-peek.ts';
 import type { FunctionWriter, ModuleParts, Program } from './function-writer.ts';
@@ -166,6 +167,8 @@ export function coreImports(program: Program, { mode, core }: JitOptions): Reado
   const found = new Map<string, number>();
   if (mode !== 'verified' || core === undefined) return found;
   for (let slot = 0; slot < program.length; slot += width(program.op[slot])) {
+    // Other programs may leave elements behind.
+    if (program.op[slot] === CANONICAL.TAIL_CALL) found.set(RECLAIM, 0);
     const helper = program.op[slot] === CALL_HELPER ? HELPERS[program.imm[slot]] : undefined;
     if (helper === undefined) continue;
     for (const { name, args } of [...(helper.any ? [helper.any] : []), ...Object.values(helper.types)])

@@ -9,6 +9,7 @@ import { FRAME_POINTER } from './function-writer.ts';
 import type { FunctionWriter } from './function-writer.ts';
 import { writeGuard } from './guard.ts';
 import { ACCESS_NARROW, ACCESS_WRITE } from './imports.ts';
+import type { NarrowContextRange } from './options.ts';
 
 type Size = 1 | 2 | 4 | 8;
 
@@ -107,7 +108,7 @@ function narrowLoad(f: FunctionWriter, size: Size): void {
   const { code } = f;
   const address = f.scratch(TYPE.I32);
   code.set(address);
-  inContext(f, address);
+  inNarrowField(f, address, size);
   code.if(TYPE.I32);
   code.get(address);
   code.i32(size);
@@ -119,7 +120,7 @@ function narrowLoad(f: FunctionWriter, size: Size): void {
 
 function narrowStore(f: FunctionWriter, address: Index, size: Size): void {
   const { code } = f;
-  inContext(f, address);
+  inNarrowField(f, address, size);
   code.if();
   code.get(address);
   code.i32(size);
@@ -127,13 +128,34 @@ function narrowStore(f: FunctionWriter, address: Index, size: Size): void {
   code.end();
 }
 
-function inContext(f: FunctionWriter, address: Index): void {
-  const { base, size } = f.options.narrow ?? { base: 0, size: 0 };
-  f.code.get(address);
-  f.code.i32(base);
-  f.op(OP.i32_sub);
-  f.code.i32(size);
+/** Whether an access is in the context, where it has a narrow field: of 4 bytes that are aligned, or of a part of such ones. */
+function inNarrowField(f: FunctionWriter, address: Index, bytes: Size): void {
+  const { code } = f;
+  const { base, size, cells } = f.options.narrow as NarrowContextRange;
+  const [low, high] = bytes === 8 ? bothCells(cells) : cells;
+  const offset = (): void => {
+    code.get(address);
+    code.i32(base);
+    f.op(OP.i32_sub);
+  };
+  code.i64(low, high);
+  offset();
+  code.i32(2);
+  f.op(OP.i32_shr_u);
+  f.op(OP.i64_extend_i32_u);
+  f.op(OP.i64_shr_u);
+  f.op(OP.i32_wrap_i64);
+  code.i32(1);
+  f.op(OP.i32_and);
+  offset();
+  code.i32(size);
   f.op(OP.i32_lt_u);
+  f.op(OP.i32_and);
+}
+
+/** Cells that have a narrow field, or the next one does. */
+function bothCells([low, high]: readonly [number, number]): readonly [number, number] {
+  return [low | (low >>> 1) | (high << 31), high | (high >>> 1)];
 }
 
 /** `STX | ATOMIC` (RFC 9669 section 5.3): read, combine, write; a fetch gives the old value back, zero-extended. */

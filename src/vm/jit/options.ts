@@ -8,8 +8,8 @@ export interface NarrowContextRange {
   readonly base: number;
   /** Bytes. */
   readonly size: number;
-  /** Whether an access of `bytes` bytes, at an offset in the struct, touches such a field. */
-  isNarrow(offset: number, bytes: number): boolean;
+  /** Bit `n`: such a field has bytes among the four from 4 × `n` on; low and high word. */
+  readonly cells: readonly [low: number, high: number];
 }
 
 /** What is known of a map before it is: of those in a map of maps. */
