@@ -14,10 +14,13 @@ export interface NarrowContext extends Context {
 export function narrowContext(space: AddressSpace, region: Region, struct: CtxStruct): NarrowContext {
   const fields = struct.fields.filter((field) => field.behind < field.size);
   const cells: [number, number] = [0, 0];
+  const halves: [number, number] = [0, 0];
   /** Which of `fields` has a cell; -1: none. */
   const fieldOf = new Int8Array(Math.ceil(struct.size / 4)).fill(-1);
-  fields.forEach(({ offset }, i) => {
-    cells[offset >> 7] |= 1 << ((offset >> 2) & 31);
+  fields.forEach(({ offset, behind, below }, i) => {
+    const bit = 1 << ((offset >> 2) & 31);
+    cells[offset >> 7] |= bit;
+    if (behind === 2 && below === undefined) halves[offset >> 7] |= bit;
     fieldOf[offset >> 2] = i;
   });
   // Values before a store, for stores that change nothing.
@@ -26,6 +29,7 @@ export function narrowContext(space: AddressSpace, region: Region, struct: CtxSt
     region,
     clear: () => void values.fill(0),
     cells,
+    halves,
     loadOffset(at, size) {
       const i = fieldOf[at >> 2];
       return i < 0 || size < fields[i].behind ? at : fields[i].offset;

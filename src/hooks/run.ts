@@ -135,10 +135,9 @@ function compileFor(
   variant: Variant,
 ): ProgramImage['compiled'] {
   const { executable, verified, stackDepth, mapLoads } = image;
-  const narrow = context && { base: context.region.base, size: context.region.size, cells: context.cells };
   const packetFields = image.progType === PROG_TYPE.XDP ? XDP_PACKET : undefined;
   const mode = verified ? verifiedMode : 'checked';
-  return jit?.compile(executable, { mode, stackDepth, mapLoads, narrow, packetFields, ...variant });
+  return jit?.compile(executable, { mode, stackDepth, mapLoads, narrow: context, packetFields, ...variant });
 }
 
 /** `attr` as Linux hands it back where nothing was run: sizes as given, results 0. */

@@ -22,6 +22,8 @@ export interface Context {
   readonly region: Region;
   /** Bit `n`: such a field has bytes among the four from 4 × `n` on; low and high word. */
   readonly cells: readonly [low: number, high: number];
+  /** The same of fields of 16 bits that keep the low half of whatever is stored. */
+  readonly halves: readonly [low: number, high: number];
   /** Where a load of 1 or 2 bytes at an offset takes them from. */
   loadOffset(offset: number, size: number): number;
   /** Called after a store. */

@@ -1,12 +1,14 @@
 /** Accesses that need no look at the narrow fields of the context: the others may be in it, however its address got there. */
 import { expect, it } from 'vitest';
 import { assemble } from '../../asm/index.ts';
+import { AddressSpace } from '../../memory/index.ts';
 import { compile } from '../compile.ts';
 import { plainAccesses } from './context-pointers.ts';
 import { flowGraph } from './flow-graph.ts';
 
 /** The word at 8 is narrow. */
-const NARROW = { base: 4096, size: 64, cells: [0b100, 0] } as const;
+const region = new AddressSpace().allocate(64, { kind: 'ctx', name: 'context' })!;
+const NARROW = { region, cells: [0b100, 0], halves: [0, 0] } as const;
 
 it.each<[name: string, text: string, plain: number[]]>([
   ['a wide field', 'r0 = *(u8 *)(r1 + 4)', [0]],

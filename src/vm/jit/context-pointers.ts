@@ -38,8 +38,8 @@ export function plainAccesses(program: Program, graph: FlowGraph, narrow: Narrow
 }
 
 /** Whether an access of `bytes` bytes, at an offset in the struct, touches a narrow field. */
-function touches({ cells, size }: NarrowContextRange, offset: number, bytes: number): boolean {
-  if (offset < 0 || offset + bytes > size) return true;
+function touches({ cells, region }: NarrowContextRange, offset: number, bytes: number): boolean {
+  if (offset < 0 || offset + bytes > region.size) return true;
   for (let cell = offset >> 2; cell <= (offset + bytes - 1) >> 2; cell++)
     if ((cells[cell >> 5] >> (cell & 31)) & 1) return true;
   return false;

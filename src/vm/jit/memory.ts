@@ -108,7 +108,7 @@ function narrowLoad(f: FunctionWriter, size: Size): void {
   const { code } = f;
   const address = f.scratch(TYPE.I32);
   code.set(address);
-  inNarrowField(f, address, size);
+  inCells(f, address, (f.options.narrow as NarrowContextRange).cells);
   code.if(TYPE.I32);
   code.get(address);
   code.i32(size);
@@ -119,20 +119,34 @@ function narrowLoad(f: FunctionWriter, size: Size): void {
 }
 
 function narrowStore(f: FunctionWriter, address: Index, size: Size): void {
-  const { code } = f;
-  inNarrowField(f, address, size);
+  const { code, options } = f;
+  const { cells, halves } = options.narrow as NarrowContextRange;
+  // What nobody verified may lie across.
+  const isAligned = options.mode !== 'checked';
+  inCells(f, address, !isAligned ? EVERYWHERE : size === 8 ? bothCells(cells) : cells);
   code.if();
+  const isWhole = isAligned && size === 4;
+  if (isWhole) {
+    inCells(f, address, halves);
+    code.if();
+    code.get(address);
+    code.i32(0);
+    code.access(ACCESS.i32_store16, 2);
+    code.else();
+  }
   code.get(address);
   code.i32(size);
   code.call(f.parts.imports.of('kept'));
+  if (isWhole) code.end();
   code.end();
 }
 
-/** Whether an access is in the context, where it has a narrow field: of 4 bytes that are aligned, or of a part of such ones. */
-function inNarrowField(f: FunctionWriter, address: Index, bytes: Size): void {
+const EVERYWHERE = [-1, -1] as const;
+
+/** Whether an address is in the context, in a field whose bit is set. */
+function inCells(f: FunctionWriter, address: Index, [low, high]: readonly [number, number]): void {
   const { code } = f;
-  const { base, size, cells } = f.options.narrow as NarrowContextRange;
-  const [low, high] = bytes === 8 ? bothCells(cells) : cells;
+  const { base, size } = (f.options.narrow as NarrowContextRange).region;
   const offset = (): void => {
     code.get(address);
     code.i32(base);

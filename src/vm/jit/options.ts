@@ -1,16 +1,10 @@
 /** How a program is compiled. */
+import type { Context } from '../world.ts';
 import type { HelperFunctions } from './helper-calls.ts';
 import type { MapFunctions } from './map-calls.ts';
 
 /** The context struct, where some fields are narrower on Linux than the struct that programs see. */
-export interface NarrowContextRange {
-  /** Address in the memory. */
-  readonly base: number;
-  /** Bytes. */
-  readonly size: number;
-  /** Bit `n`: such a field has bytes among the four from 4 × `n` on; low and high word. */
-  readonly cells: readonly [low: number, high: number];
-}
+export type NarrowContextRange = Pick<Context, 'region' | 'cells' | 'halves'>;
 
 /** What is known of a map before it is: of those in a map of maps. */
 export type InnerShape = Pick<MapShape, 'type' | 'hasFields' | 'keySize' | 'valueSize'>;
